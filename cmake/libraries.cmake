@@ -1,0 +1,21 @@
+# Everything below is a Debian 12 package; `./dev` installs them (see its list of packages).
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS headers)
+find_package(OpenSSL 3 REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(SQLite3 REQUIRED)
+pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.4-c++)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_package(GTest CONFIG REQUIRED)
+if(CANNULA_BENCH)
+  find_package(benchmark CONFIG REQUIRED)
+endif()
+
+# Asio's coroutines, without its deprecated names and without a compiled Boost library.
+add_library(cannula_asio INTERFACE)
+target_link_libraries(cannula_asio INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(cannula_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS
+                                                  BOOST_ALL_NO_LIB)

@@ -1,0 +1,117 @@
+// The site folder, read and checked: everything the engine needs to run, as plain immutable values.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "channels/transport/options.h"
+#include "channels/transport/transport.h"
+#include "parsers/hl7v2/path.h"
+#include "parsers/text/diagnostic.h"
+
+namespace cannula::config {
+
+struct StoreConfig {
+  std::filesystem::path directory;  // absolute; `state` in the site unless named
+  std::size_t segment_size = 64u << 20;
+};
+
+struct AdminConfig {
+  std::optional<Endpoint> listen;  // off unless named
+};
+
+struct EngineConfig {
+  std::size_t workers = 0;      // 0: one a core
+  std::size_t io_threads = 0;   // 0: chosen by the engine
+  std::size_t script_memory = 512u << 20;  // of all Lua states together
+};
+
+struct Agreement {
+  std::string document;
+  std::string signed_on;  // ISO date as written
+  std::string expires;
+};
+
+// Who may connect and what they may send. The name is the file's.
+struct PartnerConfig {
+  std::string name;
+  std::string title;                      // `name` in the file: for people
+  std::vector<std::string> from;          // addresses and CIDR blocks, checked
+  std::optional<std::string> certificate; // subject alternative name, when the listener asks for one
+  std::vector<std::string> may;           // events such as "ORU^R01" or "ADT^*"; empty: any
+  std::optional<Agreement> agreement;
+};
+
+struct OrderConfig {
+  enum class By { channel, paths, none } by = By::channel;
+  std::vector<hl7v2::Path> paths;
+  enum class OnHold { pass, hold_key } on_hold = OnHold::pass;
+};
+
+struct AckConfig {
+  enum class When { stored, processed, delivered } when = When::stored;
+  std::string destination;  // of `delivered`
+};
+
+struct RetryConfig {
+  std::chrono::milliseconds first{1000};
+  std::chrono::milliseconds max{300'000};
+  std::chrono::milliseconds give_up_after{3 * 86'400'000LL};
+};
+
+struct DestinationConfig {
+  std::string name;
+  std::string type;
+  Values values;  // of the transport's destination_options
+  RetryConfig retry;
+};
+
+struct ChannelConfig {
+  std::string name;  // the folder's
+  std::string description;
+  bool enabled = true;
+  std::string source_type;
+  Values source;  // of the transport's source_options
+  std::string partner;  // empty: open
+  bool open = false;    // listens beyond loopback without a partner, said aloud
+  AckConfig ack;
+  OrderConfig order;
+  std::vector<DestinationConfig> destinations;
+  std::chrono::milliseconds script_time{2000};
+  std::size_t script_memory = 64u << 20;
+  std::shared_ptr<const Source> script;  // main.lua; null only when the file is missing (an error)
+};
+
+struct Site {
+  std::filesystem::path root;  // absolute
+  StoreConfig store;
+  AdminConfig admin;
+  EngineConfig engine;
+  std::map<std::string, SecretReference> secrets;                 // [secrets] name = "env:…" | "file:…"
+  std::map<std::string, PartnerConfig> partners;
+  std::map<std::string, ChannelConfig> channels;
+  std::map<std::string, std::shared_ptr<const Source>> modules;   // lib/*.lua by module name
+};
+
+struct LoadedSite {
+  std::optional<Site> site;           // nothing when a finding is an error
+  std::vector<Diagnostic> findings;   // all of them, in order of file and line
+};
+
+// Reads the folder and checks everything that can be checked without running it: syntax, keys, values, references between
+// files, addresses, secrets that are there, ports named twice. Opens no socket and no store. Lua is checked by the caller.
+LoadedSite load_site(const std::filesystem::path& root, std::span<const Transport> transports);
+
+// The nearest folder at or above `from` that holds a site.toml.
+std::optional<std::filesystem::path> find_site(const std::filesystem::path& from);
+
+// docs/reference/config.md, from the same tables that load_site checks by.
+std::string reference_page(std::span<const Transport> transports);
+
+}  // namespace cannula::config

@@ -1,0 +1,125 @@
+// What the journal remembers: one record for each step of a message's way. The whole truth of a store is its sequence
+// of records; everything else (index, queues, counts) follows from them. Format on disk: docs/reference/store-format.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "channels/transport/message_id.h"
+#include "parsers/text/span.h"
+
+namespace cannula::store {
+
+// Microseconds of wall clock since 1970-01-01 UTC. For people and for sorting; waiting uses the monotonic clock.
+using Timestamp = std::int64_t;
+
+enum class MessageState : std::uint8_t {
+  accepted = 0,  // on disk, its script has not run
+  queued = 1,    // the script's outcome is committed; deliveries are under way
+  done = 2,      // every delivery has been delivered
+  filtered = 3,  // the script said skip
+  parked = 4,    // waits for a person
+  rejected = 5,  // refused, by intake or by the script
+  dead = 6,      // failed for good, with a reason; can be resent
+};
+
+enum class DeliveryState : std::uint8_t {
+  queued = 0,
+  retrying = 1,  // an attempt failed; waits for the next
+  held = 2,      // waits for a person or for an earlier one of its key
+  delivered = 3,
+  dead = 4,
+};
+
+std::string_view name_of(MessageState state);
+std::string_view name_of(DeliveryState state);
+std::optional<MessageState> message_state(std::string_view name);
+
+// A message was taken in; or, with a `refusal_code`, was refused and is kept as rejected.
+struct Accepted {
+  MessageId id;  // assigned by the journal at commit; 0 before
+  std::string channel;
+  Timestamp at = 0;
+  std::string peer;     // address
+  std::string partner;  // name, empty when the source is open
+  std::string event;
+  std::string control_id;
+  std::string attributes;  // JSON object or empty
+  Bytes body;
+  std::string refusal_code;
+  std::string refusal;
+};
+
+// One delivery that a script asked for. Its idempotency key is "<message id>-<destination>-<ordinal>".
+struct DeliveryRequest {
+  std::uint32_t ordinal = 0;  // counts a message's deliveries from 1, over all its outcomes
+  std::string destination;
+  std::uint64_t order_key = 0;  // keyed hash; 0 = no order with others
+  std::uint8_t priority = 0;    // 0 routine, 1 stat
+  Bytes payload;                // null: the received bytes
+};
+
+struct StateWrite {  // of the script's durable `state`
+  std::string key;
+  std::optional<std::string> value;  // JSON text; nothing = removed
+};
+
+// A script ran on a message (`cause` 0) or on the response to one of its deliveries (`cause` = that ordinal).
+struct Outcome {
+  MessageId id;
+  std::string channel;
+  Timestamp at = 0;
+  std::uint32_t cause = 0;
+  MessageState state = MessageState::queued;  // queued, filtered, parked, rejected or dead
+  std::string code;                           // of the reason, such as "L201"; may be empty
+  std::string reason;
+  std::uint64_t order_key = 0;
+  std::vector<DeliveryRequest> deliveries;
+  std::vector<StateWrite> state_writes;
+  std::string trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
+};
+
+// One attempt at a delivery ended.
+struct Attempt {
+  MessageId id;
+  std::string channel;
+  std::uint32_t ordinal = 0;
+  std::string destination;
+  Timestamp at = 0;
+  std::uint32_t number = 1;  // counts from 1 since the delivery was queued or resent
+  DeliveryState state = DeliveryState::delivered;  // delivered, retrying, held or dead
+  bool wants_handler = false;  // the channel's on_response is to run on it
+  std::string code;
+  std::string reason;
+  Timestamp next_at = 0;  // of the next attempt, when retrying
+  Bytes response;         // null when nothing came back
+};
+
+// A person put something back to work. `ordinal` 0: the whole message runs through its script again; its earlier
+// deliveries stay as they are and new ones get new ordinals. Otherwise: that delivery is queued again, same key.
+struct Resent {
+  MessageId id;
+  std::string channel;
+  std::uint32_t ordinal = 0;
+  Timestamp at = 0;
+  std::string actor;
+  std::string reason;
+};
+
+// A person ended what was parked, held, dead or still queued. `ordinal` 0: the message and all that is open of it.
+struct Discarded {
+  MessageId id;
+  std::string channel;
+  std::uint32_t ordinal = 0;
+  Timestamp at = 0;
+  std::string actor;
+  std::string reason;
+};
+
+using Record = std::variant<Accepted, Outcome, Attempt, Resent, Discarded>;
+
+}  // namespace cannula::store

@@ -1,0 +1,172 @@
+// The record of everything: an append-only journal, and a SQLite index behind it that answers questions.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/store/record.h"
+#include "parsers/text/result.h"
+
+namespace cannula::store {
+
+class FileSystem;
+
+// Where a record starts, counted in bytes over all segments since the store was made. Never reused.
+using Position = std::uint64_t;
+
+// What commit() tells of one record.
+struct Committed {
+  MessageId id;       // of an Accepted: the one just assigned; of the others: theirs
+  Position position;  // to read it back by
+};
+
+struct Options {
+  std::filesystem::path directory;             // `state/` of the site; made if absent
+  FileSystem* file_system = nullptr;           // null: the real one. Test doubles drop what was not synced, or fail.
+  std::size_t segment_size = 64u << 20;        // bytes; a segment may grow over it by one commit
+  std::size_t pending_limit = 32u << 20;       // bytes waiting for the disk before has_room() says no
+  bool index_in_background = true;             // false: tests drive it by catch_up()
+};
+
+// One row of the index: a message as it stands.
+struct MessageRow {
+  MessageId id;
+  std::string channel;
+  MessageState state = MessageState::accepted;
+  Timestamp received_at = 0;
+  Timestamp changed_at = 0;
+  std::string event;
+  std::string control_id;
+  std::string partner;
+  std::string code;    // of the reason of the state
+  std::string reason;
+  std::uint64_t order_key = 0;
+  std::uint64_t size = 0;  // bytes of the body
+  Position accepted_at_position = 0;
+};
+
+struct DeliveryRow {
+  MessageId id;
+  std::uint32_t ordinal = 0;
+  std::string channel;
+  std::string destination;
+  DeliveryState state = DeliveryState::queued;
+  std::uint32_t attempts = 0;
+  std::uint64_t order_key = 0;
+  std::uint8_t priority = 0;
+  Timestamp changed_at = 0;
+  Timestamp next_at = 0;
+  std::string code;
+  std::string reason;
+  bool handler_pending = false;  // delivered, and on_response has not run on it yet
+  Position outcome_position = 0;  // of the Outcome that holds its payload
+  Position attempt_position = 0;  // of its last Attempt; 0 before the first
+};
+
+struct MessageQuery {
+  std::string channel;  // empty: all
+  std::optional<MessageState> state;
+  std::string control_id;
+  std::string destination;                    // messages with a delivery to it …
+  std::optional<DeliveryState> delivery_state;  // … in this state
+  MessageId after;            // exclusive, for paging on in rising order
+  MessageId before;           // exclusive; with newest_first
+  Timestamp received_from = 0;
+  Timestamp received_to = 0;  // 0: no bound
+  bool newest_first = false;
+  std::size_t limit = 100;
+};
+
+struct StateCount {
+  std::string channel;
+  std::string destination;  // empty: messages of the channel; otherwise deliveries to it
+  std::string state;
+  std::uint64_t count = 0;
+};
+
+// What was found when a store was opened or checked, for the log and for `store check`.
+struct Recovery {
+  std::uint64_t records_replayed = 0;
+  std::uint64_t torn_bytes_cut = 0;    // at the journal's end: never acknowledged, and cut off
+  std::vector<Diagnostic> damage;      // inside the journal: segment, offset, what it means; reading went on behind it
+  bool index_rebuilt = false;
+  std::string index_rebuilt_why;
+};
+
+// Thread-safe. One process at a time holds a store (a lock file says who).
+class Store {
+ public:
+  // Creates or opens, takes the lock, cuts a torn tail, brings the index up to the journal's end (rebuilding it when it
+  // is missing, damaged, of another store, or ahead of the journal).
+  static Result<std::unique_ptr<Store>> open(Options options);
+  virtual ~Store() = default;
+
+  // Called on the journal's thread when the records are on disk, or with an error after which none of them is
+  // (disk full, I/O error). Must not block: hand over to another thread.
+  using Completion = std::function<void(Result<std::vector<Committed>>)>;
+
+  // Appends all records together or none. Many calls share one wait for the disk. Records of one caller, and of callers that
+  // hand over to each other, are ordered as they were submitted.
+  virtual void submit(std::vector<Record> records, Completion done) = 0;
+  // The same, waiting.
+  Result<std::vector<Committed>> commit(std::vector<Record> records);
+  // False while more than pending_limit bytes wait for the disk. `when_room` is called once, on the journal's thread, when
+  // there is room again (at once when there already is).
+  virtual bool has_room() const = 0;
+  virtual void when_room(std::function<void()> resume) = 0;
+
+  // Reads a record back by its position. Any thread; from the journal, not the index.
+  virtual Result<Record> read(Position position) const = 0;
+  // All records of one message in the order they were written, by way of the index.
+  virtual Result<std::vector<Record>> trail(MessageId id) const = 0;
+
+  // The index. It follows the journal by milliseconds; what it tells is exact up to indexed_up_to().
+  virtual Position end() const = 0;  // of what is on disk
+  virtual Position indexed_up_to() const = 0;
+  // Waits until the index has everything that was on disk when this was called.
+  virtual void catch_up() = 0;
+
+  virtual Result<std::optional<MessageRow>> message(MessageId id) const = 0;
+  virtual Result<std::vector<MessageRow>> messages(const MessageQuery& query) const = 0;
+  virtual Result<std::vector<DeliveryRow>> deliveries(MessageId id) const = 0;
+  virtual Result<std::vector<StateCount>> counts() const = 0;
+
+  // The queues as the index has them, oldest first: what a restart continues with and what memory has no room for.
+  struct Waiting {  // a message whose script is still to run
+    MessageId id;
+    Position accepted = 0;          // where its body is
+    Position queued = 0;            // its place in the queue: `accepted`, or of its last Resent
+    std::uint32_t next_ordinal = 1; // for its next delivery
+  };
+  // In order of `queued`, those after `after` (exclusive).
+  virtual Result<std::vector<Waiting>> waiting_messages(const std::string& channel, Position after,
+                                                        std::size_t limit) const = 0;
+  // Deliveries queued, retrying or held, in order of (message id, ordinal).
+  virtual Result<std::vector<DeliveryRow>> waiting_deliveries(const std::string& channel,
+                                                              const std::string& destination,
+                                                              MessageId after_id,
+                                                              std::uint32_t after_ordinal,
+                                                              std::size_t limit) const = 0;
+  // Delivered ones whose on_response has not run.
+  virtual Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const = 0;
+  virtual Result<std::vector<StateWrite>> script_state(const std::string& channel) const = 0;
+
+  virtual const Recovery& recovery() const = 0;
+  // A random name given to this store when it was made; 16 hexadecimal digits.
+  virtual const std::string& identity() const = 0;
+  // Free bytes on the disk that holds the journal.
+  virtual Result<std::uint64_t> free_space() const = 0;
+  // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete with an error.
+  virtual void close() = 0;
+};
+
+// Reads every record of every segment and compares with the index; changes nothing. The store must not be open.
+Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr);
+
+}  // namespace cannula::store

@@ -1,0 +1,49 @@
+// Failure on the data path is a value: nothing below engine/config throws because of what the world sent.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/system/result.hpp>
+
+#include "parsers/text/diagnostic.h"
+
+namespace cannula {
+
+// Why something could not be done. `code` is stable and has a page in docs/reference/errors.md; `message` says what was
+// found, where and what was expected; `hint` what to do next. Never holds secrets or the content of a message.
+struct Error {
+  std::string code;
+  std::string message;
+  std::string hint;
+  std::optional<Span> span;  // where in the input, when there is one
+
+  // "message (hint) [code]", one line, for logs and acknowledgements.
+  std::string text() const;
+};
+
+// Reached only by a call of value() on a failed Result, which is a bug of ours: throws std::logic_error.
+[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& place);
+
+template <class T>
+using Result = boost::system::result<T, Error>;
+
+// The value of a Result, or an early return of its error from the enclosing function. Not for coroutines: those test the
+// Result and co_return, because a statement expression must not hold a suspension point.
+#define TRY(...)                                                    \
+  __extension__({                                                   \
+    auto&& cannula_result_ = (__VA_ARGS__);                         \
+    if (!cannula_result_) return std::move(cannula_result_).error(); \
+    ::cannula::detail::take(std::move(cannula_result_));            \
+  })
+
+namespace detail {
+template <class T>
+T take(Result<T>&& result) {
+  return *std::move(result);
+}
+inline void take(Result<void>&&) {}
+}  // namespace detail
+
+}  // namespace cannula

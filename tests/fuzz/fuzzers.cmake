@@ -1,0 +1,1 @@
+# cannula_fuzzer(NAME LINKS room…), one line each.
