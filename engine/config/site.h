@@ -70,6 +70,7 @@ struct DestinationConfig {
   std::string type;
   Values values;  // of the transport's destination_options
   RetryConfig retry;
+  std::string written;  // the table as written, retry included: equal text means a reload changed nothing here
 };
 
 struct ChannelConfig {
@@ -78,6 +79,7 @@ struct ChannelConfig {
   bool enabled = true;
   std::string source_type;
   Values source;  // of the transport's source_options
+  std::string source_written;  // the [source] table as written, to see whether a reload changed it
   std::string partner;  // empty: open
   bool open = false;    // listens beyond loopback without a partner, said aloud
   AckConfig ack;

@@ -66,6 +66,7 @@ struct DeliveryRow {
   std::string reason;
   bool handler_pending = false;  // delivered, and on_response has not run on it yet
   Position outcome_position = 0;  // of the Outcome that holds its payload
+  Position queued = 0;            // its place in the destination's queue: of its Outcome, or of its last Resent
   Position attempt_position = 0;  // of its last Attempt; 0 before the first
 };
 
@@ -147,10 +148,11 @@ class Store {
   // In order of `queued`, those after `after` (exclusive).
   virtual Result<std::vector<Waiting>> waiting_messages(const std::string& channel, Position after,
                                                         std::size_t limit) const = 0;
-  // Deliveries queued, retrying or held, in order of (message id, ordinal).
+  // Deliveries queued, retrying or held, in order of (queued, ordinal), those after that pair (exclusive). By place in the
+  // journal and not by message id, because scripts of different keys end in another order than their messages came.
   virtual Result<std::vector<DeliveryRow>> waiting_deliveries(const std::string& channel,
                                                               const std::string& destination,
-                                                              MessageId after_id,
+                                                              Position after,
                                                               std::uint32_t after_ordinal,
                                                               std::size_t limit) const = 0;
   // Delivered ones whose on_response has not run.
