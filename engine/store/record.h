@@ -54,12 +54,16 @@ struct Accepted {
   std::string refusal;
 };
 
+// Keyed hashes of what a message is kept in order by: none, one, or several (a merge, ADT^A40, belongs to the order of both
+// patients: PID-3.1 and MRG-1.1). Two messages that share one keep their order.
+using OrderKeys = std::vector<std::uint64_t>;
+
 // One delivery that a script asked for. Its idempotency key is "<message id>-<destination>-<ordinal>".
 struct DeliveryRequest {
   std::uint32_t ordinal = 0;  // counts a message's deliveries from 1, over all its outcomes
   std::string destination;
-  std::uint64_t order_key = 0;  // keyed hash; 0 = no order with others
-  std::uint8_t priority = 0;    // 0 routine, 1 stat
+  OrderKeys order_keys;
+  std::uint8_t priority = 0;  // 0 routine, 1 stat
   Bytes payload;                // null: the received bytes
 };
 
@@ -77,7 +81,7 @@ struct Outcome {
   MessageState state = MessageState::queued;  // queued, filtered, parked, rejected or dead
   std::string code;                           // of the reason, such as "L201"; may be empty
   std::string reason;
-  std::uint64_t order_key = 0;
+  OrderKeys order_keys;
   std::vector<DeliveryRequest> deliveries;
   std::vector<StateWrite> state_writes;
   std::string trace;  // log lines and what the script looked at, as JSON lines; phi() already masked

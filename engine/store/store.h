@@ -46,7 +46,7 @@ struct MessageRow {
   std::string partner;
   std::string code;    // of the reason of the state
   std::string reason;
-  std::uint64_t order_key = 0;
+  OrderKeys order_keys;
   std::uint64_t size = 0;  // bytes of the body
   Position accepted_at_position = 0;
 };
@@ -58,7 +58,7 @@ struct DeliveryRow {
   std::string destination;
   DeliveryState state = DeliveryState::queued;
   std::uint32_t attempts = 0;
-  std::uint64_t order_key = 0;
+  OrderKeys order_keys;
   std::uint8_t priority = 0;
   Timestamp changed_at = 0;
   Timestamp next_at = 0;
