@@ -25,6 +25,7 @@ enum class MessageState : std::uint8_t {
   parked = 4,    // waits for a person
   rejected = 5,  // refused, by intake or by the script
   dead = 6,      // failed for good, with a reason; can be resent
+  discarded = 7, // a person ended it
 };
 
 enum class DeliveryState : std::uint8_t {
@@ -33,11 +34,13 @@ enum class DeliveryState : std::uint8_t {
   held = 2,      // waits for a person or for an earlier one of its key
   delivered = 3,
   dead = 4,
+  discarded = 5,  // a person ended it
 };
 
 std::string_view name_of(MessageState state);
 std::string_view name_of(DeliveryState state);
 std::optional<MessageState> message_state(std::string_view name);
+std::optional<DeliveryState> delivery_state(std::string_view name);
 
 // A message was taken in; or, with a `refusal_code`, was refused and is kept as rejected.
 struct Accepted {
