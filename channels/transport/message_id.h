@@ -1,4 +1,5 @@
-// The name of a message for its whole life, in the store, in logs, at destinations and on the telephone.
+// The name of a message for its whole life, in the store, in logs, at destinations and on the
+// telephone.
 #pragma once
 
 #include <compare>
@@ -9,14 +10,16 @@
 
 namespace cannula {
 
-// 44 bits of milliseconds since 1970 and 20 bits that count within one, so that ids sort by acceptance, keep rising when the
-// clock is set back, and do not repeat when a store is restored from a backup. Assigned by the journal. Shown as 13
-// characters of Crockford's base 32 (no I, L, O, U), upper case.
+// 44 bits of milliseconds since 1970 and 20 bits that count within one, so that ids sort by
+// acceptance, keep rising when the clock is set back, and do not repeat when a store is restored
+// from a backup. Assigned by the journal. Shown as 13 characters of Crockford's base 32 (no I, L,
+// O, U), upper case.
 struct MessageId {
   std::uint64_t value = 0;
 
   std::string text() const;
-  // Case is ignored and the letters that are easily misread are taken for what they look like (O 0, I L 1).
+  // Case is ignored and the letters that are easily misread are taken for what they look like (O 0,
+  // I L 1).
   static std::optional<MessageId> parse(std::string_view text);
 
   explicit operator bool() const { return value != 0; }

@@ -17,22 +17,27 @@
 
 namespace cannula {
 
-// Not thread-safe: all calls on the stream's executor; one read and one write may be under way at once. Time-outs are counted
-// on the monotonic clock; when one passes, the call fails with T-codes and the stream must be closed.
+// Not thread-safe: all calls on the stream's executor; one read and one write may be under way at
+// once. Time-outs are counted on the monotonic clock; when one passes, the call fails with T-codes
+// and the stream must be closed.
 class Stream {
  public:
   virtual ~Stream() = default;
 
   // At least one byte, or 0 at the orderly end of the stream. `timeout` of zero means none.
-  virtual boost::asio::awaitable<Result<std::size_t>> read_some(boost::asio::mutable_buffer into,
-                                                                std::chrono::milliseconds timeout) = 0;
+  virtual boost::asio::awaitable<Result<std::size_t>> read_some(
+      boost::asio::mutable_buffer into, std::chrono::milliseconds timeout) = 0;
   // All of it or an error; the pieces go out in as few system calls as possible.
-  virtual boost::asio::awaitable<Result<void>> write(std::span<const boost::asio::const_buffer> pieces,
-                                                     std::chrono::milliseconds timeout) = 0;
+  virtual boost::asio::awaitable<Result<void>> write(
+      std::span<const boost::asio::const_buffer> pieces, std::chrono::milliseconds timeout) = 0;
   // Orderly end where the protocol has one (TLS close_notify), within `timeout`, then close.
   virtual boost::asio::awaitable<void> shutdown(std::chrono::milliseconds timeout) = 0;
   // At once; operations under way end with an error. Safe to call twice.
   virtual void close() = 0;
+  // Whether, as far as the system knows without waiting, the other side could still read and
+  // answer: false once it has closed or reset the connection. Asked before a kept connection is
+  // used again.
+  virtual bool alive() const = 0;
   virtual const Peer& peer() const = 0;
 };
 

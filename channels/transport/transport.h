@@ -1,5 +1,6 @@
-// What a transport gives the engine: receivers, which take messages in for a channel, and senders, which deliver them to
-// a destination; and the ports that both are given. One Transport value a folder, wired in engine/app.cpp.
+// What a transport gives the engine: receivers, which take messages in for a channel, and senders,
+// which deliver them to a destination; and the ports that both are given. One Transport value a
+// folder, wired in engine/app.cpp.
 #pragma once
 
 #include <chrono>
@@ -20,14 +21,15 @@
 
 namespace cannula {
 
-// Where a transport says what happened on the wire: logged under the channel's name and counted. Text is without
-// patient data. Any thread.
+// Where a transport says what happened on the wire: logged under the channel's name and counted.
+// Text is without patient data. Any thread.
 class Report {
  public:
   virtual ~Report() = default;
   enum class Level { debug, info, warning, error };
   virtual void log(Level level, std::string_view text) = 0;
-  // Adds to a counter of the channel or destination, such as "connections_total", "bytes_received_total".
+  // Adds to a counter of the channel or destination, such as "connections_total",
+  // "bytes_received_total".
   virtual void count(std::string_view counter, std::int64_t by = 1) = 0;
 };
 
@@ -40,41 +42,47 @@ struct Ports {
   std::filesystem::path site;  // what relative paths of the configuration start from
 };
 
-// Takes messages in for one channel ("source" in its configuration). All members are called on its executor.
+// Takes messages in for one channel ("source" in its configuration). All members are called on its
+// executor.
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  // Opens whatever it listens on or watches; nothing is taken in before. The error names the address or folder.
+  // Opens whatever it listens on or watches; nothing is taken in before. The error names the
+  // address or folder.
   virtual Result<void> start() = 0;
-  // Takes nothing new, finishes what is being offered and answered, for at most `grace`, then closes.
+  // Takes nothing new, finishes what is being offered and answered, for at most `grace`, then
+  // closes.
   virtual boost::asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
-  // What it is reached by, with the port really bound: "127.0.0.1:2575". Empty when it does not listen.
+  // What it is reached by, with the port really bound: "127.0.0.1:2575". Empty when it does not
+  // listen.
   virtual std::string address() const = 0;
 };
 
 // One delivery on its way.
 struct Parcel {
   MessageId message;
-  std::string key;      // idempotency key, the same at every attempt: "0K2H8ZQ4R7T1C-ehr-1"
+  std::string key;  // idempotency key, the same at every attempt: "0K2H8ZQ4R7T1C-ehr-1"
   Bytes payload;
-  std::string event;    // of the message it came from
+  std::string event;  // of the message it came from
   std::string channel;
 };
 
-// How an attempt ended. Only `delivered` and `refused` are the other side's word; in doubt it is `retry`.
+// How an attempt ended. Only `delivered` and `refused` are the other side's word; in doubt it is
+// `retry`.
 struct Answer {
   enum class Kind {
     delivered,  // the other side has it
-    retry,      // it may or may not have it: no connection, time-out, closed, busy; the same parcel is sent again
-    refused,    // it read it and will not take it (AR, AE, 4xx): sending it again would not help
+    retry,  // it may or may not have it: no connection, time-out, closed, busy; the same parcel is
+            // sent again
+    refused,  // it read it and will not take it (AR, AE, 4xx): sending it again would not help
   } kind = Kind::retry;
-  Bytes response;      // what came back, whole; null when nothing did
-  Error reason;        // for retry and refused
+  Bytes response;  // what came back, whole; null when nothing did
+  Error reason;    // for retry and refused
   std::optional<std::chrono::milliseconds> retry_after;  // the other side's own wish
 };
 
-// Delivers to one destination. Several deliver() may be under way at once, up to concurrency(); the engine never has two of
-// one order key under way. All members are called on its executor.
+// Delivers to one destination. Several deliver() may be under way at once, up to concurrency(); the
+// engine never has two of one order key under way. All members are called on its executor.
 class Sender {
  public:
   virtual ~Sender() = default;
@@ -85,8 +93,8 @@ class Sender {
 };
 
 struct Transport {
-  std::string_view type;         // "mllp"
-  std::string_view description;  // a sentence for the reference
+  std::string_view type;                        // "mllp"
+  std::string_view description;                 // a sentence for the reference
   std::span<const Option> source_options;       // empty: cannot be a source
   std::span<const Option> destination_options;  // empty: cannot be a destination
   std::function<Result<std::unique_ptr<Receiver>>(const Values&, Ports, Intake&)> make_receiver;
