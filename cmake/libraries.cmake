@@ -9,6 +9,7 @@ find_package(nlohmann_json CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
 pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.4-c++)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_path(CANNULA_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # used header-only: its pkg-config file asks for the shared library
 find_package(GTest CONFIG REQUIRED)
 if(CANNULA_BENCH)
   find_package(benchmark CONFIG REQUIRED)

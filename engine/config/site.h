@@ -27,8 +27,8 @@ struct AdminConfig {
 };
 
 struct EngineConfig {
-  std::size_t workers = 0;      // 0: one a core
-  std::size_t io_threads = 0;   // 0: chosen by the engine
+  std::size_t workers = 0;                 // 0: one a core
+  std::size_t io_threads = 0;              // 0: chosen by the engine
   std::size_t script_memory = 512u << 20;  // of all Lua states together
 };
 
@@ -41,10 +41,11 @@ struct Agreement {
 // Who may connect and what they may send. The name is the file's.
 struct PartnerConfig {
   std::string name;
-  std::string title;                      // `name` in the file: for people
-  std::vector<std::string> from;          // addresses and CIDR blocks, checked
-  std::optional<std::string> certificate; // subject alternative name, when the listener asks for one
-  std::vector<std::string> may;           // events such as "ORU^R01" or "ADT^*"; empty: any
+  std::string title;              // `name` in the file: for people
+  std::vector<std::string> from;  // addresses and CIDR blocks, checked
+  std::optional<std::string>
+      certificate;               // subject alternative name, when the listener asks for one
+  std::vector<std::string> may;  // events such as "ORU^R01" or "ADT^*"; empty: any
   std::optional<Agreement> agreement;
 };
 
@@ -70,7 +71,8 @@ struct DestinationConfig {
   std::string type;
   Values values;  // of the transport's destination_options
   RetryConfig retry;
-  std::string written;  // the table as written, retry included: equal text means a reload changed nothing here
+  std::string written;  // the table as written, retry included: equal text means a reload changed
+                        // nothing here
 };
 
 struct ChannelConfig {
@@ -78,10 +80,10 @@ struct ChannelConfig {
   std::string description;
   bool enabled = true;
   std::string source_type;
-  Values source;  // of the transport's source_options
+  Values source;               // of the transport's source_options
   std::string source_written;  // the [source] table as written, to see whether a reload changed it
-  std::string partner;  // empty: open
-  bool open = false;    // listens beyond loopback without a partner, said aloud
+  std::string partner;         // empty: open
+  bool open = false;           // listens beyond loopback without a partner, said aloud
   AckConfig ack;
   OrderConfig order;
   std::vector<DestinationConfig> destinations;
@@ -95,20 +97,24 @@ struct Site {
   StoreConfig store;
   AdminConfig admin;
   EngineConfig engine;
-  std::map<std::string, SecretReference> secrets;                 // [secrets] name = "env:…" | "file:…"
+  std::map<std::string, SecretReference> secrets;  // [secrets] name = "env:…" | "file:…"
   std::map<std::string, PartnerConfig> partners;
   std::map<std::string, ChannelConfig> channels;
-  std::map<std::string, std::shared_ptr<const Source>> modules;   // lib/*.lua by module name
+  std::map<std::string, std::shared_ptr<const Source>> modules;  // lib/*.lua by module name
 };
 
 struct LoadedSite {
-  std::optional<Site> site;           // nothing when a finding is an error
-  std::vector<Diagnostic> findings;   // all of them, in order of file and line
+  std::optional<Site> site;          // nothing when a finding is an error
+  std::vector<Diagnostic> findings;  // all of them, in order of file and line
 };
 
-// Reads the folder and checks everything that can be checked without running it: syntax, keys, values, references between
-// files, addresses, secrets that are there, ports named twice. Opens no socket and no store. Lua is checked by the caller.
-LoadedSite load_site(const std::filesystem::path& root, std::span<const Transport> transports);
+// Reads the folder and checks everything that can be checked without running it: syntax, keys,
+// values, references between files, addresses, secrets that are there, ports named twice. Opens no
+// socket and no store. Lua is checked by the caller. Never throws; findings name files by `root` as
+// it is given here, so that an editor can open them from where the caller stands. `today` decides
+// whether an agreement has expired; today's date (UTC) unless given.
+LoadedSite load_site(const std::filesystem::path& root, std::span<const Transport> transports,
+                     std::optional<std::chrono::sys_days> today = {});
 
 // The nearest folder at or above `from` that holds a site.toml.
 std::optional<std::filesystem::path> find_site(const std::filesystem::path& from);

@@ -1,0 +1,213 @@
+#include "engine/config/keys.h"
+
+namespace cannula::config {
+namespace {
+
+using enum OptionType;
+
+const Option kStore[] = {
+    {.name = "directory",
+     .type = file,
+     .description = "Folder of the journal and its index. On a local disk; never in git.",
+     .default_value = "state"},
+    {.name = "segment_size",
+     .type = size,
+     .description =
+         "How large a file of the journal becomes before the next is begun. Retention and "
+         "backup work on whole files.",
+     .default_value = "64MB"},
+};
+
+const Option kAdmin[] = {
+    {.name = "listen",
+     .type = endpoint,
+     .description =
+         "Address of the admin interface (health, metrics, status). Off unless named; on this "
+         "machine only."},
+};
+
+const Option kEngine[] = {
+    {.name = "workers",
+     .type = integer,
+     .description = "Threads that run scripts; 0 is one for each core.",
+     .default_value = "0",
+     .maximum = 1024},
+    {.name = "io_threads",
+     .type = integer,
+     .description = "Threads that serve connections; 0 lets the engine choose.",
+     .default_value = "0",
+     .maximum = 256},
+    {.name = "script_memory",
+     .type = size,
+     .description = "Memory that all scripts together may hold.",
+     .default_value = "512MB"},
+};
+
+const Option kSite[] = {
+    {.name = "store", .type = table, .description = "Where messages are kept.", .members = kStore},
+    {.name = "admin", .type = table, .description = "The admin interface.", .members = kAdmin},
+    {.name = "engine", .type = table, .description = "Threads and memory.", .members = kEngine},
+    {.name = "secrets",
+     .type = table,
+     .description =
+         "Names for secrets, each `\"env:NAME\"` or `\"file:PATH\"`. Scripts reach them by "
+         "`secret(\"name\")`; the secret itself never stands in a file of the site."},
+};
+
+const Option kAgreement[] = {
+    {.name = "document",
+     .description = "Number or title of the business associate agreement.",
+     .required = true},
+    {.name = "signed", .description = "The day it was signed, as `2026-01-15`."},
+    {.name = "expires",
+     .description = "The last day it holds, as `2027-01-15`. `check` warns from the day after."},
+};
+
+const Option kPartner[] = {
+    {.name = "name", .description = "What people call this partner. The file's name unless given."},
+    {.name = "from",
+     .type = texts,
+     .description =
+         "Addresses and blocks it may connect from, such as `10.1.0.0/16` or `2001:db8::/32`. "
+         "Any address when left out."},
+    {.name = "certificate",
+     .description =
+         "Subject alternative name that its client certificate must carry; needs `tls` with a "
+         "client authority at the source."},
+    {.name = "may",
+     .type = texts,
+     .description =
+         "Events it may send, such as `ORU^R01`, or `ADT^*` for all of a kind. Anything else is "
+         "refused and recorded. Any event when left out."},
+    {.name = "agreement",
+     .type = table,
+     .description = "The agreement under which it sends.",
+     .members = kAgreement},
+};
+
+const Option kScript[] = {
+    {.name = "time",
+     .type = duration,
+     .description = "How long the script may run for one message; waiting does not count.",
+     .default_value = "2s"},
+    {.name = "memory",
+     .type = size,
+     .description = "Memory that the channel's script may hold.",
+     .default_value = "64MB"},
+};
+
+const Option kOrder[] = {
+    {.name = "by",
+     .type = texts,
+     .description =
+         "`\"channel\"`: all messages in the order of their arrival. A path such as "
+         "`\"PID-3.1\"`, or a list of paths: in order among messages that share a value, in "
+         "parallel otherwise. `\"none\"`: no order.",
+     .default_value = "channel"},
+    {.name = "on_hold",
+     .description = "When a message parks or dies: `\"pass\"` lets later ones of its key go on, "
+                    "`\"hold_key\"` makes them wait for a person.",
+     .default_value = "pass",
+     .choices = {"pass", "hold_key"}},
+};
+
+const Option kSource[] = {
+    {.name = "type", .description = "The transport that messages come by.", .required = true},
+    {.name = "partner",
+     .description =
+         "Who sends: the name of a file in `partners/`. A source that listens beyond this "
+         "machine needs one."},
+    {.name = "open",
+     .type = boolean,
+     .description =
+         "Says aloud that anyone may send: a source without partner may then listen beyond "
+         "this machine.",
+     .default_value = "false"},
+    {.name = "ack",
+     .description =
+         "When the sender gets its acknowledgement: `\"stored\"` (on disk), `\"processed\"` "
+         "(the script has run) or `\"delivered:NAME\"` (that destination has it).",
+     .default_value = "stored"},
+};
+
+const Option kRetry[] = {
+    {.name = "first",
+     .type = duration,
+     .description =
+         "Wait before the second attempt; doubled, with jitter, before each further one.",
+     .default_value = "1s"},
+    {.name = "max",
+     .type = duration,
+     .description = "The longest wait between two attempts.",
+     .default_value = "5m"},
+    {.name = "give_up_after",
+     .type = duration,
+     .description = "How long a delivery is tried before it is dead and waits for a person.",
+     .default_value = "3d"},
+};
+
+const Option kDestination[] = {
+    {.name = "name",
+     .description = "The name that `send()` takes; letters, digits, `-` and `_`.",
+     .required = true},
+    {.name = "type", .description = "The transport that messages leave by.", .required = true},
+    {.name = "retry",
+     .type = table,
+     .description = "How a delivery is tried again.",
+     .members = kRetry},
+};
+
+const Option kChannel[] = {
+    {.name = "description", .description = "What the channel is for, in a sentence."},
+    {.name = "enabled",
+     .type = boolean,
+     .description = "`false` keeps the channel checked but does not run it.",
+     .default_value = "true"},
+    {.name = "source", .type = table, .description = "Where messages come from.", .required = true},
+    {.name = "order", .type = table, .description = "What is kept in order.", .members = kOrder},
+    {.name = "script", .type = table, .description = "Limits of `main.lua`.", .members = kScript},
+    {.name = "destination",
+     .type = table,
+     .description = "Where messages go, each under its own `[[destination]]`."},
+};
+
+}  // namespace
+
+std::span<const Option> site_options() {
+  return kSite;
+}
+std::span<const Option> store_options() {
+  return kStore;
+}
+std::span<const Option> admin_options() {
+  return kAdmin;
+}
+std::span<const Option> engine_options() {
+  return kEngine;
+}
+std::span<const Option> partner_options() {
+  return kPartner;
+}
+std::span<const Option> agreement_options() {
+  return kAgreement;
+}
+std::span<const Option> channel_options() {
+  return kChannel;
+}
+std::span<const Option> script_options() {
+  return kScript;
+}
+std::span<const Option> source_options() {
+  return kSource;
+}
+std::span<const Option> order_options() {
+  return kOrder;
+}
+std::span<const Option> destination_options() {
+  return kDestination;
+}
+std::span<const Option> retry_options() {
+  return kRetry;
+}
+
+}  // namespace cannula::config

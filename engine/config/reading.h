@@ -1,0 +1,80 @@
+// A site under reading: what its files have said so far, and the checks that need more than one of
+// them. Inside engine/config only.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/config/schema.h"
+#include "engine/config/site.h"
+
+namespace cannula::config {
+
+class Reading {
+ public:
+  Reading(const std::filesystem::path& root, std::span<const Transport> transports,
+          std::chrono::sys_days today);
+
+  LoadedSite load() &&;
+
+ private:
+  // Something that will be listened on, and where that is written.
+  struct Listener {
+    std::string owner;  // "channel `lab`"
+    Endpoint endpoint;
+    File file;
+    Span span;
+  };
+
+  // site_file.cpp
+  void read_site_file();
+  void read_store(const Node& root, const File& file);
+  void read_admin(const Node& root, const File& file);
+  void read_engine(const Node& root, const File& file);
+  void read_secrets(const Node& root, const File& file);
+  void read_modules();
+  void check_listeners();
+
+  // partner_file.cpp
+  void read_partners();
+  PartnerConfig read_partner(const std::string& name, const Node& root, const File& file);
+  void check_addresses(const Member& from, const File& file);
+  void check_events(const Member& may, const File& file);
+  Agreement read_agreement(const Node& table, const File& file);
+
+  // channel_file.cpp
+  void read_channels();
+  ChannelConfig read_channel(const std::string& name, const Node& root, const File& file);
+  void read_source_table(ChannelConfig& channel, const Node& table, const File& file);
+  void check_exposure(const ChannelConfig& channel, const Node& source, const File& file);
+  void read_ack(ChannelConfig& channel, const Node& root, const Values& values, const File& file);
+  void read_order(ChannelConfig& channel, const Node& root, const File& file);
+  void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
+  DestinationConfig read_destination(const Node& table, const File& file);
+  RetryConfig read_retry(const Node& destination, const File& file);
+  void read_script(ChannelConfig& channel, const Node& root, const File& file);
+  const Transport* find_transport(const Member* type, bool as_source, const File& file) const;
+
+  // secret_check.cpp: warns where a secret is not there or is readable by everyone (C124, C129).
+  void check_secret(const SecretReference& reference, const File& file, Span at) const;
+  void check_secrets_in(const Values& values, const Node& table, std::span<const Option> options,
+                        const File& file) const;
+
+  // The tables' own values; `table` may be absent.
+  Values read_optional(const Member* table, std::span<const Option> options, std::string_view place,
+                       const File& file) const;
+
+  std::filesystem::path root_;  // as given: names files in findings
+  std::span<const Transport> transports_;
+  std::chrono::sys_days today_;
+  std::vector<Diagnostic> findings_;
+  Site site_;
+  std::vector<std::string> partner_names_;  // of every file in partners/, readable or not
+  std::vector<Listener> listeners_;
+};
+
+}  // namespace cannula::config

@@ -1,0 +1,49 @@
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "engine/config/reading.h"
+
+namespace cannula::config {
+
+// Warnings, not errors: `check` runs on other machines than the one that has the secrets.
+void Reading::check_secret(const SecretReference& reference, const File& file, Span at) const {
+  if (reference.kind == SecretReference::Kind::environment) {
+    if (std::getenv(reference.name.c_str()) != nullptr) return;
+    file.warning("C124", at,
+                 fmt::format("the environment variable {} is not set here", reference.name),
+                 "set it where cannula runs, or name a file: \"file:PATH\"");
+    return;
+  }
+  struct stat status {};
+  if (::stat(reference.name.c_str(), &status) != 0) {
+    file.warning("C124", at,
+                 fmt::format("the secret file {} cannot be read here: {}", reference.name,
+                             std::strerror(errno)),
+                 "put it where cannula runs; a relative path starts from the site folder");
+    return;
+  }
+  if (S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+    file.warning(
+        "C129", at,
+        fmt::format("every user of this machine can read the secret file {}", reference.name),
+        fmt::format("chmod 600 {}", reference.name));
+  }
+}
+
+void Reading::check_secrets_in(const Values& values, const Node& table,
+                               std::span<const Option> options, const File& file) const {
+  for (const Option& option : options) {
+    const Member* member = table.find(option.name);
+    if (!member || !values.has(option.name)) continue;
+    if (option.type == OptionType::secret) {
+      check_secret(values.secret(option.name), file, member->value.span);
+    } else if (option.type == OptionType::table && !option.members.empty()) {
+      check_secrets_in(*values.table(option.name), member->value, option.members, file);
+    }
+  }
+}
+
+}  // namespace cannula::config
