@@ -21,6 +21,10 @@ void tune(boost::asio::ip::tcp::socket& socket);
 // See Stream::alive().
 bool other_side_is_there(int descriptor);
 
+// See Stream::wait_readable().
+boost::asio::awaitable<bool> wait_readable(boost::asio::ip::tcp::socket& socket,
+                                           std::chrono::milliseconds timeout);
+
 // T104 when the deadline has passed, T108 when this side closed it, else T105. `doing` is "reading
 // from", "writing to".
 Error stream_error(const boost::system::error_code& failure, bool expired, std::string_view doing,

@@ -38,6 +38,10 @@ class Stream {
   // answer: false once it has closed or reset the connection. Asked before a kept connection is
   // used again.
   virtual bool alive() const = 0;
+  // Whether something, bytes or the end, can be read within `timeout`; unlike a time-out of
+  // read_some(), the stream is as good as before when nothing can. Over TLS it may say false
+  // although the rest of a record is already here. No read may be under way.
+  virtual boost::asio::awaitable<bool> wait_readable(std::chrono::milliseconds timeout) = 0;
   virtual const Peer& peer() const = 0;
 };
 

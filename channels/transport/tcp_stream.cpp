@@ -3,6 +3,8 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -88,6 +90,10 @@ class TcpStream final : public Stream {
            other_side_is_there(const_cast<tcp::socket&>(socket_).native_handle());
   }
 
+  asio::awaitable<bool> wait_readable(std::chrono::milliseconds timeout) override {
+    return cannula::wait_readable(socket_, timeout);
+  }
+
   const Peer& peer() const override { return peer_; }
 
  private:
@@ -120,6 +126,18 @@ void tune(tcp::socket& socket) {
   socket.set_option(Interval(15), ignored);
   socket.set_option(Probes(4), ignored);
   socket.non_blocking(true, ignored);
+}
+
+asio::awaitable<bool> wait_readable(tcp::socket& socket, std::chrono::milliseconds timeout) {
+  asio::steady_timer timer(socket.get_executor(), timeout);
+  timer.async_wait([&socket](const error_code& stopped) {
+    error_code ignored;
+    if (!stopped) socket.cancel(ignored);
+  });
+  const auto [failure] = co_await socket.async_wait(tcp::socket::wait_read, kTuple);
+  // A handler already on its way would touch the socket after this returns, so it is waited for.
+  if (timer.cancel() == 0) co_await asio::post(socket.get_executor(), kTuple);
+  co_return !failure;
 }
 
 bool other_side_is_there(int descriptor) {

@@ -257,6 +257,11 @@ class TlsStream final : public Stream {
     return socket.is_open() && other_side_is_there(socket.native_handle());
   }
 
+  asio::awaitable<bool> wait_readable(std::chrono::milliseconds timeout) override {
+    if (SSL_pending(stream_.native_handle()) > 0) co_return true;
+    co_return co_await cannula::wait_readable(stream_.next_layer(), timeout);
+  }
+
   const Peer& peer() const override { return peer_; }
 
  private:
