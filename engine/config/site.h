@@ -36,6 +36,7 @@ struct Agreement {
   std::string document;
   std::string signed_on;  // ISO date as written
   std::string expires;
+  friend bool operator==(const Agreement&, const Agreement&) = default;
 };
 
 // Who may connect and what they may send. The name is the file's.
@@ -47,21 +48,25 @@ struct PartnerConfig {
       certificate;               // subject alternative name, when the listener asks for one
   std::vector<std::string> may;  // events such as "ORU^R01" or "ADT^*"; empty: any
   std::optional<Agreement> agreement;
+  friend bool operator==(const PartnerConfig&, const PartnerConfig&) = default;
 };
 
 struct OrderConfig {
   enum class By { channel, paths, none } by = By::channel;
   std::vector<hl7v2::Path> paths;
   enum class OnHold { pass, hold_key } on_hold = OnHold::pass;
+  friend bool operator==(const OrderConfig&, const OrderConfig&) = default;
 };
 
 struct AckConfig {
   enum class When { stored, processed, delivered } when = When::stored;
   std::string destination;  // of `delivered`
+  friend bool operator==(const AckConfig&, const AckConfig&) = default;
 };
 
 struct RetryConfig {
-  std::chrono::milliseconds first{1000};
+  std::chrono::milliseconds first{1000  friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
+};
   std::chrono::milliseconds max{300'000};
   std::chrono::milliseconds give_up_after{3 * 86'400'000LL};
 };

@@ -31,11 +31,15 @@ using Result = boost::system::result<T, Error>;
 
 // The value of a Result, or an early return of its error from the enclosing function. Not for coroutines: those test the
 // Result and co_return, because a statement expression must not hold a suspension point.
-#define TRY(...)                                                    \
-  __extension__({                                                   \
-    auto&& cannula_result_ = (__VA_ARGS__);                         \
-    if (!cannula_result_) return std::move(cannula_result_).error(); \
-    ::cannula::detail::take(std::move(cannula_result_));            \
+#define TRY(...) CANNULA_TRY_AS(CANNULA_TRY_NAME(__COUNTER__), __VA_ARGS__)
+// A name of its own for each use, so that one TRY may stand inside another.
+#define CANNULA_TRY_NAME(number) CANNULA_TRY_JOIN(cannula_result_, number)
+#define CANNULA_TRY_JOIN(name, number) name##number
+#define CANNULA_TRY_AS(result, ...)              \
+  __extension__({                                \
+    auto&& result = (__VA_ARGS__);               \
+    if (!result) return std::move(result).error(); \
+    ::cannula::detail::take(std::move(result));  \
   })
 
 namespace detail {
