@@ -65,10 +65,10 @@ struct AckConfig {
 };
 
 struct RetryConfig {
-  std::chrono::milliseconds first{1000  friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
-};
+  std::chrono::milliseconds first{1000};
   std::chrono::milliseconds max{300'000};
   std::chrono::milliseconds give_up_after{3 * 86'400'000LL};
+  friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
 };
 
 struct DestinationConfig {
