@@ -31,9 +31,10 @@ void Reading::read_channels() {
       continue;
     }
     if (!is_name(name)) {
-      findings_.push_back(about_file(
-          Severity::error, "C110", root_ / folder,
-          fmt::format("{} cannot be the name of a channel", in_quotes(name)), std::string(kNameHint)));
+      findings_.push_back(
+          about_file(Severity::error, "C110", root_ / folder,
+                     fmt::format("{} cannot be the name of a channel", in_quotes(name)),
+                     std::string(kNameHint)));
     }
     const auto source = read_source(root_, folder / "channel.toml", findings_);
     if (is_there(root_ / folder / "main.lua")) {
@@ -129,6 +130,7 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
                near.empty() ? "write that file; `cannula new` shows one" : near);
   }
   check_exposure(channel, table, file);
+  check_certificate(channel, table, file);
   read_ack(channel, table, channel.source, file);
   check_secrets_in(channel.source, table, options, file);
 }
@@ -152,6 +154,23 @@ void Reading::check_exposure(const ChannelConfig& channel, const Node& source, c
                            listen.text()),
                "name a `partner`, listen on 127.0.0.1, or say `open = true` if everyone may send");
   }
+}
+
+// A partner who must show a certificate can only do so to a source that asks for one.
+void Reading::check_certificate(const ChannelConfig& channel, const Node& source,
+                                const File& file) {
+  const auto partner = site_.partners.find(channel.partner);
+  if (partner == site_.partners.end() || !partner->second.certificate) return;
+  const Member* tls = source.find("tls");
+  if (tls && (!tls->value.is(Node::Kind::table) || tls->value.find("client_ca"))) return;
+  file.error(
+      "C131", source.find("partner")->value.span,
+      fmt::format("partner {} must show a certificate, but this source asks for none: nobody "
+                  "could send",
+                  in_quotes(channel.partner)),
+      fmt::format("give the source `tls` with `client_ca`, or delete `certificate` in "
+                  "partners/{}.toml",
+                  channel.partner));
 }
 
 void Reading::read_ack(ChannelConfig& channel, const Node& table, const Values& values,
@@ -209,7 +228,7 @@ void Reading::read_order(ChannelConfig& channel, const Node& root, const File& f
     const Span whole{0, path->text.size()};
     if (!parsed) {
       file.error("C116", inside_text(*file.source(), *path, parsed.error().span.value_or(whole)),
-                 fmt::format("{} is not a path: {}", in_quotes(path->text), parsed.error().message),
+                 parsed.error().message,
                  parsed.error().hint.empty() ? "\"channel\", \"none\" or a path such as \"PID-3.1\""
                                              : parsed.error().hint);
     } else if (parsed->segment_name().empty() || parsed->field == 0) {
@@ -258,9 +277,10 @@ void Reading::read_destinations(ChannelConfig& channel, const Node& root, const 
     if (name && name->value.is(Node::Kind::text)) {
       const std::size_t line = file.source()->position(name->value.span.begin).line;
       if (!is_name(destination.name)) {
-        file.error("C110", name->value.span,
-                   fmt::format("{} cannot be the name of a destination", in_quotes(destination.name)),
-                   std::string(kNameHint));
+        file.error(
+            "C110", name->value.span,
+            fmt::format("{} cannot be the name of a destination", in_quotes(destination.name)),
+            std::string(kNameHint));
       }
       if (const auto [first, added] = line_of.emplace(destination.name, line); !added) {
         file.error("C114", name->value.span,

@@ -22,7 +22,7 @@ struct Node {
   bool boolean = false;
   std::vector<Node> items{};      // of an array
   std::vector<Member> members{};  // of a table
-  Span span{};                  // with its quotes or brackets; a [table] is its header
+  Span span{};                    // with its quotes or brackets; a [table] is its header
 
   const Member* find(std::string_view name) const;
   bool is(Kind wanted) const { return kind == wanted; }

@@ -114,6 +114,11 @@ constexpr ErrorCode kCodes[] = {
     {"C130", "A date of an agreement is wrong",
      "Dates are written 2026-01-15, are days of the calendar, and an agreement does not expire "
      "before it is signed."},
+    {"C131", "A partner must show a certificate that nobody asks for",
+     "The partner's file names a `certificate`, but the source has no `tls` with `client_ca`, so "
+     "no connection would ever carry "
+     "one and all would be closed. Add the table, or take the requirement out of the partner's "
+     "file."},
 };
 
 }  // namespace

@@ -173,7 +173,8 @@ class ValueReader {
 void report_unknown(const File& file, const Member& member, std::span<const Option> options,
                     std::string_view place) {
   const auto names = names_of(options);
-  file.error("C103", member.name_span, fmt::format("{} has no key {}", place, in_quotes(member.name)),
+  file.error("C103", member.name_span,
+             fmt::format("{} has no key {}", place, in_quotes(member.name)),
              suggestion(member.name, names));
 }
 

@@ -165,10 +165,10 @@ void Reading::read_modules() {
     const fs::path path(name);
     if (path.extension() != ".lua") continue;
     if (!is_name(path.stem().string())) {
-      findings_.push_back(
-          about_file(Severity::error, "C110", root_ / "lib" / name,
-                     fmt::format("{} cannot be the name of a module", in_quotes(path.stem().string())),
-                     "letters, digits, `-` and `_`, at most 64"));
+      findings_.push_back(about_file(
+          Severity::error, "C110", root_ / "lib" / name,
+          fmt::format("{} cannot be the name of a module", in_quotes(path.stem().string())),
+          "letters, digits, `-` and `_`, at most 64"));
       continue;
     }
     if (auto source = read_source(root_, fs::path("lib") / name, findings_)) {

@@ -73,7 +73,7 @@ listen = "0.0.0.0:2575"
 partner = "reference-lab"
 ack = "delivered:ehr"
 max_size = "2MB"
-tls = { certificate = "tls/server.pem", key = "env:PATH" }
+tls = { certificate = "tls/server.pem", key = "env:PATH", client_ca = "tls/ca.pem" }
 [order]
 by = ["PID-3.1", "MRG-1.1"]
 on_hold = "hold_key"
@@ -238,7 +238,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "directory = \"x\""),
               "4:18: error[C115]: the channel has no destination `ehr`", "did you mean `ehs`?"},
         Wrong{"order_path", source_with("[order]\nby = \"PID-x\""),
-              "5:7: error[C116]: `PID-x` is not a path"},
+              "5:11: error[C116]: cannot read the path"},
         Wrong{"order_segment_only", source_with("[order]\nby = [\"PID-3\", \"MRG\"]"),
               "5:17: error[C116]: `MRG` does not name a field"},
         Wrong{"order_empty", source_with("[order]\nby = []"), "5:6: error[C116]"},
@@ -271,7 +271,7 @@ INSTANTIATE_TEST_SUITE_P(
               "8:9: error[C123]"},
         Wrong{"script_time", source_with("[script]\ntime = \"0s\""), "5:8: error[C107]"},
         Wrong{"after_text_beyond_ascii", source_with("mode = \"größe\""), "4:8: error[C106]"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& wrong) { return wrong.param.name; });
 
 TEST(LoadSite, ASecretWrittenOutIsNotRepeatedInTheMessage) {
   SiteFolder folder;
@@ -337,6 +337,13 @@ TEST(LoadSite, OpenBesideAPartnerIsAWarning) {
       "a",
       "[source]\ntype = \"wire\"\nlisten = \"0.0.0.0:2575\"\nopen = true\npartner = \"lab\"\n");
   EXPECT_THAT(findings_of(folder), StartsWith("channels/a/channel.toml:4:8: warning[C128]"));
+}
+
+TEST(LoadSite, ACertificateThatTheSourceDoesNotAskForWouldShutEveryoneOut) {
+  SiteFolder folder;
+  folder.write("partners/lab.toml", "certificate = \"lab.example\"\n");
+  folder.channel("a", std::string(kChannel) + "partner = \"lab\"\n");
+  EXPECT_THAT(findings_of(folder), StartsWith("channels/a/channel.toml:4:11: error[C131]"));
 }
 
 TEST(LoadSite, TheAdminInterfaceStaysOnThisMachine) {
@@ -466,7 +473,7 @@ TEST(LoadSite, WhatIsWrittenOfATableChangesWithItsMeaningOnly) {
 
 TEST(LoadSite, NoBytesMakeItThrow) {
   SiteFolder folder;
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("\xff\xfe", 2), std::string(100000, '['), std::string("a\0b=1", 5),
         std::string("a = ") + std::string(5000, '['), std::string("\xEF\xBB\xBF[x]\n")}) {
     folder.write("site.toml", text);
@@ -486,7 +493,7 @@ TEST(ReferencePage, NamesEveryKeyOfEveryTable) {
   const std::string page = reference_page(test_transports());
   for (const char* key :
        {"`store.directory`", "`admin.listen`", "`agreement.expires`", "`retry.give_up_after`",
-        "`max_size`", "`tls.certificate`", "## type = \"folder\"", "`on_hold`"}) {
+        "`max_size`", "`tls.certificate`", "## type = \"folder\"", "`order.on_hold`"}) {
     EXPECT_THAT(page, HasSubstr(key));
   }
 }

@@ -42,6 +42,7 @@ class SiteFolder {
 inline const Option kWireTls[] = {
     {.name = "certificate", .type = OptionType::file, .description = "A file.", .required = true},
     {.name = "key", .type = OptionType::secret, .description = "A key."},
+    {.name = "client_ca", .type = OptionType::file, .description = "Who signs clients."},
 };
 inline const Option kWireSource[] = {
     {.name = "listen", .type = OptionType::endpoint, .description = "Where.", .required = true},
