@@ -7,7 +7,7 @@ The words after a fence's language say how the block is kept true:
   ```sh run background=TEXT  is started, must print TEXT, and is ended after the page
   ```text output             what the `run` before it prints; `…` in a line stands for anything, alone for any lines
   ```toml file=PATH          is written to PATH in that folder (any language)
-  ```lua excerpt=PATH        stands in the repository's file PATH just like this (any language)
+  ```lua excerpt=PATH        stands in the repository's file PATH like this, but for blanks (any language)
   ```sh dev                  every line calls ./dev with a verb it has
   ```text                    a drawing or a form, nothing to run
 

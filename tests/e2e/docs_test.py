@@ -34,6 +34,7 @@ class PageRun:
         self.environment["PATH"] = f"{binaries}:{self.environment['PATH']}"
 
     def run(self):
+        self.follow_links()
         try:
             for block in blocks_of(self.path.read_text(encoding="utf-8")):
                 getattr(self, f"do_{block.kind}")(block)
@@ -41,6 +42,12 @@ class PageRun:
             for process in reversed(self.background):
                 process.terminate()
                 process.wait(timeout=SECONDS_FOR_A_BLOCK)
+
+    def follow_links(self):
+        for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", line):
+                if not (self.path.parent / target).exists():
+                    raise PageError(number, f"there is no {target} to link to")
 
     def do_text(self, block):
         pass
@@ -54,7 +61,7 @@ class PageRun:
         path = REPOSITORY / block.options["path"]
         if not path.is_file():
             raise PageError(block.line, f"there is no {block.options['path']} to take this from")
-        if block.text.strip("\n") not in path.read_text(encoding="utf-8"):
+        if " ".join(block.text.split()) not in " ".join(path.read_text(encoding="utf-8").split()):
             raise PageError(block.line, f"{block.options['path']} does not hold these lines (any more)")
 
     def do_dev(self, block):

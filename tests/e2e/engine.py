@@ -10,7 +10,6 @@ import pathlib
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 
@@ -73,16 +72,3 @@ class Program:
         code = self.process.wait(timeout=seconds)
         self._out.close()
         return code
-
-
-class Watch(threading.Thread):
-    """Calls `look` every few milliseconds until it says True."""
-
-    def __init__(self, look, pause=0.01):
-        super().__init__(daemon=True)
-        self._look, self._pause = look, pause
-        self.start()
-
-    def run(self):
-        while not self._look():
-            time.sleep(self._pause)

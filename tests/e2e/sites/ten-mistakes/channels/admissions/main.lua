@@ -1,0 +1,3 @@
+function main(msg)
+  send("archive", msg)
+end
