@@ -14,6 +14,15 @@ namespace cannula {
 // Why something could not be done. `code` is stable and has a page in docs/reference/errors.md; `message` says what was
 // found, where and what was expected; `hint` what to do next. Never holds secrets or the content of a message.
 struct Error {
+  // Not an aggregate: else Result<std::string> could not tell a value from an error.
+  Error() = default;
+  Error(std::string stable_code, std::string what, std::string what_next = {},
+        std::optional<Span> where = std::nullopt)
+      : code(std::move(stable_code)),
+        message(std::move(what)),
+        hint(std::move(what_next)),
+        span(where) {}
+
   std::string code;
   std::string message;
   std::string hint;

@@ -1,0 +1,438 @@
+#include "engine/pipeline/channel.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/pipeline/clock.h"
+#include "engine/pipeline/delivery_loader.h"
+#include "engine/pipeline/scheduler.h"
+
+namespace cannula::pipeline {
+namespace {
+
+constexpr std::uint32_t kLimitsUntilPause =
+    5;  // messages in a row that ran into a limit of the sandbox
+constexpr std::chrono::milliseconds kCommitAgain{500};
+
+store::MessageState state_of(const script::Conclusion& conclusion) {
+  using Kind = script::Conclusion::Kind;
+  switch (conclusion.kind) {
+    case Kind::finished:
+      return conclusion.sends.empty() ? store::MessageState::done : store::MessageState::queued;
+    case Kind::skipped:
+      return store::MessageState::filtered;
+    case Kind::parked:
+      return store::MessageState::parked;
+    case Kind::rejected:
+      return store::MessageState::rejected;
+    case Kind::failed:
+      break;
+  }
+  return store::MessageState::dead;
+}
+
+// A lane of its own for each message, so that its responses are handled one after another.
+std::uint64_t lane_of(MessageId id) {
+  return (id.value * 0x9E3779B97F4A7C15ull) | (1ull << 63);
+}
+
+}  // namespace
+
+Channel::Channel(config::ChannelConfig config, std::shared_ptr<const script::Program> program,
+                 store::Store& store, Scheduler& scheduler, boost::asio::any_io_executor background)
+    : config_(std::move(config)),
+      store_(store),
+      scheduler_(scheduler),
+      order_(config_.order, store.identity()),
+      queue_(config_.name, order_, Window{}),
+      program_(std::move(program)),
+      background_(std::move(background)) {}
+
+void Channel::attach(std::shared_ptr<Destination> destination) {
+  const std::string name = destination->config().name;
+  destinations_[name] = std::move(destination);
+}
+
+Result<void> Channel::restore() {
+  state_.apply(TRY(store_.script_state(config_.name)));
+  if (holds_keys()) TRY(restore_holds());
+  return restore_handlers();
+}
+
+// With on_hold = "hold_key", what parked or died in an earlier run still holds its key.
+Result<void> Channel::restore_holds() {
+  for (store::MessageState state : {store::MessageState::parked, store::MessageState::dead}) {
+    store::MessageQuery query;
+    query.channel = config_.name;
+    query.state = state;
+    query.limit = 1000;
+    while (true) {
+      const std::vector<store::MessageRow> rows = TRY(store_.messages(query));
+      for (const store::MessageRow& row : rows) {
+        bool by_delivery = false;
+        for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
+          if (delivery.state != store::DeliveryState::dead) continue;
+          by_delivery = true;
+          auto destination = destinations_.find(delivery.destination);
+          if (destination != destinations_.end()) destination->second->hold(delivery.order_keys);
+        }
+        if (!by_delivery) queue_.hold(row.order_keys);
+      }
+      if (rows.size() < query.limit) break;
+      query.after = rows.back().id;
+    }
+  }
+  return {};
+}
+
+Result<void> Channel::restore_handlers() {
+  for (const store::DeliveryRow& row : TRY(store_.waiting_handlers(config_.name))) {
+    script::Response response{row.ordinal, row.destination, nullptr};
+    store::Record record = TRY(store_.read(row.attempt_position));
+    if (auto* attempt = std::get_if<store::Attempt>(&record)) response.body = attempt->response;
+    auto message = TRY(store_.message(row.id));
+    if (message)
+      handle_response(row.id, message->accepted_at_position, row.order_keys, std::move(response));
+  }
+  return {};
+}
+
+std::shared_ptr<const script::Program> Channel::program() const {
+  std::scoped_lock lock(program_mutex_);
+  return program_;
+}
+
+void Channel::replace_program(std::shared_ptr<const script::Program> program) {
+  {
+    std::scoped_lock lock(program_mutex_);
+    program_ = std::move(program);
+  }
+  resume_work();
+}
+
+void Channel::pause_work(std::string_view why) {
+  if (paused_.exchange(true)) return;
+  spdlog::error(
+      "channel {}: work is paused: {}. Messages are still accepted and wait; mend the script and "
+      "reload",
+      config_.name, why);
+}
+
+void Channel::resume_work() {
+  limits_in_a_row_ = 0;
+  if (paused_.exchange(false)) spdlog::info("channel {}: work goes on", config_.name);
+  scheduler_.ready(*this);
+}
+
+void Channel::arrived(WorkItem item, Waiter waiter) {
+  if (waiter) {
+    std::scoped_lock lock(waiters_mutex_);
+    waiters_.emplace(item.id, std::move(waiter));
+  }
+  queue_.arrive(std::move(item));
+  scheduler_.ready(*this);
+}
+
+void Channel::count(const script::Conclusion& conclusion) {
+  using Kind = script::Conclusion::Kind;
+  switch (conclusion.kind) {
+    case Kind::finished:
+      ++metrics_.finished;
+      break;
+    case Kind::skipped:
+      ++metrics_.filtered;
+      break;
+    case Kind::parked:
+      ++metrics_.parked;
+      break;
+    case Kind::rejected:
+      ++metrics_.rejected;
+      break;
+    case Kind::failed:
+      ++metrics_.dead;
+      break;
+  }
+  if (!conclusion.hit_limit) {
+    limits_in_a_row_ = 0;
+    return;
+  }
+  ++metrics_.limit_hits;
+  if (++limits_in_a_row_ >= kLimitsUntilPause) {
+    pause_work(fmt::format("{} messages in a row ran into a limit of the sandbox ({})",
+                           kLimitsUntilPause, conclusion.reason.substr(0, 200)));
+  }
+}
+
+std::uint32_t Channel::take_ordinals(const WorkItem& item, std::size_t deliveries) {
+  if (!wants_responses()) return item.next_ordinal;
+  std::scoped_lock lock(open_mutex_);
+  auto found = open_.find(item.id);
+  std::uint32_t next = item.next_ordinal;
+  if (found != open_.end()) {
+    next = found->second.next_ordinal;
+  } else if (item.response) {
+    store_.catch_up();
+    if (auto rows = store_.deliveries(item.id)) {
+      for (const auto& row : *rows) next = std::max(next, row.ordinal + 1);
+    }
+  }
+  OpenMessage& open = open_[item.id];
+  open.next_ordinal = next + static_cast<std::uint32_t>(deliveries);
+  open.open += deliveries;
+  if (item.response && open.open > 0) --open.open;
+  if (open.open == 0) open_.erase(item.id);
+  return next;
+}
+
+store::Outcome Channel::outcome_of(const WorkItem& item, const store::OrderKeys& keys,
+                                   script::Conclusion&& conclusion) {
+  store::Outcome outcome;
+  outcome.id = item.id;
+  outcome.channel = config_.name;
+  outcome.at = now_microseconds();
+  outcome.cause = item.response ? item.response->ordinal : 0;
+  outcome.state = state_of(conclusion);
+  if (item.response && outcome.state == store::MessageState::filtered)
+    outcome.state = store::MessageState::done;
+  outcome.code = std::move(conclusion.code);
+  outcome.reason = std::move(conclusion.reason);
+  outcome.order_keys = keys;
+  outcome.trace = std::move(conclusion.trace);
+  for (auto& write : conclusion.state_writes) {
+    outcome.state_writes.push_back({std::move(write.key), std::move(write.value)});
+  }
+  std::uint32_t ordinal = take_ordinals(item, conclusion.sends.size());
+  for (script::Send& send : conclusion.sends) {
+    store::DeliveryRequest request;
+    request.ordinal = ordinal++;
+    request.destination = std::move(send.destination);
+    request.order_keys = send.key ? order_.of_text(*send.key) : keys;
+    request.priority = send.stat ? 1 : 0;
+    request.payload = std::move(send.payload);
+    outcome.deliveries.push_back(std::move(request));
+  }
+  return outcome;
+}
+
+void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* message,
+                       script::Conclusion conclusion) {
+  count(conclusion);
+  WorkItem& item = entry->item;
+  // A response is handled in a lane of its own besides those of its message.
+  store::OrderKeys keys = entry->keys();
+  if (item.response) std::erase(keys, lane_of(item.id));
+
+  auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
+  state_.apply(outcome->state_writes);
+  const bool ended_badly =
+      outcome->state == store::MessageState::parked || outcome->state == store::MessageState::dead;
+
+  auto followers = std::make_shared<OutcomeContext>();
+  followers->event = message ? message->type() : std::string();
+  followers->body = item.body;
+  followers->accepted = item.accepted;
+  commit_outcome(outcome, followers);
+
+  if (item.lifts_hold && !ended_badly) queue_.unhold(keys);
+  if (ended_badly && holds_keys() && !item.lifts_hold) {
+    queue_.release_and_hold(entry);
+  } else {
+    queue_.release(entry);
+  }
+}
+
+// Offered until the store has it: the message's outcome is decided, and its key may have gone on.
+void Channel::commit_outcome(std::shared_ptr<store::Outcome> outcome,
+                             std::shared_ptr<OutcomeContext> context) {
+  std::vector<store::Record> records;
+  records.emplace_back(*outcome);
+  store_.submit(std::move(records), [self = shared_from_this(), outcome,
+                                     context](Result<std::vector<store::Committed>> result) {
+    if (result) {
+      if (std::exchange(context->stalled, false)) self->scheduler_.unstall();
+      self->outcome_committed(*outcome, *context, result->front().position);
+      return;
+    }
+    if (!std::exchange(context->stalled, true)) {
+      self->scheduler_.stall();
+      spdlog::error(
+          "channel {}: the store cannot take what became of message {} ({}); work waits for it",
+          self->config_.name, outcome->id.text(), result.error().text());
+    }
+    auto again = std::make_shared<boost::asio::steady_timer>(self->background_, kCommitAgain);
+    again->async_wait([self, outcome, context, again](boost::system::error_code stopped) {
+      if (!stopped) self->commit_outcome(outcome, context);
+    });
+  });
+}
+
+void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
+                                store::Position position) {
+  for (const store::DeliveryRequest& request : outcome.deliveries) {
+    auto destination = destinations_.find(request.destination);
+    if (destination ==
+        destinations_.end()) {  // send() knows the names: only after a reload took it away
+      spdlog::error(
+          "channel {}: message {} is for destination {}, which is no longer configured; it stays "
+          "queued",
+          config_.name, outcome.id.text(), request.destination);
+      continue;
+    }
+    Delivery delivery;
+    delivery.id = outcome.id;
+    delivery.ordinal = request.ordinal;
+    delivery.queued = position;
+    delivery.outcome = position;
+    delivery.accepted = context.accepted;
+    delivery.payload = request.payload ? request.payload : context.body;
+    delivery.event = context.event;
+    delivery.first_queued_at = outcome.at;
+    delivery.stat = request.priority > 0;
+    destination->second->arrive(std::move(delivery), request.order_keys);
+  }
+  if (outcome.cause != 0) return;
+  using State = store::MessageState;
+  if (outcome.state == State::rejected || outcome.state == State::dead) {
+    tell_waiter(outcome.id,
+                {Fate::Kind::refused, Error{outcome.code, outcome.reason, "", std::nullopt}});
+    return;
+  }
+  const bool goes_there = std::any_of(
+      outcome.deliveries.begin(), outcome.deliveries.end(),
+      [&](const auto& request) { return request.destination == config_.ack.destination; });
+  if (config_.ack.when == config::AckConfig::When::delivered && goes_there) return;
+  tell_waiter(outcome.id, {Fate::Kind::well, {}});
+}
+
+void Channel::tell_waiter(MessageId id, Fate fate) {
+  if (config_.ack.when == config::AckConfig::When::stored) return;
+  Waiter waiter;
+  {
+    std::scoped_lock lock(waiters_mutex_);
+    auto found = waiters_.find(id);
+    if (found == waiters_.end()) return;
+    waiter = std::move(found->second);
+    waiters_.erase(found);
+  }
+  waiter(std::move(fate));
+}
+
+void Channel::abandon_waiters() {
+  std::unordered_map<MessageId, Waiter> waiters;
+  {
+    std::scoped_lock lock(waiters_mutex_);
+    waiters.swap(waiters_);
+  }
+  for (auto& [id, waiter] : waiters) {
+    waiter({Fate::Kind::lost_sight,
+            Error{"P303", "the engine is stopping before the message has been processed",
+                  "send it again; it is recognised by its control id", std::nullopt}});
+  }
+}
+
+void Channel::handle_response(MessageId id, store::Position accepted, store::OrderKeys keys,
+                              script::Response response) {
+  WorkItem item;
+  item.id = id;
+  item.accepted = accepted;
+  item.response = std::move(response);
+  keys.push_back(lane_of(id));
+  queue_.arrive_aside(std::move(item), std::move(keys), true);
+  scheduler_.ready(*this);
+}
+
+void Channel::delivered(const Delivery& delivery, const store::OrderKeys& keys,
+                        const std::string& destination, Bytes response) {
+  if (wants_responses()) {
+    handle_response(delivery.id, delivery.accepted, keys,
+                    {delivery.ordinal, destination, std::move(response)});
+  }
+  if (destination == config_.ack.destination) tell_waiter(delivery.id, {Fate::Kind::well, {}});
+}
+
+void Channel::died(const Delivery& delivery, const store::OrderKeys&,
+                   const std::string& destination, const Error& reason) {
+  if (wants_responses()) {
+    std::scoped_lock lock(open_mutex_);
+    auto open = open_.find(delivery.id);
+    if (open != open_.end() && (open->second.open == 0 || --open->second.open == 0))
+      open_.erase(open);
+  }
+  if (destination == config_.ack.destination)
+    tell_waiter(delivery.id, {Fate::Kind::refused, reason});
+}
+
+Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Position queued) {
+  store_.catch_up();
+  auto row = TRY(store_.message(id));
+  if (!row)
+    return Error{
+        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
+  if (ordinal == 0) {
+    WorkItem item;
+    item.id = id;
+    item.accepted = row->accepted_at_position;
+    item.queued = queued;
+    item.received_at = row->received_at;
+    for (const auto& delivery : TRY(store_.deliveries(id))) {
+      item.next_ordinal = std::max(item.next_ordinal, delivery.ordinal + 1);
+    }
+    item.lifts_hold = holds_keys();
+    queue_.arrive_aside(std::move(item), row->order_keys, holds_keys());
+    scheduler_.ready(*this);
+    return {};
+  }
+  for (const store::DeliveryRow& one : TRY(store_.deliveries(id))) {
+    if (one.ordinal != ordinal) continue;
+    auto destination = destinations_.find(one.destination);
+    if (destination == destinations_.end()) {
+      return Error{"P305",
+                   "destination " + one.destination + " of the delivery is no longer configured",
+                   "name it in channel.toml again, or resend the whole message",
+                   {}};
+    }
+    LoadedDelivery loaded = TRY(load_delivery(store_, id, ordinal, one.outcome_position));
+    Delivery delivery;
+    delivery.id = id;
+    delivery.ordinal = ordinal;
+    delivery.queued = queued;
+    delivery.outcome = one.outcome_position;
+    delivery.accepted = loaded.accepted;
+    delivery.payload = std::move(loaded.payload);
+    delivery.event = std::move(loaded.event);
+    delivery.first_queued_at = now_microseconds();
+    delivery.lifts_hold = holds_keys() && one.state == store::DeliveryState::dead;
+    delivery.stat = one.priority > 0;
+    destination->second->resend(std::move(delivery), one.order_keys);
+    return {};
+  }
+  return Error{"P304",
+               fmt::format("message {} has no delivery {}", id.text(), ordinal),
+               "see `cannula msg show " + id.text() + "`",
+               {}};
+}
+
+void Channel::discarded(const store::MessageRow& message,
+                        const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal) {
+  bool by_delivery = false;
+  for (const store::DeliveryRow& delivery : deliveries) {
+    if (ordinal != 0 && delivery.ordinal != ordinal) continue;
+    auto destination = destinations_.find(delivery.destination);
+    if (destination == destinations_.end()) continue;
+    const bool dead = delivery.state == store::DeliveryState::dead;
+    by_delivery = by_delivery || dead;
+    destination->second->forget(message.id, delivery.ordinal,
+                                dead && holds_keys() ? delivery.order_keys : store::OrderKeys{});
+  }
+  if (ordinal != 0) return;
+  queue_.forget(message.id);
+  const bool held =
+      message.state == store::MessageState::parked || message.state == store::MessageState::dead;
+  if (held && holds_keys() && !by_delivery) {
+    queue_.unhold(message.order_keys);
+    scheduler_.ready(*this);
+  }
+}
+
+}  // namespace cannula::pipeline

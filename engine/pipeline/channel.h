@@ -1,0 +1,157 @@
+// A running channel: where its source, its script and its destinations meet. It knows how each step
+// of a message is written to the store and what follows once it is on disk; it has no thread of its
+// own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/config/site.h"
+#include "engine/pipeline/destination.h"
+#include "engine/pipeline/metrics.h"
+#include "engine/pipeline/order.h"
+#include "engine/pipeline/script_state.h"
+#include "engine/pipeline/work_queue.h"
+#include "engine/script/runtime.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+class Scheduler;
+
+// How many workers work for a channel, and whether it stands in the ring of those with work. Kept
+// by the scheduler.
+struct Turns {
+  std::atomic<int> working{0};
+  bool in_ring = false;  // under the scheduler's mutex
+};
+
+// What became of a message that its sender waits for (ack = "processed" or "delivered:…").
+struct Fate {
+  enum class Kind { well, refused, lost_sight } kind = Kind::well;
+  Error reason;
+};
+using Waiter = std::function<void(Fate)>;
+
+class Channel : public DeliveryObserver, public std::enable_shared_from_this<Channel> {
+ public:
+  Channel(config::ChannelConfig config, std::shared_ptr<const script::Program> program,
+          store::Store& store, Scheduler& scheduler, boost::asio::any_io_executor background);
+
+  const std::string& name() const { return config_.name; }
+  const config::ChannelConfig& config() const { return config_; }
+  ChannelMetrics& metrics() { return metrics_; }
+  WorkQueue& queue() { return queue_; }
+  ScriptState& state() { return state_; }
+  Turns& turns() { return turns_; }
+  const store::Store& store() const { return store_; }
+
+  // Before start. The destinations live as long as the channel.
+  void attach(std::shared_ptr<Destination> destination);
+  const std::map<std::string, std::shared_ptr<Destination>>& destinations() const {
+    return destinations_;
+  }
+  // Reads from the store what an earlier run left: script state, held keys, responses still to
+  // handle.
+  Result<void> restore();
+
+  // -- Any thread
+  // The script that new messages run; a reload replaces it.
+  std::shared_ptr<const script::Program> program() const;
+  void replace_program(std::shared_ptr<const script::Program> program);
+
+  // A message is on disk (journal's thread, in its order). `waiter` may be empty.
+  void arrived(WorkItem item, Waiter waiter);
+  // A worker ran the script on what `entry` holds: commits the outcome, then lets its key go on.
+  void conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* message,
+                script::Conclusion conclusion);
+
+  // Work is suspended because the script keeps running into its limits; a reload or resume() ends
+  // it.
+  bool paused() const { return paused_.load(std::memory_order_relaxed); }
+  void pause_work(std::string_view why);
+  void resume_work();
+  // No worker takes from it any more. Messages go on being accepted.
+  void stop_work() { stopped_ = true; }
+  bool may_work() const { return !stopped_ && !paused(); }
+
+  // Puts back to work a message (ordinal 0) or a delivery, after its Resent record is on disk.
+  // Blocks on the disk.
+  Result<void> resent(MessageId id, std::uint32_t ordinal, store::Position queued);
+  // After a Discarded record is on disk; the rows as they were before.
+  void discarded(const store::MessageRow& message,
+                 const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal);
+
+  // Tells everyone who still waits for a fate that it will not be known here.
+  void abandon_waiters();
+
+  // DeliveryObserver: on the journal's thread.
+  bool wants_responses() const override { return wants_responses_.load(std::memory_order_relaxed); }
+  void set_wants_responses(bool wanted) { wants_responses_ = wanted; }
+  void delivered(const Delivery& delivery, const store::OrderKeys& keys,
+                 const std::string& destination, Bytes response) override;
+  void died(const Delivery& delivery, const store::OrderKeys& keys, const std::string& destination,
+            const Error& reason) override;
+
+ private:
+  store::Outcome outcome_of(const WorkItem& item, const store::OrderKeys& keys,
+                            script::Conclusion&& conclusion);
+  // What is at hand when the script has ended and is needed once its outcome is on disk.
+  struct OutcomeContext {
+    std::string event;
+    Bytes body;
+    store::Position accepted = 0;
+    bool stalled = false;  // the store did not take it at once
+  };
+  void commit_outcome(std::shared_ptr<store::Outcome> outcome,
+                      std::shared_ptr<OutcomeContext> context);
+  void outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
+                         store::Position position);
+  void count(const script::Conclusion& conclusion);
+  void tell_waiter(MessageId id, Fate fate);
+  Result<void> restore_holds();
+  Result<void> restore_handlers();
+  void handle_response(MessageId id, store::Position accepted, store::OrderKeys keys,
+                       script::Response response);
+  std::uint32_t take_ordinals(const WorkItem& item, std::size_t deliveries);
+  bool holds_keys() const { return config_.order.on_hold == config::OrderConfig::OnHold::hold_key; }
+
+  const config::ChannelConfig config_;
+  store::Store& store_;
+  Scheduler& scheduler_;
+  const OrderKeyMaker order_;
+  ChannelMetrics metrics_;
+  ScriptState state_;
+  WorkQueue queue_;
+  std::map<std::string, std::shared_ptr<Destination>> destinations_;
+
+  mutable std::mutex program_mutex_;
+  std::shared_ptr<const script::Program> program_;
+  std::atomic<bool> wants_responses_{false};
+
+  std::atomic<bool> paused_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<std::uint32_t> limits_in_a_row_{0};
+
+  // The next ordinal of messages whose responses are still to be handled: an outcome on its way to
+  // the index is not seen there.
+  struct OpenMessage {
+    std::uint32_t next_ordinal = 1;
+    std::size_t open = 0;  // deliveries whose on_response has not run
+  };
+  std::mutex open_mutex_;
+  std::unordered_map<MessageId, OpenMessage> open_;
+
+  boost::asio::any_io_executor background_;
+  Turns turns_;
+
+  std::mutex waiters_mutex_;
+  std::unordered_map<MessageId, Waiter> waiters_;
+};
+
+}  // namespace cannula::pipeline

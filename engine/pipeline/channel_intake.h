@@ -1,0 +1,38 @@
+// The door of a channel: who may come in with what, and the wait for the disk.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "channels/transport/intake.h"
+#include "engine/pipeline/channel.h"
+#include "engine/security/partners.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+struct Offer;
+
+// Belongs to one channel's receiver; used on that receiver's executor.
+class ChannelIntake : public Intake {
+ public:
+  // `access` is null for a channel without partner.
+  ChannelIntake(std::shared_ptr<Channel> channel,
+                std::shared_ptr<const security::AccessList> access, store::Store& store);
+
+  Result<void> admit(const Peer& peer) override;
+  boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
+                                                     std::vector<Arrival> arrivals) override;
+
+ private:
+  store::Accepted record_of(const Arrival& arrival) const;
+  boost::asio::awaitable<void> wait_for_room();
+  boost::asio::awaitable<void> commit(std::shared_ptr<Offer> offer);
+  static void hand_over(Channel& channel, const std::shared_ptr<Offer>& offer);
+
+  const std::shared_ptr<Channel> channel_;
+  const std::shared_ptr<const security::AccessList> access_;
+  store::Store& store_;
+};
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,442 @@
+#include "engine/pipeline/destination.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "engine/pipeline/backoff.h"
+#include "engine/pipeline/clock.h"
+#include "engine/pipeline/delivery_loader.h"
+
+namespace cannula::pipeline {
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kRefillBatch = 512;
+constexpr std::uint32_t kFailuresUntilAway = 5;
+constexpr milliseconds kRecordAgain{1000};  // after the store could not take an attempt
+
+std::size_t size_of(const Delivery& delivery) {
+  return delivery.payload ? delivery.payload->size() : 0;
+}
+
+bool later(const auto& a, const auto& b) {
+  return a.until > b.until;
+}
+
+}  // namespace
+
+Destination::Destination(std::string channel, config::DestinationConfig config, bool hold_key,
+                         store::Store& store, DeliveryObserver& observer, Ports ports,
+                         asio::any_io_executor blocking, std::unique_ptr<Sender> sender,
+                         std::shared_ptr<DestinationMetrics> metrics)
+    : channel_(std::move(channel)),
+      config_(std::move(config)),
+      hold_key_(hold_key),
+      store_(store),
+      observer_(observer),
+      ports_(std::move(ports)),
+      sender_(std::move(sender)),
+      metrics_(std::move(metrics)),
+      blocking_(std::move(blocking)),
+      timer_(ports_.executor),
+      idle_(ports_.executor),
+      random_(std::random_device{}()) {}
+
+Destination::~Destination() = default;
+
+void Destination::start() {
+  asio::post(ports_.executor, [self = shared_from_this()] { self->dispatch(); });
+}
+
+asio::awaitable<void> Destination::stop() {
+  stopping_ = true;
+  timer_.cancel();
+  co_await sender_->stop();
+  while (under_way_ > 0 || refilling_) {
+    idle_.expires_after(std::chrono::hours(1));
+    boost::system::error_code woken;
+    co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+}
+
+void Destination::arrive(Delivery delivery, store::OrderKeys keys) {
+  std::scoped_lock lock(arriving_mutex_);
+  if (on_disk_ || items_ >= window_.items || bytes_ >= window_.bytes) {
+    on_disk_ = true;
+    last_left_ = delivery.queued;
+  } else {
+    last_taken_in_ = delivery.queued;
+    last_taken_in_ordinal_ = delivery.ordinal;
+    ++items_;
+    bytes_ += size_of(delivery);
+    arriving_.push_back({std::move(delivery), std::move(keys), false});
+  }
+  wake();
+}
+
+void Destination::resend(Delivery delivery, store::OrderKeys keys) {
+  std::scoped_lock lock(arriving_mutex_);
+  ++items_;
+  bytes_ += size_of(delivery);
+  arriving_.push_back({std::move(delivery), std::move(keys), true});
+  wake();
+}
+
+void Destination::forget(MessageId id, std::uint32_t ordinal, store::OrderKeys held) {
+  std::scoped_lock lock(arriving_mutex_);
+  forgotten_.push_back({id, ordinal, std::move(held)});
+  wake();
+}
+
+// With arriving_mutex_ held: one visit to the executor serves all that arrived meanwhile.
+void Destination::wake() {
+  if (wake_posted_) return;
+  wake_posted_ = true;
+  asio::post(ports_.executor, [self = shared_from_this()] {
+    self->take_in();
+    self->dispatch();
+  });
+}
+
+void Destination::take_in() {
+  std::deque<Arriving> arriving;
+  std::vector<Forgotten> forgotten;
+  {
+    std::scoped_lock lock(arriving_mutex_);
+    wake_posted_ = false;
+    arriving.swap(arriving_);
+    forgotten.swap(forgotten_);
+  }
+  for (Arriving& one : arriving) add(std::move(one));
+  if (forgotten.empty()) return;
+  const auto unwanted = [&](const Delivery& delivery) {
+    return std::any_of(forgotten.begin(), forgotten.end(), [&](const auto& one) {
+      return one.id == delivery.id && one.ordinal == delivery.ordinal;
+    });
+  };
+  // Sleepers are out of the lanes: they are put back first.
+  for (Sleeper& sleeper : sleepers_) {
+    if (unwanted(sleeper.entry->item)) {
+      lanes_.put_back(sleeper.entry);
+      sleeper.entry = nullptr;
+    }
+  }
+  std::erase_if(sleepers_, [](const Sleeper& sleeper) { return sleeper.entry == nullptr; });
+  std::make_heap(sleepers_.begin(), sleepers_.end(),
+                 [](const auto& a, const auto& b) { return later(a, b); });
+  lanes_.remove_if([&](const Delivery& delivery) {
+    if (!unwanted(delivery)) return false;
+    --items_;
+    bytes_ -= size_of(delivery);
+    return true;
+  });
+  for (const Forgotten& one : forgotten) lanes_.unhold(one.held);
+}
+
+void Destination::add(Arriving arriving) {
+  const bool stat = arriving.delivery.stat;
+  if (arriving.first) {
+    lanes_.add_first(std::move(arriving.delivery), std::move(arriving.keys), stat);
+  } else {
+    lanes_.add(std::move(arriving.delivery), std::move(arriving.keys), stat);
+  }
+}
+
+bool Destination::may_dispatch() const {
+  if (stopping_) return false;
+  if (!away()) return under_way_ < sender_->concurrency();
+  return under_way_ == 0 && steady_clock::now() >= closed_until_;  // one probe at a time
+}
+
+void Destination::dispatch() {
+  if (stopping_) return;
+  while (may_dispatch()) {
+    Lane::Entry* entry = lanes_.next();
+    if (!entry) break;
+    const store::Timestamp wait = entry->item.not_before - now_microseconds();
+    if (wait > 0) {
+      sleep(entry, milliseconds(wait / 1000 + 1));
+      continue;
+    }
+    ++under_way_;
+    asio::co_spawn(ports_.executor, attempt(entry),
+                   [self = shared_from_this()](std::exception_ptr failure) {
+                     if (failure) std::rethrow_exception(failure);
+                   });
+  }
+  refill();
+}
+
+asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
+  const Delivery& delivery = entry->item;
+  Parcel parcel{delivery.id,
+                delivery.id.text() + "-" + config_.name + "-" + std::to_string(delivery.ordinal),
+                delivery.payload, delivery.event, channel_};
+  const auto begun = steady_clock::now();
+  Answer answer = co_await sender_->deliver(parcel);
+  metrics_->deliver.record(steady_clock::now() - begun);
+  --under_way_;
+  settle(entry, answer);
+  if (stopping_) {
+    idle_.cancel();
+  } else {
+    dispatch();
+  }
+}
+
+void Destination::settle(Lane::Entry* entry, const Answer& answer) {
+  switch (answer.kind) {
+    case Answer::Kind::delivered:
+      return settle_delivered(entry, answer);
+    case Answer::Kind::refused:
+      return settle_dead(entry, answer);
+    case Answer::Kind::retry:
+      if (stopping_) return lanes_.put_back(entry);  // our own doing, not an attempt that failed
+      return settle_retry(entry, answer);
+  }
+}
+
+store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answer& answer,
+                                           store::DeliveryState state) const {
+  store::Attempt attempt;
+  attempt.id = entry.item.id;
+  attempt.channel = channel_;
+  attempt.ordinal = entry.item.ordinal;
+  attempt.destination = config_.name;
+  attempt.at = now_microseconds();
+  attempt.number = entry.item.attempts + 1;
+  attempt.state = state;
+  if (answer.kind != Answer::Kind::delivered) {
+    attempt.code = answer.reason.code;
+    attempt.reason = answer.reason.message;
+  }
+  attempt.response = answer.response;
+  return attempt;
+}
+
+// The record is wanted on disk, but nothing waits for it: were it lost in a crash, the delivery
+// would be made again with the same key. It is offered until the store has it.
+void Destination::commit(store::Attempt attempt, std::function<void()> committed) {
+  auto shared = std::make_shared<store::Attempt>(std::move(attempt));
+  std::vector<store::Record> records;
+  records.emplace_back(*shared);
+  store_.submit(std::move(records), [self = shared_from_this(), shared,
+                                     committed = std::move(committed)](
+                                        Result<std::vector<store::Committed>> result) mutable {
+    if (result) {
+      if (committed) committed();
+      return;
+    }
+    asio::post(self->ports_.executor, [self, shared, committed = std::move(committed)]() mutable {
+      if (self->stopping_) return;
+      auto again = std::make_shared<asio::steady_timer>(self->ports_.executor, kRecordAgain);
+      again->async_wait(
+          [self, shared, again, committed = std::move(committed)](auto error) mutable {
+            if (!error && !self->stopping_) self->commit(std::move(*shared), std::move(committed));
+          });
+    });
+  });
+}
+
+void Destination::finish(Lane::Entry* entry) {
+  --items_;
+  bytes_ -= size_of(entry->item);
+  if (entry->item.lifts_hold) lanes_.unhold(entry->keys());
+  lanes_.release(entry);
+}
+
+void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
+  ++metrics_->delivered;
+  store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::delivered);
+  attempt.wants_handler = observer_.wants_responses();
+  Delivery delivery = entry->item;
+  delivery.payload.reset();
+  commit(std::move(attempt), [self = shared_from_this(), delivery = std::move(delivery),
+                              keys = entry->keys(), response = answer.response] {
+    self->observer_.delivered(delivery, keys, self->config_.name, response);
+  });
+  finish(entry);
+  failures_in_a_row_ = 0;
+  if (away_.exchange(false)) {
+    ports_.report.log(Report::Level::info,
+                      fmt::format("destination {} answers again", config_.name));
+    wake_sleepers(true);
+  }
+}
+
+void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
+  ++metrics_->dead;
+  failures_in_a_row_ = 0;
+  away_ = false;
+  ports_.report.log(Report::Level::warning,
+                    fmt::format("message {} is dead at destination {}: {}", entry->item.id.text(),
+                                config_.name, answer.reason.text()));
+  Delivery delivery = entry->item;
+  delivery.payload.reset();
+  commit(attempt_record(*entry, answer, store::DeliveryState::dead),
+         [self = shared_from_this(), delivery = std::move(delivery), keys = entry->keys(),
+          reason = answer.reason] {
+           self->observer_.died(delivery, keys, self->config_.name, reason);
+         });
+  if (hold_key_) {
+    lanes_.hold(entry->keys());
+  }
+  finish(entry);
+}
+
+void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
+  const store::Timestamp now = now_microseconds();
+  if (now - entry->item.first_queued_at >= config_.retry.give_up_after.count() * 1000) {
+    Answer given_up = answer;
+    given_up.reason.message =
+        fmt::format("given up after {} attempts in {}: {}", entry->item.attempts + 1,
+                    duration_text(config_.retry.give_up_after), answer.reason.message);
+    given_up.reason.code = "P302";
+    return settle_dead(entry, given_up);
+  }
+  ++metrics_->retried;
+  ++failures_in_a_row_;
+  milliseconds wait =
+      backoff(entry->item.attempts + 1, config_.retry.first, config_.retry.max, random_);
+  if (answer.retry_after) wait = std::max(wait, *answer.retry_after);
+  if (failures_in_a_row_ >= kFailuresUntilAway) {
+    if (!away_.exchange(true)) {
+      ports_.report.log(Report::Level::warning,
+                        fmt::format("destination {} is away ({}); trying again with growing pauses",
+                                    config_.name, answer.reason.text()));
+    }
+    closed_until_ = steady_clock::now() + backoff(failures_in_a_row_ - kFailuresUntilAway + 1,
+                                                  config_.retry.first, config_.retry.max, random_);
+  }
+  store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::retrying);
+  attempt.next_at = now + wait.count() * 1000;
+  commit(std::move(attempt), nullptr);
+  ++entry->item.attempts;
+  sleep(entry, wait);
+}
+
+// The entry stays out of its lanes' hands and at their head, so that nothing of its keys overtakes
+// it.
+void Destination::sleep(Lane::Entry* entry, milliseconds time) {
+  sleepers_.push_back({steady_clock::now() + time, entry});
+  std::push_heap(sleepers_.begin(), sleepers_.end(),
+                 [](const auto& a, const auto& b) { return later(a, b); });
+  arm_timer();
+}
+
+void Destination::wake_sleepers(bool all) {
+  const auto now = steady_clock::now();
+  while (!sleepers_.empty() && (all || sleepers_.front().until <= now)) {
+    std::pop_heap(sleepers_.begin(), sleepers_.end(),
+                  [](const auto& a, const auto& b) { return later(a, b); });
+    Lane::Entry* entry = sleepers_.back().entry;
+    sleepers_.pop_back();
+    entry->item.not_before = 0;
+    lanes_.put_back(entry);
+  }
+}
+
+void Destination::arm_timer() {
+  if (stopping_) return;
+  std::optional<steady_clock::time_point> next;
+  if (!sleepers_.empty()) next = sleepers_.front().until;
+  if (away() && (!next || closed_until_ > *next)) next = closed_until_;
+  if (!next) return;
+  timer_.expires_at(*next);
+  timer_.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
+    if (cancelled || self->stopping_) return;
+    self->wake_sleepers(false);
+    self->dispatch();
+    self->arm_timer();
+  });
+}
+
+void Destination::refill() {
+  store::Position after = 0;
+  std::uint32_t after_ordinal = 0;
+  {
+    std::scoped_lock lock(arriving_mutex_);
+    if (!on_disk_ || refilling_ || items_ > window_.items / 2 || bytes_ > window_.bytes / 2) return;
+    after = last_taken_in_;
+    after_ordinal = last_taken_in_ordinal_;
+  }
+  refilling_ = true;
+  asio::post(blocking_, [self = shared_from_this(), after, after_ordinal] {
+    const store::Position complete_to = self->store_.indexed_up_to();
+    auto rows = self->store_.waiting_deliveries(self->channel_, self->config_.name, after,
+                                                after_ordinal, kRefillBatch);
+    std::vector<Arriving> arriving;
+    bool all_read = rows.has_value() && rows->size() < kRefillBatch;
+    std::size_t bytes = 0;
+    if (rows) {
+      for (const auto& row : *rows) {
+        if (bytes >= self->window_.bytes / 2) {
+          all_read = false;
+          break;
+        }
+        auto loaded = load_delivery(self->store_, row.id, row.ordinal, row.outcome_position);
+        if (!loaded) {
+          self->ports_.report.log(Report::Level::error, loaded.error().text());
+          continue;
+        }
+        Delivery delivery;
+        delivery.id = row.id;
+        delivery.ordinal = row.ordinal;
+        delivery.queued = row.queued;
+        delivery.outcome = row.outcome_position;
+        delivery.payload = std::move(loaded->payload);
+        delivery.accepted = loaded->accepted;
+        delivery.event = std::move(loaded->event);
+        delivery.attempts = row.attempts;
+        delivery.first_queued_at = loaded->queued_at;
+        delivery.not_before = row.state == store::DeliveryState::retrying ? row.next_at : 0;
+        delivery.stat = row.priority > 0;
+        bytes += size_of(delivery);
+        arriving.push_back({std::move(delivery), row.order_keys, false});
+      }
+    } else {
+      self->ports_.report.log(Report::Level::error, rows.error().text());
+    }
+    asio::post(self->ports_.executor,
+               [self, arriving = std::move(arriving), all_read, complete_to]() mutable {
+                 self->take_in_refilled(std::move(arriving), all_read, complete_to);
+               });
+  });
+}
+
+void Destination::take_in_refilled(std::vector<Arriving> arriving, bool all_read,
+                                   store::Position complete_to) {
+  bool more = false;
+  {
+    std::scoped_lock lock(arriving_mutex_);
+    refilling_ = false;
+    for (Arriving& one : arriving) {
+      last_taken_in_ = one.delivery.queued;
+      last_taken_in_ordinal_ = one.delivery.ordinal;
+      ++items_;
+      bytes_ += size_of(one.delivery);
+    }
+    if (all_read && (last_left_ == 0 || last_left_ < complete_to)) on_disk_ = false;
+    more = on_disk_;
+  }
+  for (Arriving& one : arriving) add(std::move(one));
+  if (stopping_) {
+    idle_.cancel();
+    return;
+  }
+  if (more && arriving.empty()) {  // the index has not come so far yet
+    auto again = std::make_shared<asio::steady_timer>(ports_.executor, milliseconds(10));
+    again->async_wait([self = shared_from_this(), again](auto) { self->dispatch(); });
+    return;
+  }
+  dispatch();
+}
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,160 @@
+// One destination of one channel: its durable queue, with a window of it in memory, and the
+// couriers that deliver from it, in order per key, with back-off, and with a circuit breaker for
+// when the other side is away.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "channels/transport/transport.h"
+#include "engine/config/site.h"
+#include "engine/pipeline/lanes.h"
+#include "engine/pipeline/metrics.h"
+#include "engine/pipeline/work_queue.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+struct Delivery {
+  MessageId id;
+  std::uint32_t ordinal = 0;
+  store::Position queued = 0;
+  store::Position outcome = 0;   // where its payload is
+  store::Position accepted = 0;  // where the received message is
+  Bytes payload;                 // null: read again when it goes
+  std::string event;
+  std::uint32_t attempts = 0;
+  store::Timestamp first_queued_at = 0;  // give_up_after counts from here
+  store::Timestamp not_before = 0;
+  bool lifts_hold = false;
+  bool stat = false;
+};
+
+// What a destination tells its channel. Called on the journal's thread, when the record of it is on
+// disk.
+class DeliveryObserver {
+ public:
+  virtual ~DeliveryObserver() = default;
+  virtual bool wants_responses() const = 0;  // the channel has an on_response
+  virtual void delivered(const Delivery& delivery, const store::OrderKeys& keys,
+                         const std::string& destination, Bytes response) = 0;
+  virtual void died(const Delivery& delivery, const store::OrderKeys& keys,
+                    const std::string& destination, const Error& reason) = 0;
+};
+
+// Everything runs on `ports.executor`, except what says "any thread". Reading from disk goes
+// through `blocking`.
+class Destination : public std::enable_shared_from_this<Destination> {
+ public:
+  Destination(std::string channel, config::DestinationConfig config, bool hold_key,
+              store::Store& store, DeliveryObserver& observer, Ports ports,
+              boost::asio::any_io_executor blocking, std::unique_ptr<Sender> sender,
+              std::shared_ptr<DestinationMetrics> metrics);
+  ~Destination();
+
+  // Before start(), any thread: a delivery of these keys died in an earlier run, and the channel
+  // holds the key for it.
+  void hold(const store::OrderKeys& keys) { lanes_.hold(keys); }
+  // Any thread.
+  void start();
+  // No new attempt begins; those under way end within the transport's stop. Attempts already
+  // answered are still recorded.
+  boost::asio::awaitable<void> stop();
+
+  // Any thread; never blocks. Called in the order of the journal; what the window has no room for
+  // is left on disk.
+  void arrive(Delivery delivery, store::OrderKeys keys);
+  // Any thread: a delivery that a person put back to work.
+  void resend(Delivery delivery, store::OrderKeys keys);
+  // Any thread: forgets what was discarded while it waited, and lifts the hold on `held` if it had
+  // died.
+  void forget(MessageId id, std::uint32_t ordinal, store::OrderKeys held);
+
+  const config::DestinationConfig& config() const { return config_; }
+  const DestinationMetrics& metrics() const { return *metrics_; }
+  std::size_t in_memory() const { return items_.load(std::memory_order_relaxed); }
+  // Away: attempts fail without an answer, and only a probe goes out now and then.
+  bool away() const { return away_.load(std::memory_order_relaxed); }
+
+ private:
+  using Lane = Lanes<Delivery>;
+  struct Arriving {
+    Delivery delivery;
+    store::OrderKeys keys;
+    bool first = false;
+  };
+
+  void wake();
+  void take_in();
+  void dispatch();
+  boost::asio::awaitable<void> attempt(Lane::Entry* entry);
+  void settle(Lane::Entry* entry, const Answer& answer);
+  void settle_delivered(Lane::Entry* entry, const Answer& answer);
+  void settle_dead(Lane::Entry* entry, const Answer& answer);
+  void settle_retry(Lane::Entry* entry, const Answer& answer);
+  store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,
+                                store::DeliveryState state) const;
+  void commit(store::Attempt attempt, std::function<void()> committed);
+  void finish(Lane::Entry* entry);
+  void sleep(Lane::Entry* entry, std::chrono::milliseconds time);
+  void wake_sleepers(bool all);
+  void arm_timer();
+  bool may_dispatch() const;
+  void refill();
+  void take_in_refilled(std::vector<Arriving> arriving, bool all_read, store::Position complete_to);
+  void add(Arriving arriving);
+
+  const std::string channel_;
+  const config::DestinationConfig config_;
+  const bool hold_key_;
+  store::Store& store_;
+  DeliveryObserver& observer_;
+  Ports ports_;
+  const std::unique_ptr<Sender> sender_;
+  const std::shared_ptr<DestinationMetrics> metrics_;
+  const boost::asio::any_io_executor blocking_;
+  const Window window_{};
+
+  std::mutex arriving_mutex_;
+  std::deque<Arriving> arriving_;
+  bool wake_posted_ = false;
+  bool on_disk_ = true;
+  store::Position last_taken_in_ = 0;
+  std::uint32_t last_taken_in_ordinal_ = 0;
+  store::Position last_left_ = 0;
+  struct Forgotten {
+    MessageId id;
+    std::uint32_t ordinal = 0;
+    store::OrderKeys held;
+  };
+  std::vector<Forgotten> forgotten_;
+
+  // On the executor only.
+  Lane lanes_;
+  std::size_t under_way_ = 0;
+  bool stopping_ = false;
+  bool refilling_ = false;
+  struct Sleeper {
+    std::chrono::steady_clock::time_point until;
+    Lane::Entry* entry;
+  };
+  std::vector<Sleeper> sleepers_;  // a heap, soonest first
+  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer idle_;  // cancelled to tell stop() that nothing is under way
+  std::uint32_t failures_in_a_row_ = 0;
+  std::chrono::steady_clock::time_point closed_until_{};
+  std::minstd_rand random_;
+  std::atomic<std::size_t> items_{0};
+  std::atomic<std::size_t> bytes_{0};
+  std::atomic<bool> away_{false};
+};
+
+}  // namespace cannula::pipeline

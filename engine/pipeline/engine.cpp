@@ -1,0 +1,467 @@
+#include "engine/pipeline/engine.h"
+
+#include <future>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/pipeline/clock.h"
+#include "engine/security/secrets.h"
+
+namespace cannula::pipeline {
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kPatienceForFates{
+    2000};  // at stop, for senders that wait for more than the disk
+
+class WireReport : public Report {
+ public:
+  WireReport(std::string name, NamedCounters& counters)
+      : name_(std::move(name)), counters_(counters) {}
+  void log(Level level, std::string_view text) override {
+    static constexpr spdlog::level::level_enum kLevels[] = {
+        spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    spdlog::log(kLevels[static_cast<std::size_t>(level)], "{}: {}", name_, text);
+  }
+  void count(std::string_view counter, std::int64_t by) override { counters_.add(counter, by); }
+
+ private:
+  const std::string name_;
+  NamedCounters& counters_;
+};
+
+Result<std::string> read_secret(const SecretReference& reference) {
+  security::Secret secret = TRY(security::read_secret(reference));
+  if (!secret.warning.empty()) spdlog::warn("{}", secret.warning);
+  return secret.text;
+}
+
+// Runs `work` where `executor` runs and waits for it.
+template <class Work>
+auto run_there(asio::any_io_executor executor, Work work) {
+  std::packaged_task<decltype(work())()> task(std::move(work));
+  auto result = task.get_future();
+  asio::post(executor, [&task] { task(); });
+  return result.get();
+}
+
+void await_there(asio::any_io_executor executor, asio::awaitable<void> work) {
+  asio::co_spawn(executor, std::move(work), asio::use_future).get();
+}
+
+Diagnostic finding_of(const std::string& channel, const Error& error) {
+  Diagnostic finding;
+  finding.code = error.code;
+  finding.message = "channel " + channel + ": " + error.message;
+  finding.hint = error.hint;
+  return finding;
+}
+
+// Nothing but the script (and modules) differs: the channel keeps its connections and queues.
+bool same_but_script(const config::Site& old_site, const config::ChannelConfig& a,
+                     const config::Site& new_site, const config::ChannelConfig& b) {
+  const auto partner_of = [](const config::Site& site, const config::ChannelConfig& config) {
+    auto found = site.partners.find(config.partner);
+    return found == site.partners.end() ? config::PartnerConfig{} : found->second;
+  };
+  return a.source_written == b.source_written && a.enabled == b.enabled && a.order == b.order &&
+         a.ack == b.ack && a.script_time == b.script_time && a.script_memory == b.script_memory &&
+         partner_of(old_site, a) == partner_of(new_site, b) &&
+         std::equal(a.destinations.begin(), a.destinations.end(), b.destinations.begin(),
+                    b.destinations.end(), [](const auto& x, const auto& y) {
+                      return x.written == y.written && x.name == y.name;
+                    });
+}
+
+}  // namespace
+
+struct Engine::Running {
+  config::ChannelConfig config;
+  std::shared_ptr<Channel> channel;
+  std::unique_ptr<ChannelIntake> intake;
+  std::unique_ptr<WireReport> source_report;
+  std::vector<std::unique_ptr<WireReport>> destination_reports;
+  std::vector<asio::any_io_executor> destination_executors;
+  asio::any_io_executor executor;
+  std::unique_ptr<Receiver> receiver;  // made and used on `executor`
+  std::string address;
+};
+
+Engine::Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports)
+    : transports_(transports), site_(std::move(site)) {}
+
+Engine::~Engine() {
+  stop();
+}
+
+std::shared_ptr<const config::Site> Engine::site() const {
+  std::shared_lock lock(mutex_);
+  return site_;
+}
+
+std::int64_t Engine::now() const {
+  return now_microseconds();
+}
+
+std::optional<std::string> Engine::state(const std::string& channel, const std::string& key) const {
+  std::shared_lock lock(mutex_);
+  auto found = channels_.find(channel);
+  if (found == channels_.end()) return std::nullopt;
+  return found->second->channel->state().get(key);
+}
+
+Result<std::string> Engine::secret(const std::string&, const std::string& name) const {
+  const auto site = this->site();
+  auto found = site->secrets.find(name);
+  if (found == site->secrets.end()) {
+    return Error{"P306",
+                 "there is no secret named \"" + name + "\"",
+                 "name it under [secrets] in site.toml",
+                 {}};
+  }
+  return read_secret(found->second);
+}
+
+const Transport* Engine::transport(std::string_view type) const {
+  auto found = std::find_if(transports_.begin(), transports_.end(),
+                            [&](const Transport& transport) { return transport.type == type; });
+  return found == transports_.end() ? nullptr : &*found;
+}
+
+Ports Engine::ports(const config::Site& site, Report& report) {
+  return Ports{io_->next(), report, &read_secret, site.root};
+}
+
+std::shared_ptr<const script::Program> Engine::program_of(const config::Site& site,
+                                                          const config::ChannelConfig& config) {
+  auto program = std::make_shared<script::Program>();
+  program->channel = config.name;
+  program->main = config.script;
+  program->modules = site.modules;
+  for (const auto& destination : config.destinations)
+    program->destinations.push_back(destination.name);
+  return program;
+}
+
+// Everything of a channel except that nothing of it runs yet. The script is loaded once to see that
+// it can be.
+std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
+                                               const config::ChannelConfig& config,
+                                               std::vector<Diagnostic>& findings) {
+  auto program = program_of(site, config);
+  script::Limits limits;
+  limits.memory = config.script_memory;
+  limits.time = config.script_time;
+  script::MemoryPool pool(config.script_memory);
+  auto loaded = script::Runtime::load(program, limits, *this, pool);
+  if (auto* errors = std::get_if<std::vector<Diagnostic>>(&loaded)) {
+    findings.insert(findings.end(), errors->begin(), errors->end());
+    return nullptr;
+  }
+  auto running = std::make_unique<Running>();
+  running->config = config;
+  running->channel =
+      std::make_shared<Channel>(config, program, *store_, *scheduler_, background_->get_executor());
+  running->channel->set_wants_responses(
+      std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
+  running->source_report =
+      std::make_unique<WireReport>("channel " + config.name, running->channel->metrics().transport);
+
+  std::shared_ptr<const security::AccessList> access;
+  if (!config.partner.empty()) {
+    access = std::make_shared<const security::AccessList>(site.partners.at(config.partner));
+  }
+  running->intake = std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_);
+
+  const bool hold_key = config.order.on_hold == config::OrderConfig::OnHold::hold_key;
+  for (const config::DestinationConfig& destination : config.destinations) {
+    auto metrics = std::make_shared<DestinationMetrics>();
+    running->destination_reports.push_back(std::make_unique<WireReport>(
+        "channel " + config.name + ", destination " + destination.name, metrics->transport));
+    Ports given = ports(site, *running->destination_reports.back());
+    running->destination_executors.push_back(given.executor);
+    const Transport* type = transport(destination.type);
+    auto sender =
+        run_there(given.executor, [&] { return type->make_sender(destination.values, given); });
+    if (!sender) {
+      findings.push_back(
+          finding_of(config.name + ", destination " + destination.name, sender.error()));
+      continue;
+    }
+    running->channel->attach(std::make_shared<Destination>(
+        config.name, destination, hold_key, *store_, *running->channel, given,
+        background_->get_executor(), *std::move(sender), metrics));
+  }
+  return running;
+}
+
+bool Engine::open_source(const config::Site& site, Running& running,
+                         std::vector<Diagnostic>& findings) {
+  if (!running.config.enabled) return true;
+  Ports given = ports(site, *running.source_report);
+  running.executor = given.executor;
+  const Transport* type = transport(running.config.source_type);
+  Result<void> opened = run_there(given.executor, [&]() -> Result<void> {
+    running.receiver = TRY(type->make_receiver(running.config.source, given, *running.intake));
+    TRY(running.receiver->start());
+    running.address = running.receiver->address();
+    return {};
+  });
+  if (opened) return true;
+  findings.push_back(finding_of(running.config.name, opened.error()));
+  close_source(running, milliseconds(0));
+  return false;
+}
+
+void Engine::close_source(Running& running, milliseconds grace) {
+  if (!running.receiver) return;
+  auto closed = asio::co_spawn(
+      running.executor, [&]() -> asio::awaitable<void> { co_await running.receiver->stop(grace); },
+      asio::use_future);
+  if (closed.wait_for(std::min(grace, kPatienceForFates)) != std::future_status::ready) {
+    running.channel->abandon_waiters();
+  }
+  closed.get();
+  run_there(running.executor, [&] {
+    running.receiver.reset();
+    return true;
+  });
+  running.address.clear();
+}
+
+bool Engine::begin_work(Running& running, std::vector<Diagnostic>& findings) {
+  if (auto restored = running.channel->restore(); !restored) {
+    findings.push_back(finding_of(running.config.name, restored.error()));
+    return false;
+  }
+  for (auto& [name, destination] : running.channel->destinations()) destination->start();
+  scheduler_->add(running.channel);
+  return true;
+}
+
+void Engine::end_work(Running& running) {
+  running.channel->stop_work();
+  scheduler_->remove(running.config.name);
+  flush_store();  // outcomes on their way reach the destinations, or the disk, before those stop
+  std::size_t i = 0;
+  for (const config::DestinationConfig& config : running.config.destinations) {
+    auto found = running.channel->destinations().find(config.name);
+    const asio::any_io_executor executor = running.destination_executors.at(i++);
+    if (found != running.channel->destinations().end())
+      await_there(executor, found->second->stop());
+  }
+  running.channel->abandon_waiters();
+}
+
+// Everything submitted before is on disk and in the index afterwards.
+void Engine::flush_store() {
+  if (auto flushed = store_->commit({}); !flushed) {
+    spdlog::error("the store could not be flushed: {}", flushed.error().text());
+  }
+  store_->catch_up();
+}
+
+std::vector<Diagnostic> Engine::start() {
+  std::vector<Diagnostic> findings;
+  store::Options options;
+  options.directory = site_->store.directory;
+  options.segment_size = site_->store.segment_size;
+  auto opened = store::Store::open(options);
+  if (!opened) {
+    const Error& error = opened.error();
+    findings.push_back(
+        {Severity::error, error.code, error.message, nullptr, std::nullopt, error.hint, ""});
+    return findings;
+  }
+  store_ = *std::move(opened);
+  const store::Recovery& recovery = store_->recovery();
+  if (recovery.torn_bytes_cut > 0) {
+    spdlog::info(
+        "store: {} bytes at the journal's end had not been synced and were cut off; nothing in "
+        "them was "
+        "acknowledged",
+        recovery.torn_bytes_cut);
+  }
+  if (recovery.index_rebuilt)
+    spdlog::warn("store: the index was rebuilt: {}", recovery.index_rebuilt_why);
+  for (const Diagnostic& damage : recovery.damage) spdlog::error("store: {}", render(damage));
+
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const config::EngineConfig& engine = site_->engine;
+  io_ = std::make_unique<IoThreads>(engine.io_threads ? engine.io_threads
+                                                      : std::max<std::size_t>(1, cores / 2));
+  background_ = std::make_unique<asio::thread_pool>(1);
+  scheduler_ =
+      std::make_unique<Scheduler>(engine.workers ? engine.workers : cores, engine.script_memory,
+                                  *store_, static_cast<script::Host&>(*this));
+  Channels channels;
+  for (const auto& [name, config] : site_->channels) {
+    if (auto running = build(*site_, config, findings)) channels.emplace(name, std::move(running));
+  }
+  if (!findings.empty()) {
+    channels.clear();
+    stop(milliseconds(0));
+    return findings;
+  }
+  {
+    std::unique_lock lock(mutex_);
+    channels_ = std::move(channels);
+  }
+  scheduler_->start();
+  for (auto& [name, running] : channels_) begin_work(*running, findings);
+  for (auto& [name, running] : channels_) {
+    if (findings.empty()) open_source(*site_, *running, findings);
+  }
+  if (!findings.empty()) stop(milliseconds(0));
+  ready_ = findings.empty();
+  return findings;
+}
+
+void Engine::stop(milliseconds grace) {
+  ready_ = false;
+  if (!store_) return;
+  for (auto& [name, running] : channels_) close_source(*running, grace);
+  for (auto& [name, running] : channels_) end_work(*running);
+  if (scheduler_) scheduler_->stop();
+  store_->close();
+  if (background_) {
+    background_->stop();
+    background_->join();
+  }
+  if (io_) io_->stop();
+  {
+    std::unique_lock lock(mutex_);
+    channels_.clear();
+  }
+  scheduler_.reset();
+  background_.reset();
+  io_.reset();
+  store_.reset();
+}
+
+std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site) {
+  std::vector<Diagnostic> findings;
+  const auto before = this->site();
+  const auto needs_restart = [&](std::string_view what) {
+    findings.push_back({Severity::error, "P307",
+                        std::string(what) + " cannot be changed while the engine runs", nullptr,
+                        std::nullopt, "stop the engine and start it again", ""});
+  };
+  if (site->store.directory != before->store.directory) needs_restart("[store] directory");
+  if (site->admin.listen.has_value() != before->admin.listen.has_value() ||
+      (site->admin.listen && site->admin.listen->text() != before->admin.listen->text())) {
+    needs_restart("[admin] listen");
+  }
+  if (!findings.empty()) return findings;
+
+  // Build everything first; what is kept runs on meanwhile.
+  Channels built;
+  std::map<std::string, std::shared_ptr<const script::Program>> new_programs;
+  std::map<std::string, bool> wants_responses;
+  for (const auto& [name, config] : site->channels) {
+    auto running = build(*site, config, findings);
+    if (!running) continue;
+    auto old = channels_.find(name);
+    if (old != channels_.end() && same_but_script(*before, old->second->config, *site, config)) {
+      new_programs[name] = running->channel->program();
+      wants_responses[name] = running->channel->wants_responses();
+    } else {
+      built.emplace(name, std::move(running));
+    }
+  }
+  if (!findings.empty()) return findings;
+
+  // Listeners of what goes or changes are closed before those of what comes are opened: they may
+  // share ports.
+  std::vector<Running*> leaving;
+  for (auto& [name, running] : channels_) {
+    if (!new_programs.contains(name)) leaving.push_back(running.get());
+  }
+  for (Running* running : leaving) close_source(*running, std::chrono::seconds(10));
+  for (auto& [name, running] : built) {
+    if (!open_source(*site, *running, findings)) break;
+  }
+  if (!findings.empty()) {
+    for (auto& [name, running] : built) close_source(*running, milliseconds(0));
+    for (Running* running : leaving) open_source(*before, *running, findings);
+    return findings;
+  }
+
+  for (Running* running : leaving) end_work(*running);
+  flush_store();  // attempts that were under way: what comes must not deliver them again
+  for (auto& [name, running] : built) begin_work(*running, findings);
+  std::unique_lock lock(mutex_);
+  std::erase_if(channels_, [&](const auto& one) { return !new_programs.contains(one.first); });
+  for (auto& [name, running] : built) channels_[name] = std::move(running);
+  for (auto& [name, program] : new_programs) {
+    Running& running = *channels_[name];
+    running.config = site->channels.at(name);
+    running.channel->set_wants_responses(wants_responses[name]);
+    running.channel->replace_program(std::move(program));
+  }
+  site_ = std::move(site);
+  return findings;
+}
+
+Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                            const std::string& reason) {
+  store_->catch_up();
+  auto row = TRY(store_->message(id));
+  if (!row)
+    return Error{
+        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
+  if (ordinal == 0 && row->state == store::MessageState::accepted) {
+    return Error{"P308",
+                 "message " + id.text() + " still waits for its script",
+                 "nothing needs to be resent",
+                 {}};
+  }
+  std::shared_ptr<Channel> channel;
+  {
+    std::shared_lock lock(mutex_);
+    auto found = channels_.find(row->channel);
+    if (found != channels_.end()) channel = found->second->channel;
+  }
+  if (!channel) {
+    return Error{"P305",
+                 "channel " + row->channel + " of the message is not configured",
+                 "add the channel again to resend its messages",
+                 {}};
+  }
+  store::Resent record{id, row->channel, ordinal, now_microseconds(), actor, reason};
+  std::vector<store::Record> records;
+  records.emplace_back(std::move(record));
+  auto committed = TRY(store_->commit(std::move(records)));
+  return channel->resent(id, ordinal, committed.front().position);
+}
+
+Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                             const std::string& reason) {
+  store_->catch_up();
+  auto row = TRY(store_->message(id));
+  if (!row)
+    return Error{
+        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
+  const auto deliveries = TRY(store_->deliveries(id));
+  std::vector<store::Record> records;
+  records.emplace_back(
+      store::Discarded{id, row->channel, ordinal, now_microseconds(), actor, reason});
+  TRY(store_->commit(std::move(records)));
+  std::shared_lock lock(mutex_);
+  auto found = channels_.find(row->channel);
+  if (found != channels_.end()) found->second->channel->discarded(*row, deliveries, ordinal);
+  return {};
+}
+
+void Engine::each_channel(const std::function<void(const ChannelView&)>& visit) const {
+  std::shared_lock lock(mutex_);
+  for (const auto& [name, running] : channels_) visit({*running->channel, running->address});
+}
+
+}  // namespace cannula::pipeline

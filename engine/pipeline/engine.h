@@ -1,0 +1,99 @@
+// The running engine: store, threads, channels. Built from a Site, replaced piece by piece on
+// reload.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "engine/config/site.h"
+#include "engine/pipeline/channel.h"
+#include "engine/pipeline/channel_intake.h"
+#include "engine/pipeline/io_threads.h"
+#include "engine/pipeline/scheduler.h"
+#include "engine/script/runtime.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+// A channel as it stands, for status and metrics. Valid while the visitor runs.
+struct ChannelView {
+  const Channel& channel;
+  std::string address;  // what its source listens on; empty when it does not
+};
+
+// Public members may be called from any thread; start, reload and stop one at a time.
+class Engine : private script::Host {
+ public:
+  // `transports` outlive the engine.
+  Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports);
+  ~Engine() override;
+
+  // Opens the store, continues what an earlier run left, and opens the listeners last. Every
+  // finding that stood in the way; empty: it runs.
+  std::vector<Diagnostic> start();
+  // Takes nothing new, lets scripts and deliveries under way end within `grace`, closes the store.
+  void stop(std::chrono::milliseconds grace = std::chrono::seconds(10));
+  // Goes over to `site`. Channels that did not change run on untouched, one whose script alone
+  // changed keeps its connections. On any finding nothing has changed.
+  std::vector<Diagnostic> reload(std::shared_ptr<const config::Site> site);
+
+  // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk.
+  Result<void> resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                      const std::string& reason);
+  Result<void> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                       const std::string& reason);
+
+  store::Store& store() { return *store_; }
+  const store::Store& store() const { return *store_; }
+  std::shared_ptr<const config::Site> site() const;
+  void each_channel(const std::function<void(const ChannelView&)>& visit) const;
+  std::size_t script_memory_used() const {
+    return scheduler_ ? scheduler_->script_memory_used() : 0;
+  }
+  // Every listener is open and the store takes messages.
+  bool ready() const { return ready_.load() && store_ && store_->has_room(); }
+
+ private:
+  struct Running;
+  using Channels = std::map<std::string, std::unique_ptr<Running>>;
+
+  // script::Host
+  std::int64_t now() const override;
+  std::optional<std::string> state(const std::string& channel,
+                                   const std::string& key) const override;
+  Result<std::string> secret(const std::string& channel, const std::string& name) const override;
+
+  std::shared_ptr<const script::Program> program_of(const config::Site& site,
+                                                    const config::ChannelConfig& config);
+  std::unique_ptr<Running> build(const config::Site& site, const config::ChannelConfig& config,
+                                 std::vector<Diagnostic>& findings);
+  bool open_source(const config::Site& site, Running& running, std::vector<Diagnostic>& findings);
+  void close_source(Running& running, std::chrono::milliseconds grace);
+  bool begin_work(Running& running, std::vector<Diagnostic>& findings);
+  void end_work(Running& running);
+  const Transport* transport(std::string_view type) const;
+  Ports ports(const config::Site& site, Report& report);
+  void flush_store();
+
+  const std::span<const Transport> transports_;
+  mutable std::shared_mutex mutex_;  // site_ and channels_
+  std::shared_ptr<const config::Site> site_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<IoThreads> io_;
+  std::unique_ptr<boost::asio::thread_pool>
+      background_;  // one thread: reading from disk, timers of retries
+  std::unique_ptr<Scheduler> scheduler_;
+  Channels channels_;
+  std::atomic<bool> ready_{false};
+};
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,175 @@
+// Hands out items so that two which share an order key are never out at once and keep the order
+// they were added in. Used for the work of a channel and for the deliveries of a destination. Not
+// thread-safe: its owner locks.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/store/record.h"
+
+namespace cannula::pipeline {
+
+template <class Item>
+class Lanes {
+ public:
+  class Entry {
+   public:
+    Item item;
+    const store::OrderKeys& keys() const { return keys_; }
+
+   private:
+    friend class Lanes;
+    enum class Place { waiting, ready, out };
+    Entry(Item&& what, store::OrderKeys&& keys) : item(std::move(what)), keys_(std::move(keys)) {}
+    store::OrderKeys keys_;
+    Place place_ = Place::waiting;
+    bool passes_holds_ = false;
+    bool urgent_ = false;
+  };
+
+  // At the end of the lanes of its keys. `urgent` items are handed out before others, but not
+  // before earlier ones of a key.
+  void add(Item item, store::OrderKeys keys, bool urgent = false) {
+    insert(std::move(item), std::move(keys), urgent, false);
+  }
+  // Before everything that waits in its lanes, and in spite of holds on them: what a person puts
+  // back to work.
+  void add_first(Item item, store::OrderKeys keys, bool urgent = false) {
+    insert(std::move(item), std::move(keys), urgent, true);
+  }
+
+  // The next item that may go, or null. It is out until release() or put_back().
+  Entry* next() {
+    while (true) {
+      std::deque<Entry*>& queue = urgent_.empty() ? ready_ : urgent_;
+      if (queue.empty()) return nullptr;
+      Entry* entry = queue.front();
+      queue.pop_front();
+      if (blocked(*entry)) {  // a hold was set since it became ready
+        entry->place_ = Entry::Place::waiting;
+        continue;
+      }
+      entry->place_ = Entry::Place::out;
+      return entry;
+    }
+  }
+
+  // It is done with: the next ones of its keys may go.
+  void release(Entry* entry) {
+    assert(entry->place_ == Entry::Place::out);
+    for (std::uint64_t key : entry->keys_) {
+      auto lane = lanes_.find(key);
+      auto& entries = lane->second.entries;
+      entries.erase(std::find(entries.begin(), entries.end(), entry));
+      settle(lane);
+    }
+    entries_.erase(entry);
+  }
+
+  // It keeps its place and may be handed out again.
+  void put_back(Entry* entry) {
+    assert(entry->place_ == Entry::Place::out);
+    entry->place_ = Entry::Place::waiting;
+    wake(entry);
+  }
+
+  // While a key is held, nothing of it is handed out. Holds are counted.
+  void hold(const store::OrderKeys& keys) {
+    for (std::uint64_t key : keys) ++lanes_[key].holds;
+  }
+  void unhold(const store::OrderKeys& keys) {
+    for (std::uint64_t key : keys) {
+      auto lane = lanes_.find(key);
+      if (lane == lanes_.end() || lane->second.holds == 0) continue;
+      --lane->second.holds;
+      settle(lane);
+    }
+  }
+  bool held(const store::OrderKeys& keys) const {
+    return std::any_of(keys.begin(), keys.end(), [this](std::uint64_t key) {
+      auto lane = lanes_.find(key);
+      return lane != lanes_.end() && lane->second.holds > 0;
+    });
+  }
+
+  // Removes the items that `unwanted` names, except those that are out. Returns how many.
+  template <class Predicate>
+  std::size_t remove_if(Predicate unwanted) {
+    std::vector<Entry*> found;
+    for (auto& [entry, owned] : entries_) {
+      if (entry->place_ != Entry::Place::out && unwanted(entry->item)) found.push_back(entry);
+    }
+    for (Entry* entry : found) {
+      std::erase(ready_, entry);
+      std::erase(urgent_, entry);
+      entry->place_ = Entry::Place::out;
+      release(entry);
+    }
+    return found.size();
+  }
+
+  bool has_ready() const { return !ready_.empty() || !urgent_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+
+ private:
+  struct Lane {
+    std::deque<Entry*> entries;
+    std::uint32_t holds = 0;
+  };
+  using LaneIterator = typename std::unordered_map<std::uint64_t, Lane>::iterator;
+
+  void insert(Item&& item, store::OrderKeys&& keys, bool urgent, bool first) {
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    auto owned = std::unique_ptr<Entry>(new Entry(std::move(item), std::move(keys)));
+    Entry* entry = owned.get();
+    entry->urgent_ = urgent;
+    entry->passes_holds_ = first;
+    entries_.emplace(entry, std::move(owned));
+    for (std::uint64_t key : entry->keys_) {
+      auto& lane = lanes_[key].entries;
+      if (first) {  // behind what is out already, which cannot be overtaken any more
+        auto place = lane.begin();
+        while (place != lane.end() && (*place)->place_ == Entry::Place::out) ++place;
+        lane.insert(place, entry);
+      } else {
+        lane.push_back(entry);
+      }
+    }
+    wake(entry);
+  }
+
+  bool blocked(const Entry& entry) const {
+    return std::any_of(entry.keys_.begin(), entry.keys_.end(), [&](std::uint64_t key) {
+      const Lane& lane = lanes_.find(key)->second;
+      return lane.entries.front() != &entry || (lane.holds > 0 && !entry.passes_holds_);
+    });
+  }
+
+  void wake(Entry* entry) {
+    if (entry->place_ != Entry::Place::waiting || blocked(*entry)) return;
+    entry->place_ = Entry::Place::ready;
+    (entry->urgent_ ? urgent_ : ready_).push_back(entry);
+  }
+
+  void settle(LaneIterator lane) {
+    if (!lane->second.entries.empty()) {
+      wake(lane->second.entries.front());
+    } else if (lane->second.holds == 0) {
+      lanes_.erase(lane);
+    }
+  }
+
+  std::unordered_map<Entry*, std::unique_ptr<Entry>> entries_;
+  std::unordered_map<std::uint64_t, Lane> lanes_;
+  std::deque<Entry*> ready_;
+  std::deque<Entry*> urgent_;
+};
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,200 @@
+#include "engine/pipeline/work_queue.h"
+
+namespace cannula::pipeline {
+namespace {
+
+constexpr std::size_t kRefillBatch = 512;
+constexpr std::size_t kAdmitBatch = 64;
+
+std::size_t size_of(const WorkItem& item) {
+  return item.body ? item.body->size() : 0;
+}
+
+std::shared_ptr<const hl7v2::Message> parse_for_keys(const Bytes& body) {
+  auto parsed = hl7v2::Message::parse(body);
+  if (!parsed) return nullptr;
+  return std::make_shared<const hl7v2::Message>(*std::move(parsed));
+}
+
+}  // namespace
+
+WorkQueue::WorkQueue(std::string channel, OrderKeyMaker order, Window window)
+    : channel_(std::move(channel)), order_(std::move(order)), window_(window) {}
+
+void WorkQueue::arrive(WorkItem item) {
+  std::scoped_lock lock(arrivals_mutex_);
+  if (on_disk_ || items_ >= window_.items || bytes_ >= window_.bytes) {
+    on_disk_ = true;
+    last_left_ = item.queued;
+    return;
+  }
+  last_taken_in_ = item.queued;
+  enter_memory(item);
+  arrivals_.push_back(std::move(item));
+}
+
+void WorkQueue::arrive_aside(WorkItem item, store::OrderKeys keys, bool first) {
+  std::scoped_lock lock(lanes_mutex_);
+  enter_memory(item);
+  if (first) {
+    lanes_.add_first(std::move(item), std::move(keys));
+  } else {
+    lanes_.add(std::move(item), std::move(keys));
+  }
+}
+
+void WorkQueue::admit_arrivals() {
+  std::vector<WorkItem> batch;
+  {
+    std::scoped_lock lock(arrivals_mutex_);
+    while (!arrivals_.empty() && batch.size() < kAdmitBatch) {
+      batch.push_back(std::move(arrivals_.front()));
+      arrivals_.pop_front();
+    }
+  }
+  for (WorkItem& item : batch) {
+    if (order_.needs_message() && !item.parsed && item.body)
+      item.parsed = parse_for_keys(item.body);
+    store::OrderKeys keys = order_.of(item.parsed.get());
+    if (lanes_.held(
+            keys)) {  // may wait for days: out of the window, so that a held key does not fill it
+      leave_memory(item);
+      item.body.reset();
+      item.parsed.reset();
+    }
+    lanes_.add(std::move(item), std::move(keys));
+  }
+}
+
+void WorkQueue::enter_memory(WorkItem& item) {
+  item.counted_bytes_ = size_of(item);
+  ++items_;
+  bytes_ += *item.counted_bytes_;
+}
+
+void WorkQueue::leave_memory(WorkItem& item) {
+  if (!item.counted_bytes_) return;
+  --items_;
+  bytes_ -= *item.counted_bytes_;
+  item.counted_bytes_.reset();
+}
+
+WorkQueue::Lane::Entry* WorkQueue::take() {
+  std::scoped_lock lock(lanes_mutex_);
+  while (true) {
+    if (Lane::Entry* entry = lanes_.next()) return entry;
+    {
+      std::scoped_lock arrivals_lock(arrivals_mutex_);
+      if (arrivals_.empty()) return nullptr;
+    }
+    admit_arrivals();
+  }
+}
+
+void WorkQueue::release(Lane::Entry* entry) {
+  std::scoped_lock lock(lanes_mutex_);
+  leave_memory(entry->item);
+  lanes_.release(entry);
+}
+
+void WorkQueue::put_back(Lane::Entry* entry) {
+  std::scoped_lock lock(lanes_mutex_);
+  lanes_.put_back(entry);
+}
+
+void WorkQueue::release_and_hold(Lane::Entry* entry) {
+  std::scoped_lock lock(lanes_mutex_);
+  leave_memory(entry->item);
+  lanes_.hold(entry->keys());
+  lanes_.release(entry);
+}
+
+void WorkQueue::unhold(const store::OrderKeys& keys) {
+  std::scoped_lock lock(lanes_mutex_);
+  lanes_.unhold(keys);
+}
+
+void WorkQueue::hold(const store::OrderKeys& keys) {
+  std::scoped_lock lock(lanes_mutex_);
+  lanes_.hold(keys);
+}
+
+void WorkQueue::forget(MessageId id) {
+  std::scoped_lock lock(lanes_mutex_);
+  lanes_.remove_if([&](WorkItem& item) {
+    if (item.id != id) return false;
+    leave_memory(item);
+    return true;
+  });
+}
+
+bool WorkQueue::has_work() const {
+  {
+    std::scoped_lock lock(arrivals_mutex_);
+    if (!arrivals_.empty()) return true;
+  }
+  std::scoped_lock lock(lanes_mutex_);
+  return lanes_.has_ready();
+}
+
+bool WorkQueue::wants_refill() const {
+  std::scoped_lock lock(arrivals_mutex_);
+  return on_disk_ && !refilling_ && items_ <= window_.items / 2 && bytes_ <= window_.bytes / 2;
+}
+
+Result<void> WorkQueue::refill(const store::Store& store) {
+  store::Position after = 0;
+  {
+    std::scoped_lock lock(arrivals_mutex_);
+    if (!on_disk_ || refilling_) return {};
+    refilling_ = true;
+    after = last_taken_in_;
+  }
+  // What the index tells is complete up to here; what arrived later is asked for again.
+  const store::Position complete_to = store.indexed_up_to();
+  auto rows = store.waiting_messages(channel_, after, kRefillBatch);
+  std::vector<WorkItem> items;
+  std::size_t bytes = 0;
+  bool all_read = rows.has_value() && rows->size() < kRefillBatch;
+  std::optional<Error> failure;
+  if (!rows) failure = rows.error();
+  if (rows) {
+    for (const auto& row : *rows) {
+      if (bytes >= window_.bytes / 2) {
+        all_read = false;
+        break;
+      }
+      auto record = store.read(row.accepted);
+      if (!record) {  // damage is reported by the store; the message stays as it is in the index
+        failure = record.error();
+        after = row.queued;
+        continue;
+      }
+      auto* accepted = std::get_if<store::Accepted>(&*record);
+      if (!accepted) continue;
+      WorkItem item;
+      item.id = row.id;
+      item.accepted = row.accepted;
+      item.queued = row.queued;
+      item.next_ordinal = row.next_ordinal;
+      item.received_at = accepted->at;
+      item.body = accepted->body;
+      bytes += size_of(item);
+      items.push_back(std::move(item));
+    }
+  }
+
+  std::scoped_lock lock(arrivals_mutex_);
+  for (WorkItem& item : items) {
+    last_taken_in_ = item.queued;
+    enter_memory(item);
+    arrivals_.push_back(std::move(item));
+  }
+  if (all_read && last_left_ < complete_to) on_disk_ = false;
+  if (all_read && last_left_ == 0) on_disk_ = false;
+  refilling_ = false;
+  if (failure) return *failure;
+  return {};
+}
+
+}  // namespace cannula::pipeline

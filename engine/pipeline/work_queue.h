@@ -1,0 +1,97 @@
+// The messages of one channel whose script is still to run, in their order, with only a window of
+// them in memory: what does not fit stays on disk and is fetched by way of the index when there is
+// room.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/pipeline/lanes.h"
+#include "engine/pipeline/order.h"
+#include "engine/script/runtime.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+struct WorkItem {
+  MessageId id;
+  store::Position accepted = 0;  // where the body is
+  store::Position queued = 0;    // its place in the queue
+  std::uint32_t next_ordinal = 1;
+  store::Timestamp received_at = 0;
+  Bytes body;  // null for what waits behind a hold: read again when it goes
+  std::shared_ptr<const hl7v2::Message> parsed;  // of `body`, when its key had to be read
+  std::optional<script::Response> response;      // set: on_response is to run
+  bool lifts_hold = false;  // a person put it back to work: when it ends well, its key goes on
+
+ private:
+  friend class WorkQueue;
+  std::optional<std::size_t> counted_bytes_;  // what it takes of the window
+};
+
+struct Window {
+  std::size_t items = 4096;
+  std::size_t bytes = 16u << 20;
+};
+
+class WorkQueue {
+ public:
+  using Lane = Lanes<WorkItem>;
+
+  WorkQueue(std::string channel, OrderKeyMaker order, Window window);
+
+  // A message is on disk. Called in the order of the journal (on its thread). Never blocks; when
+  // the window is full the message is left to refill(). Nothing is taken in before the first
+  // refill() has read what an earlier run left.
+  void arrive(WorkItem item);
+  // Runs beside the order of arrival, never left to refill(): a response to handle, a message put
+  // back to work.
+  void arrive_aside(WorkItem item, store::OrderKeys keys, bool first);
+
+  // The next message that may be worked, or null. Workers.
+  Lane::Entry* take();
+  void release(Lane::Entry* entry);
+  void put_back(Lane::Entry* entry);  // it was not worked after all
+  // It parked or died and its key must wait for it.
+  void release_and_hold(Lane::Entry* entry);
+  void unhold(const store::OrderKeys& keys);
+  void hold(const store::OrderKeys& keys);
+  // Forgets a message that was discarded while it waited.
+  void forget(MessageId id);
+
+  bool has_work() const;
+  // True when messages wait on disk only and there is room for them.
+  bool wants_refill() const;
+  // Reads the next ones from the store. Blocks on the disk; one caller at a time does the work,
+  // others return at once.
+  Result<void> refill(const store::Store& store);
+
+  std::size_t in_memory() const { return items_.load(std::memory_order_relaxed); }
+
+ private:
+  void admit_arrivals();
+  void enter_memory(WorkItem& item);
+  void leave_memory(WorkItem& item);
+
+  const std::string channel_;
+  const OrderKeyMaker order_;
+  const Window window_;
+
+  mutable std::mutex arrivals_mutex_;  // taken alone, or after lanes_mutex_
+  std::deque<WorkItem> arrivals_;
+  bool on_disk_ = true;  // some wait on disk only
+  bool refilling_ = false;
+  store::Position last_taken_in_ = 0;  // everything up to here has been in memory
+  store::Position last_left_ = 0;      // the newest one that arrive() left on disk
+
+  mutable std::mutex lanes_mutex_;
+  Lane lanes_;
+  std::atomic<std::size_t> items_{0};
+  std::atomic<std::size_t> bytes_{0};
+};
+
+}  // namespace cannula::pipeline
