@@ -2,7 +2,10 @@
 // fixed (HL7 v2 2.4.4).
 #pragma once
 
-#include <string>
+#include <cstddef>
+#include <string_view>
+
+#include "parsers/text/result.h"
 
 namespace cannula::hl7v2 {
 
@@ -18,5 +21,13 @@ struct Delimiters {
 
   friend bool operator==(const Delimiters&, const Delimiters&) = default;
 };
+
+// Where MSH stands, behind a byte order mark, blanks, line ends and an MLLP start block. Fails
+// (H101, H105) when something else stands there; the error shows at most a few printable characters
+// of it.
+Result<std::size_t> find_msh(std::string_view bytes);
+
+// Reads MSH-1 and MSH-2 of a text that begins with "MSH" (or FHS, BHS). Fails (H102, H103).
+Result<Delimiters> read_delimiters(std::string_view text);
 
 }  // namespace cannula::hl7v2

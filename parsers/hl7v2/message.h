@@ -77,6 +77,8 @@ struct Group {
   std::vector<SegmentId> segments;
 };
 
+struct EditedSegment;  // message_state.h
+
 class Message {
  public:
   // Fails (H1xx) when there is no MSH segment that names delimiters, or when the bytes are more
@@ -181,8 +183,25 @@ class Message {
 
   explicit Message(std::shared_ptr<const Received> received);
 
-  struct Extent;
+  // Text n of a segment: 0 is its name, n the text behind the n-th separator. Empty when it is not
+  // there.
+  std::string_view text_at(SegmentId segment, std::uint32_t number) const;
   std::string_view field_text(SegmentId segment, std::uint32_t field) const;
+  std::uint32_t key_of(SegmentId segment) const;
+  bool exists(SegmentId segment) const;
+  bool is_header(SegmentId segment) const;
+  bool is_composite(const Place& place, std::string_view text) const;
+
+  const EditedSegment* edited_segment(SegmentId segment) const;
+  Edits& edits();
+  EditedSegment& edit(SegmentId segment);
+  void begin_reordering();
+  Result<void> write(const Place& place, std::string_view encoded);
+  static Error removed_segment();
+
+  void append_segment(std::string& out, SegmentId segment) const;
+  void append_with_edited_fields(std::string& out) const;
+  void append_in_order(std::string& out) const;
 
   std::shared_ptr<const Received> received_;
   std::unique_ptr<Edits> edits_;

@@ -1,0 +1,273 @@
+#include "parsers/hl7v2/acknowledgement.h"
+
+#include <array>
+#include <utility>
+
+#include "parsers/hl7v2/escape.h"
+#include "parsers/hl7v2/message.h"
+#include "parsers/hl7v2/timestamp.h"
+
+namespace cannula::hl7v2 {
+namespace {
+
+struct NamedCode {
+  std::string_view name;
+  AckCode code;
+};
+constexpr std::array<NamedCode, 6> kCodes = {{{"AA", AckCode::AA},
+                                              {"AE", AckCode::AE},
+                                              {"AR", AckCode::AR},
+                                              {"CA", AckCode::CA},
+                                              {"CE", AckCode::CE},
+                                              {"CR", AckCode::CR}}};
+
+AckCode application_code(AckOutcome outcome) {
+  switch (outcome) {
+    case AckOutcome::accepted:
+      return AckCode::AA;
+    case AckOutcome::error:
+      return AckCode::AE;
+    case AckOutcome::rejected:
+      return AckCode::AR;
+  }
+  return AckCode::AE;
+}
+
+AckCode commit_code(AckOutcome outcome) {
+  switch (outcome) {
+    case AckOutcome::accepted:
+      return AckCode::CA;
+    case AckOutcome::error:
+      return AckCode::CE;
+    case AckOutcome::rejected:
+      return AckCode::CR;
+  }
+  return AckCode::CE;
+}
+
+bool is_commit(AckCode code) {
+  return code == AckCode::CA || code == AckCode::CE || code == AckCode::CR;
+}
+
+// MSH-15 and MSH-16 by table 0155. A condition that the table does not know is taken as "always":
+// an answer too many is ignored, one too few stops the sender.
+bool is_wanted(std::string_view condition, AckOutcome outcome) {
+  const bool accepted = outcome == AckOutcome::accepted;
+  if (condition == "NE") return false;
+  if (condition == "ER") return !accepted;
+  if (condition == "SU") return accepted;
+  return true;
+}
+
+// Before 2.5 ERR has one field that holds location and code together (ERR-1); later ones read ERR-2
+// and on.
+bool is_before_2_5(std::string_view version) {
+  return version.size() >= 3 && version[0] == '2' && version[1] == '.' && version[2] >= '0' &&
+         version[2] < '5' && (version.size() == 3 || version[3] == '.');
+}
+
+struct ErrorText {
+  std::string_view code;
+  std::string_view text;
+};
+// Table 0357, message error condition codes.
+constexpr std::array<ErrorText, 13> kErrorTexts = {{{"0", "Message accepted"},
+                                                    {"100", "Segment sequence error"},
+                                                    {"101", "Required field missing"},
+                                                    {"102", "Data type error"},
+                                                    {"103", "Table value not found"},
+                                                    {"200", "Unsupported message type"},
+                                                    {"201", "Unsupported event code"},
+                                                    {"202", "Unsupported processing id"},
+                                                    {"203", "Unsupported version id"},
+                                                    {"204", "Unknown key identifier"},
+                                                    {"205", "Duplicate key identifier"},
+                                                    {"206", "Application record locked"},
+                                                    {"207", "Application internal error"}}};
+
+// Writes the segments of an acknowledgement in the delimiters of the message that it answers.
+class AckWriter {
+ public:
+  explicit AckWriter(const Header& header) : header_(header), delimiters_(header.delimiters) {
+    out_.reserve(320);
+  }
+
+  std::string write(AckCode code, const AckDetails& details) {
+    write_msh(code, details);
+    write_msa(code, details);
+    if (!is_positive(code)) write_err(details);
+    return std::move(out_);
+  }
+
+ private:
+  void field(std::string_view encoded = {}) {
+    out_ += delimiters_.field;
+    out_ += encoded;
+  }
+  void escaped_field(std::string_view text) {
+    out_ += delimiters_.field;
+    escape_to(out_, text, delimiters_);
+  }
+  void component(std::string_view text) {
+    out_ += delimiters_.component;
+    out_ += text;
+  }
+
+  // Addresses swapped, processing id and version as in the message (2.8.2). A commit leaves MSH-15
+  // and 16 empty; an application acknowledgement in enhanced mode asks for nothing more (2.8.3).
+  void write_msh(AckCode code, const AckDetails& details) {
+    out_ += "MSH";
+    field(header_.encoding_characters);
+    field(header_.receiving_application);
+    field(header_.receiving_facility);
+    field(header_.sending_application);
+    field(header_.sending_facility);
+    field(format_timestamp(details.time));
+    field();
+    field("ACK");
+    const std::string_view trigger = header_.trigger();
+    if (!trigger.empty()) {
+      component(trigger);
+      component(
+          "ACK");  // the message structure of a general acknowledgement, from version 2.3.1 on
+    }
+    escaped_field(details.control_id);
+    field(header_.processing_id.empty() ? "P" : header_.processing_id);
+    field(header_.version.empty() ? "2.5.1" : header_.version);
+    const bool answers_enhanced = header_.enhanced() && !is_commit(code);
+    if (answers_enhanced || !header_.character_set.empty()) {
+      for (int number = 13; number <= 14; ++number) field();
+      for (int number = 15; number <= 16; ++number) field(answers_enhanced ? "NE" : "");
+    }
+    if (!header_.character_set.empty()) {
+      field();
+      field(header_.character_set);
+    }
+    out_ += '\r';
+  }
+
+  void write_msa(AckCode code, const AckDetails& details) {
+    out_ += "MSA";
+    field(name_of(code));
+    field(header_.control_id);
+    if (!details.text.empty()) escaped_field(details.text);
+    out_ += '\r';
+  }
+
+  void write_err(const AckDetails& details) {
+    const std::string_view code = details.error_code.empty() ? "207" : details.error_code;
+    std::string_view text;
+    for (const ErrorText& known : kErrorTexts) {
+      if (known.code == code) text = known.text;
+    }
+    out_ += "ERR";
+    if (is_before_2_5(header_.version_id())) {
+      write_old_error(code, text);
+    } else {
+      field();
+      field(details.location);
+      field();
+      escape_to(out_, code, delimiters_);
+      component(text);
+      component("HL70357");
+      field("E");
+      if (!details.text.empty() || !details.diagnostics.empty()) {
+        field();
+        field();
+        escaped_field(details.diagnostics);
+      }
+      if (!details.text.empty()) escaped_field(details.text);
+    }
+    out_ += '\r';
+  }
+
+  void write_old_error(std::string_view code, std::string_view text) {
+    field();
+    for (int i = 0; i < 3; ++i) component({});
+    escape_to(out_, code, delimiters_);
+    if (delimiters_.subcomponent == 0) return;
+    out_ += delimiters_.subcomponent;
+    out_ += text;
+    out_ += delimiters_.subcomponent;
+    out_ += "HL70357";
+  }
+
+  const Header& header_;
+  const Delimiters& delimiters_;
+  std::string out_;
+};
+
+std::string text_of_error(const Message& message, SegmentId error) {
+  // ERR-8 user message, ERR-7 diagnostics, ERR-3.2 the code's text, ERR-1.4.2 the same before 2.5.
+  for (const Place& place :
+       {Place{error, 8}, Place{error, 7}, Place{error, 3, 1, 2}, Place{error, 1, 1, 4, 2}}) {
+    if (auto text = message.get(place)) return *std::move(text);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(AckCode code) {
+  for (const NamedCode& known : kCodes) {
+    if (known.code == code) return known.name;
+  }
+  return "AE";
+}
+
+std::string build_acknowledgement(const Header& header, AckCode code, const AckDetails& details) {
+  return AckWriter(header).write(code, details);
+}
+
+std::optional<std::string> acknowledge(const Header& header, AckOutcome outcome,
+                                       const AckDetails& details) {
+  AckCode code = application_code(outcome);
+  if (!header.accept_ack.empty()) {
+    if (!is_wanted(header.accept_ack, outcome)) return std::nullopt;
+    code = commit_code(outcome);
+  } else if (!header.application_ack.empty() && !is_wanted(header.application_ack, outcome)) {
+    return std::nullopt;
+  }
+  return build_acknowledgement(header, code, details);
+}
+
+std::string acknowledge_unreadable(const AckDetails& details) {
+  Header header;
+  header.encoding_characters = "^~\\&";
+  return build_acknowledgement(header, AckCode::AR, details);
+}
+
+Result<Acknowledgement> Acknowledgement::parse(std::string_view bytes) {
+  const Message message = TRY(Message::parse(make_bytes(std::string(bytes))));
+  const auto segment = message.find("MSA");
+  if (!segment) {
+    return Error{"H401", "the answer has no MSA segment, so it acknowledges nothing",
+                 "the partner must answer with MSH and MSA", std::nullopt};
+  }
+  const std::string_view name = message.raw(Place{*segment, 1});
+  Acknowledgement answer;
+  bool known = false;
+  for (const NamedCode& candidate : kCodes) {
+    if (candidate.name != name) continue;
+    answer.code = candidate.code;
+    known = true;
+  }
+  if (!known) {
+    return Error{"H402", "MSA-1 of the answer is none of AA, AE, AR, CA, CE and CR",
+                 "the partner must put the acknowledgement code of table 0008 there", std::nullopt};
+  }
+  answer.control_id = message.get(Place{*segment, 2}).value_or("");
+  answer.text = message.get(Place{*segment, 3}).value_or("");
+  for (SegmentId error : message.each("ERR")) {
+    if (answer.error_code.empty()) {
+      answer.error_code = message.get(Place{error, 3, 1, 1}).value_or("");
+    }
+    if (answer.error_code.empty()) {
+      answer.error_code = message.get(Place{error, 1, 1, 4, 1}).value_or("");
+    }
+    if (answer.text.empty()) answer.text = text_of_error(message, error);
+  }
+  return answer;
+}
+
+}  // namespace cannula::hl7v2

@@ -1,0 +1,70 @@
+#include "parsers/hl7v2/header.h"
+
+#include <algorithm>
+#include <array>
+
+namespace cannula::hl7v2 {
+namespace {
+
+constexpr std::size_t kLastField = 18;
+
+std::string_view first_part(std::string_view text, char delimiter) {
+  return delimiter == 0 ? text : text.substr(0, text.find(delimiter));
+}
+
+}  // namespace
+
+Result<Header> Header::peek(std::string_view bytes) {
+  const std::size_t begin = TRY(find_msh(bytes));
+  std::string_view segment = bytes.substr(begin);
+  Header header;
+  header.delimiters = TRY(read_delimiters(segment));
+
+  // fields[n] is MSH-n; what is not there stays empty.
+  std::array<std::string_view, kLastField + 1> fields;
+  std::size_t number = 2;
+  std::size_t field_begin = 4;
+  for (std::size_t at = 4; number <= kLastField; ++at) {
+    const bool end = at == segment.size() || segment[at] == '\r' || segment[at] == '\n';
+    if (!end && segment[at] != header.delimiters.field) continue;
+    fields[number++] = segment.substr(field_begin, at - field_begin);
+    field_begin = at + 1;
+    if (end) break;
+  }
+
+  header.encoding_characters = fields[2];
+  header.sending_application = fields[3];
+  header.sending_facility = fields[4];
+  header.receiving_application = fields[5];
+  header.receiving_facility = fields[6];
+  header.time = fields[7];
+  header.message_type = fields[9];
+  header.control_id = fields[10];
+  header.processing_id = fields[11];
+  header.version = fields[12];
+  header.accept_ack = fields[15];
+  header.application_ack = fields[16];
+  header.character_set = fields[18];
+  return header;
+}
+
+std::string_view Header::trigger() const {
+  const std::size_t at = message_type.find(delimiters.component);
+  if (at == std::string_view::npos) return {};
+  return first_part(message_type.substr(at + 1), delimiters.component);
+}
+
+std::string Header::event() const {
+  std::string event(first_part(message_type, delimiters.component));
+  if (const std::string_view name = trigger(); !name.empty()) {
+    event += '^';
+    event += name;
+  }
+  return event;
+}
+
+std::string_view Header::version_id() const {
+  return first_part(version, delimiters.component);
+}
+
+}  // namespace cannula::hl7v2

@@ -1,0 +1,50 @@
+// What a Message is made of: the received bytes with their tables, and the fields that were edited.
+// Internal to the room.
+#pragma once
+
+#include "parsers/hl7v2/message.h"
+#include "parsers/hl7v2/tables.h"
+
+namespace cannula::hl7v2 {
+
+// Shared by all copies of a message and never changed.
+struct Message::Received {
+  Bytes bytes;
+  Delimiters delimiters;
+  Tables tables;
+  std::uint32_t
+      trailer;  // offset behind the terminator of the last segment: blank bytes, kept at the end
+
+  std::string_view text(std::uint32_t begin, std::uint32_t end) const {
+    return std::string_view(*bytes).substr(begin, end - begin);
+  }
+};
+
+// One field by its text number (0 is the segment's name), as it now stands.
+struct EditedText {
+  std::uint32_t number;
+  std::string text;
+};
+
+struct EditedSegment {
+  SegmentId id;
+  std::uint32_t separators;  // how many field separators it has now
+  std::vector<EditedText>
+      texts;  // ordered by number; what is not here stands as received, or is empty
+
+  const EditedText* find(std::uint32_t number) const;
+  void put(std::uint32_t number, std::string text);
+};
+
+struct Message::Edits {
+  static constexpr std::uint32_t kUnedited = 0xFFFFFFFF;
+  static constexpr std::uint32_t kRemoved = 0xFFFFFFFE;
+
+  explicit Edits(std::uint32_t received_segments) : slots(received_segments, kUnedited) {}
+
+  std::vector<std::uint32_t> slots;  // by segment id: where in `segments`, or one of the above
+  std::vector<EditedSegment> segments;
+  std::vector<SegmentId> order;  // empty as long as no segment was added or removed
+};
+
+}  // namespace cannula::hl7v2

@@ -1,0 +1,374 @@
+// Reading and writing places: the part of Message that looks inside of fields.
+#include <fmt/format.h>
+
+#include "parsers/hl7v2/escape.h"
+#include "parsers/hl7v2/message.h"
+#include "parsers/hl7v2/message_state.h"
+#include "parsers/hl7v2/types.h"
+
+namespace cannula::hl7v2 {
+namespace {
+
+// Where part n (from 1) of a text stands, and how many delimiters are missing before it could stand
+// there.
+struct Part {
+  std::size_t begin;
+  std::size_t end;
+  std::size_t missing;  // 0: it is there, perhaps empty
+};
+
+Part find_part(std::string_view text, char delimiter, std::uint32_t n) {
+  if (delimiter == 0) return {n == 1 ? 0 : text.size(), text.size(), n - 1};
+  std::size_t begin = 0;
+  for (std::uint32_t i = 1;; ++i) {
+    const std::size_t end = text.find(delimiter, begin);
+    if (i == n) return {begin, std::min(end, text.size()), 0};
+    if (end == std::string_view::npos) return {text.size(), text.size(), n - i};
+    begin = end + 1;
+  }
+}
+
+std::string_view part_of(std::string_view text, char delimiter, std::uint32_t n) {
+  const Part part = find_part(text, delimiter, n);
+  return text.substr(part.begin, part.end - part.begin);
+}
+
+std::uint32_t count_parts(std::string_view text, char delimiter) {
+  if (text.empty()) return 0;
+  if (delimiter == 0) return 1;
+  return static_cast<std::uint32_t>(std::count(text.begin(), text.end(), delimiter)) + 1;
+}
+
+bool holds(std::string_view text, char delimiter) {
+  return delimiter != 0 && text.find(delimiter) != std::string_view::npos;
+}
+
+// Escapes in encoded text what would divide at the level of the place or above it; lower delimiters
+// and escapes stay.
+std::string keep_inside(std::string_view encoded, const Place& place,
+                        const Delimiters& delimiters) {
+  std::string inside;
+  inside.reserve(encoded.size());
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    const char c = encoded[i];
+    const bool divides =
+        c == '\r' || c == '\n' || c == delimiters.field ||
+        (c == delimiters.repetition && c != 0 && place.repetition != Place::kWholeField) ||
+        (c == delimiters.component && place.component != 0) ||
+        (c == delimiters.subcomponent && c != 0 && place.subcomponent != 0);
+    if (divides) {
+      escape_to(inside, encoded.substr(i, 1), delimiters);
+    } else {
+      inside += c;
+    }
+  }
+  return inside;
+}
+
+// Puts `part` into `text` as part n, with the delimiters that were missing.
+std::string with_part(std::string_view text, char delimiter, std::uint32_t n,
+                      std::string_view part) {
+  const Part at = find_part(text, delimiter, n);
+  std::string out;
+  out.reserve(text.size() + part.size() + at.missing);
+  out += text.substr(0, at.begin);
+  out.append(at.missing, delimiter);
+  out += part;
+  out += text.substr(at.end);
+  return out;
+}
+
+std::uint32_t or_first(std::uint32_t number) {
+  return number == 0 ? 1 : number;
+}
+
+// The place with its repetition as a number, and its component where a subcomponent is named. Only
+// a field can be meant with all its repetitions; a component is one of the first.
+Place spelled_out(Place place) {
+  const bool inside = place.component != 0 || place.subcomponent != 0;
+  if (place.repetition == 0 || (inside && place.repetition == Place::kWholeField))
+    place.repetition = 1;
+  if (inside) place.component = or_first(place.component);
+  return place;
+}
+
+}  // namespace
+
+std::string_view Message::text_at(SegmentId segment, std::uint32_t number) const {
+  if (edits_) {
+    if (!exists(segment)) return {};
+    if (const EditedSegment* edited = edited_segment(segment)) {
+      if (const EditedText* text = edited->find(number)) return text->text;
+    }
+  }
+  const Tables& tables = received_->tables;
+  if (segment >= tables.size() || number > tables.separators(segment)) return {};
+  return received_->text(tables.text_begin(segment, number), tables.text_end(segment, number));
+}
+
+// MSH-1 is the field separator itself, so that the fields of MSH (FHS, BHS) count one more than its
+// separators.
+bool Message::is_header(SegmentId segment) const {
+  return segment == 0 || name_of(segment) == "MSH";
+}
+
+std::string_view Message::field_text(SegmentId segment, std::uint32_t field) const {
+  if (field == 0) return {};
+  if (!is_header(segment)) return text_at(segment, field);
+  if (field > 1) return text_at(segment, field - 1);
+  return {&received_->delimiters.field, 1};
+}
+
+std::uint32_t Message::fields(SegmentId segment) const {
+  if (!exists(segment)) return 0;
+  const EditedSegment* edited = edited_segment(segment);
+  const std::uint32_t separators =
+      edited ? edited->separators : received_->tables.separators(segment);
+  return separators + (is_header(segment) ? 1 : 0);
+}
+
+std::uint32_t Message::repetitions(const Place& place) const {
+  const std::string_view text = field_text(place.segment, place.field);
+  if (place.field <= 2 && is_header(place.segment)) return text.empty() ? 0 : 1;
+  return count_parts(text, received_->delimiters.repetition);
+}
+
+std::uint32_t Message::components(const Place& place) const {
+  const std::string_view text =
+      raw(Place{place.segment, place.field, or_first(place.repetition), 0, 0});
+  if (place.field <= 2 && is_header(place.segment)) return text.empty() ? 0 : 1;
+  return count_parts(text, received_->delimiters.component);
+}
+
+std::uint32_t Message::subcomponents(const Place& place) const {
+  const std::string_view text = raw(
+      Place{place.segment, place.field, or_first(place.repetition), or_first(place.component), 0});
+  if (place.field <= 2 && is_header(place.segment)) return text.empty() ? 0 : 1;
+  return count_parts(text, received_->delimiters.subcomponent);
+}
+
+// -- Reading
+// ---------------------------------------------------------------------------------------------------------
+
+std::string_view Message::raw(const Place& written) const {
+  const Place place = spelled_out(written);
+  std::string_view text = field_text(place.segment, place.field);
+  if (place.field <= 2 && is_header(place.segment)) {
+    const bool whole = (place.repetition <= 1 || place.repetition == Place::kWholeField) &&
+                       place.component <= 1 && place.subcomponent <= 1;
+    return whole ? text : std::string_view();
+  }
+  const Delimiters& delimiters = received_->delimiters;
+  if (place.repetition != Place::kWholeField) {
+    text = part_of(text, delimiters.repetition, place.repetition);
+  }
+  if (place.component == 0) return text;
+  text = part_of(text, delimiters.component, place.component);
+  return place.subcomponent == 0 ? text
+                                 : part_of(text, delimiters.subcomponent, place.subcomponent);
+}
+
+bool Message::is_composite(const Place& place, std::string_view text) const {
+  if (place.subcomponent != 0) return false;
+  const Delimiters& delimiters = received_->delimiters;
+  if (place.repetition == Place::kWholeField && holds(text, delimiters.repetition)) return true;
+  const std::string_view name = name_of(place.segment);
+  const std::string_view value_type =
+      name == "OBX" && place.field == 5 ? raw(Place{place.segment, 2}) : "";
+  switch (shape_of(name, place.field, place.component, value_type)) {
+    case Shape::leaf:
+      return false;
+    case Shape::composite:
+      return true;
+    case Shape::unknown:
+      break;
+  }
+  return holds(text, delimiters.subcomponent) ||
+         (place.component == 0 && holds(text, delimiters.component));
+}
+
+bool Message::is_composite(const Place& place) const {
+  return is_composite(place, raw(place));
+}
+
+std::optional<std::string> Message::get(const Place& place) const {
+  const std::string_view text = raw(place);
+  if (text.empty()) return std::nullopt;
+  // Without an escape character a leaf and a composite read the same.
+  if (!holds(text, received_->delimiters.escape)) return std::string(text);
+  if ((place.field == 2 && is_header(place.segment)) || is_composite(place, text))
+    return std::string(text);
+  return unescape(text, received_->delimiters);
+}
+
+bool Message::is_null(const Place& place) const {
+  return raw(place) == "\"\"";
+}
+
+// -- Writing
+// ---------------------------------------------------------------------------------------------------------
+
+Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
+  const std::string_view wanted = text.value_or("");
+  if (get(place).value_or("") == wanted && place.field != 0 && exists(place.segment)) return {};
+  if (is_composite(place, wanted)) return set_raw(place, wanted);
+  return write(place, escape(wanted, received_->delimiters));
+}
+
+Result<void> Message::set_raw(const Place& place, std::string_view encoded) {
+  if (raw(place) == encoded && place.field != 0 && exists(place.segment)) return {};
+  return write(place, keep_inside(encoded, spelled_out(place), received_->delimiters));
+}
+
+Result<void> Message::write(const Place& written, std::string_view encoded) {
+  const Place place = spelled_out(written);
+  if (!exists(place.segment)) return removed_segment();
+  const bool header = is_header(place.segment);
+  if (place.field == 0) {
+    return Error{"H301", fmt::format("cannot write to {} as a whole", path_of(place).text()),
+                 "name a field, or add a segment", std::nullopt};
+  }
+  if (header && place.field <= 2) {
+    if (raw(place) == encoded) return {};
+    return Error{
+        "H301",
+        fmt::format("MSH-{} cannot be changed: it says how the message is divided", place.field),
+        "leave the delimiters as they were received", std::nullopt};
+  }
+  if (raw(place) == encoded) return {};
+
+  const Delimiters& delimiters = received_->delimiters;
+  const bool whole = place.repetition == Place::kWholeField;
+  if ((place.repetition > 1 && !whole && delimiters.repetition == 0) ||
+      (place.subcomponent > 1 && delimiters.subcomponent == 0)) {
+    return Error{
+        "H305",
+        fmt::format("cannot write {}: MSH-2 names no delimiter for it", path_of(place).text()),
+        "the message can hold one repetition or subcomponent only", std::nullopt};
+  }
+  // From the inside out: the new component, in its repetition, in its field.
+  const std::string_view field = field_text(place.segment, place.field);
+  std::string text(encoded);
+  if (place.component != 0) {
+    const std::string_view repetition = part_of(field, delimiters.repetition, place.repetition);
+    if (place.subcomponent != 0) {
+      const std::string_view component = part_of(repetition, delimiters.component, place.component);
+      text = with_part(component, delimiters.subcomponent, place.subcomponent, text);
+    }
+    text = with_part(repetition, delimiters.component, place.component, text);
+  }
+  if (!whole) text = with_part(field, delimiters.repetition, place.repetition, text);
+  edit(place.segment).put(header ? place.field - 1 : place.field, std::move(text));
+  return {};
+}
+
+// -- Paths
+// -----------------------------------------------------------------------------------------------------------
+
+std::optional<Place> Message::locate(const Path& path, std::optional<SegmentId> base) const {
+  std::optional<SegmentId> segment = base;
+  if (!path.segment_name().empty()) {
+    segment = find(path.segment_name(), path.segment_index == Path::kAll ? 1 : path.segment_index);
+  }
+  if (!segment || !exists(*segment)) return std::nullopt;
+  const std::uint32_t repetition = path.repetition == Path::kAll ? 1 : path.repetition;
+  return Place{*segment, path.field, repetition, path.component, path.subcomponent};
+}
+
+std::vector<Place> Message::locate_all(const Path& path, std::optional<SegmentId> base) const {
+  std::vector<SegmentId> segments;
+  if (!path.segment_name().empty() && path.segment_index == Path::kAll) {
+    segments = each(path.segment_name());
+  } else if (const auto place = locate(path, base)) {
+    segments.push_back(place->segment);
+  }
+  std::vector<Place> places;
+  for (SegmentId segment : segments) {
+    Place place{segment, path.field, path.repetition, path.component, path.subcomponent};
+    if (path.repetition != Path::kAll) {
+      places.push_back(place);
+      continue;
+    }
+    const std::uint32_t count = repetitions(place);
+    for (place.repetition = 1; place.repetition <= count; ++place.repetition)
+      places.push_back(place);
+  }
+  return places;
+}
+
+Path Message::path_of(const Place& place) const {
+  Path path;
+  const std::string_view name = name_of(place.segment);
+  for (std::size_t i = 0; i < 3 && i < name.size(); ++i) path.segment[i] = name[i];
+  std::uint32_t nth = 0;
+  const std::size_t count = segment_count();
+  for (std::size_t position = 0; position < count; ++position) {
+    const SegmentId segment = segment_at(position);
+    if (name_of(segment) == name) ++nth;
+    if (segment == place.segment) break;
+  }
+  path.segment_index = std::max(nth, 1U);
+  path.field = place.field;
+  path.repetition = place.repetition == Place::kWholeField ? Path::kAll : place.repetition;
+  path.component = place.component;
+  path.subcomponent = place.subcomponent;
+  return path;
+}
+
+std::optional<std::string> Message::get(const Path& path) const {
+  if (path.segment_index != Path::kAll && path.repetition != Path::kAll) {
+    const auto place = locate(path);
+    return place ? get(*place) : std::nullopt;
+  }
+  for (const Place& place : locate_all(path)) {
+    if (auto text = get(place)) return text;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Message::get_all(const Path& path) const {
+  std::vector<std::string> texts;
+  for (const Place& place : locate_all(path)) {
+    if (auto text = get(place)) texts.push_back(*std::move(text));
+  }
+  return texts;
+}
+
+std::string_view Message::raw(const Path& path) const {
+  for (const Place& place : locate_all(path)) {
+    if (const std::string_view text = raw(place); !text.empty()) return text;
+  }
+  return {};
+}
+
+bool Message::is_null(const Path& path) const {
+  return raw(path) == "\"\"";
+}
+
+Result<void> Message::set(const Path& path, std::optional<std::string_view> text) {
+  if (path.segment_name().empty()) {
+    return Error{"H301", fmt::format("the path {} names no segment", path.text()),
+                 "write it with its segment, as in PID-3.1", std::nullopt};
+  }
+  if (path.segment_index == Path::kAll || path.repetition == Path::kAll) {
+    const std::string kept(
+        text.value_or(""));  // the caller's view may lead into what is written first
+    for (const Place& place : locate_all(path)) TRY(set(place, kept));
+    return {};
+  }
+  if (const auto place = locate(path)) return set(*place, text);
+  if (text.value_or("").empty()) return {};
+  const std::size_t there = count(path.segment_name());
+  if (path.segment_index != there + 1) {
+    return Error{
+        "H304",
+        fmt::format("cannot write {}: the message has {} {} segments", path.text(), there,
+                    path.segment_name()),
+        fmt::format("the next one to be written is {}[{}]", path.segment_name(), there + 1),
+        std::nullopt};
+  }
+  const SegmentId added = TRY(add_segment(path.segment_name()));
+  return set(Place{added, path.field, path.repetition, path.component, path.subcomponent}, text);
+}
+
+}  // namespace cannula::hl7v2
