@@ -8,6 +8,7 @@
 namespace cannula::hl7v2 {
 namespace {
 
+// ORC and RGS are written as optional: many senders send one and then several orders or resources.
 constexpr std::string_view kAdtA01 =
     "MSH [{SFT}] [UAC] EVN PID [PD1] [{ARV}] [{ROL}] [{NK1}] PV1 [PV2] [{ARV}] [{ROL}] [{DB1}] "
     "[{OBX}] [{AL1}] [{DG1}] "
@@ -22,7 +23,7 @@ constexpr std::string_view kMdmT02 =
 constexpr std::string_view kOmlO21 =
     "MSH [{SFT}] [UAC] [{NTE}] [PATIENT: PID [PD1] [{NTE}] [{NK1}] [PATIENT_VISIT: PV1 [PV2]] "
     "[{INSURANCE: IN1 [IN2] [IN3]}] [GT1] [{AL1}]] "
-    "{ORDER: ORC [{TIMING: TQ1 [{TQ2}]}] [OBSERVATION_REQUEST: OBR [TCD] [{NTE}] [CTD] [{DG1}] "
+    "{ORDER: [ORC] [{TIMING: TQ1 [{TQ2}]}] [OBSERVATION_REQUEST: OBR [TCD] [{NTE}] [CTD] [{DG1}] "
     "[{OBSERVATION: OBX [TCD] [{NTE}]}] [{SPECIMEN: SPM [{OBX}] [{CONTAINER: SAC [{OBX}]}]}] "
     "[{!PRIOR_RESULT: [PATIENT_PRIOR: PID [PD1]] [PATIENT_VISIT_PRIOR: PV1 [PV2]] [{AL1}] "
     "{ORDER_PRIOR: [ORC] OBR [{NTE}] [{TIMING_PRIOR: TQ1 [{TQ2}]}] {OBSERVATION_PRIOR: OBX "
@@ -31,7 +32,8 @@ constexpr std::string_view kOmlO21 =
 constexpr std::string_view kOrmO01 =
     "MSH [{SFT}] [UAC] [{NTE}] [PATIENT: PID [PD1] [{NTE}] [{NK1}] [PATIENT_VISIT: PV1 [PV2]] "
     "[{INSURANCE: IN1 [IN2] [IN3]}] [GT1] [{AL1}]] "
-    "{ORDER: ORC [{TQ1}] [ORDER_DETAIL: [OBR] [RQD] [RQ1] [RXO] [ODS] [ODT] [{NTE}] [CTD] [{DG1}] "
+    "{ORDER: [ORC] [{TQ1}] [ORDER_DETAIL: [OBR] [RQD] [RQ1] [RXO] [ODS] [ODT] [{NTE}] [CTD] "
+    "[{DG1}] "
     "[{OBSERVATION: OBX [{NTE}]}]] [{FT1}] [{CTI}] [BLG]}";
 constexpr std::string_view kOruR01 =
     "MSH [{SFT}] [UAC] {PATIENT_RESULT: [PATIENT: PID [PD1] [{NTE}] [{NK1}] [VISIT: PV1 [PV2]]] "
@@ -40,13 +42,13 @@ constexpr std::string_view kOruR01 =
     "[{SPECIMEN: SPM [{OBX}]}]}} [DSC]";
 constexpr std::string_view kSiuS12 =
     "MSH SCH [{TQ1}] [{NTE}] [{PATIENT: PID [PD1] [PV1] [PV2] [{OBX}] [{DG1}]}] "
-    "{RESOURCES: RGS [{SERVICE: AIS [{NTE}]}] [{GENERAL_RESOURCE: AIG [{NTE}]}] "
+    "{RESOURCES: [RGS] [{SERVICE: AIS [{NTE}]}] [{GENERAL_RESOURCE: AIG [{NTE}]}] "
     "[{LOCATION_RESOURCE: AIL [{NTE}]}] "
     "[{PERSONNEL_RESOURCE: AIP [{NTE}]}]}";
 constexpr std::string_view kVxuV04 =
     "MSH [{SFT}] [UAC] PID [PD1] [{NK1}] [PATIENT: PV1 [PV2]] [{GT1}] [{INSURANCE: IN1 [IN2] "
     "[IN3]}] "
-    "[{ORDER: ORC [{TIMING: TQ1 [{TQ2}]}] RXA [RXR] [{OBSERVATION: OBX [{NTE}]}]}]";
+    "[{ORDER: [ORC] [{TIMING: TQ1 [{TQ2}]}] RXA [RXR] [{OBSERVATION: OBX [{NTE}]}]}]";
 
 // Events whose structure is not the first of their type.
 struct EventStructure {
@@ -71,10 +73,11 @@ bool is_mark(char c) {
 }  // namespace
 
 Structure::Structure(std::string_view name, std::string_view definition) : name_(name) {
-  nodes_.push_back({name, 0, 0, true, false, false});
+  nodes_.push_back({name, 0, 0, true, false, false, false});
   std::uint32_t parent = 0;
   std::vector<bool> opened_group;  // by bracket: whether a group began right behind it
   bool repeats = false;
+  bool optional = false;
   for (std::size_t at = 0; at < definition.size();) {
     const char c = definition[at];
     if (!is_mark(c)) {
@@ -85,8 +88,9 @@ Structure::Structure(std::string_view name, std::string_view definition) : name_
       const bool guarded = c == '!';
       if (guarded) ++at;
       nodes_.push_back(
-          {definition.substr(at, end - at), parent, node + 1, group, repeats, guarded});
+          {definition.substr(at, end - at), parent, node + 1, group, repeats, guarded, optional});
       repeats = false;
+      optional = false;
       if (group) {
         parent = node;
         opened_group.back() = true;
@@ -97,6 +101,7 @@ Structure::Structure(std::string_view name, std::string_view definition) : name_
     if (c == '[' || c == '{') {
       opened_group.push_back(false);
       repeats = repeats || c == '{';
+      optional = optional || c == '[';
     } else if (c == ']' || c == '}') {
       if (opened_group.back()) {
         nodes_[parent].end = static_cast<std::uint32_t>(nodes_.size());
@@ -149,6 +154,19 @@ std::optional<std::uint32_t> Structure::group(std::string_view name) const {
   return std::nullopt;
 }
 
+bool Structure::may_begin(std::uint32_t group, std::uint32_t node) const {
+  for (std::uint32_t i = group + 1; i < node;) {
+    if (node < nodes_[i].end) {
+      ++i;  // a group that holds the node
+    } else if (nodes_[i].optional) {
+      i = nodes_[i].end;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::uint32_t Structure::find_segment(std::string_view name, std::uint32_t begin,
                                       std::uint32_t end) const {
   for (std::uint32_t i = begin; i < end;) {
@@ -192,7 +210,7 @@ bool Structure::Walk::next(std::string_view segment, std::uint32_t watched) {
     // The group may begin again, unless it is the one the walk must not leave.
     if (nodes[group].repeats && group != root_) {
       const std::uint32_t again = structure_.find_segment(segment, group + 1, at_ + 1);
-      if (again != at_ + 1) {
+      if (again != at_ + 1 && structure_.may_begin(group, again)) {
         at_ = again;
         return is_in(watched) && watched >= group;
       }

@@ -65,8 +65,12 @@ class Structure {
     bool is_group;
     bool repeats;
     bool guarded;
+    bool optional;
   };
 
+  // Whether nothing that is required stands in the group before the node, so that the group may
+  // begin with it.
+  bool may_begin(std::uint32_t group, std::uint32_t node) const;
   std::uint32_t find_segment(std::string_view name, std::uint32_t begin, std::uint32_t end) const;
 
   std::string_view name_;

@@ -1,0 +1,158 @@
+#include "parsers/hl7v2/acknowledgement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "parsers/hl7v2/message.h"
+
+namespace cannula::hl7v2 {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::int64_t kTime = 1768469442123456;  // 2026-01-15 09:30:42.123456 UTC
+
+Header header_of(std::string_view bytes) {
+  return *Header::peek(bytes);
+}
+
+Header with_conditions(std::string_view accept, std::string_view application) {
+  Header header = header_of("MSH|^~\\&|LAB|NORTH|EHR|WARD|2026||ORU^R01|ID-1|P|2.5.1");
+  header.accept_ack = accept;
+  header.application_ack = application;
+  return header;
+}
+
+AckDetails details() {
+  AckDetails details;
+  details.time = kTime;
+  details.control_id = "C-1";
+  return details;
+}
+
+std::string code_of(const std::optional<std::string>& answer) {
+  if (!answer) return "none";
+  const auto read = Acknowledgement::parse(*answer);
+  return read ? std::string(name_of(read->code)) : read.error().code;
+}
+
+TEST(Acknowledge, AcceptsInOriginalMode) {
+  const Header header =
+      header_of("MSH|^~\\&|LAB|NORTH|EHR|WARD|2026||ORU^R01^ORU_R01|ID-1|T|2.3.1\rPID|1");
+  EXPECT_EQ(acknowledge(header, AckOutcome::accepted, details()),
+            "MSH|^~\\&|EHR|WARD|LAB|NORTH|20260115093042.123+0000||ACK^R01^ACK|C-1|T|2.3.1\rMSA|AA|"
+            "ID-1\r");
+}
+
+TEST(Acknowledge, SaysWhatWasWrong) {
+  const Header header = header_of("MSH|^~\\&|LAB|NORTH|EHR|WARD|2026||ORU^R01|ID-1|P|2.5.1");
+  AckDetails refused = details();
+  refused.text = "not agreed | ORU^R30";
+  refused.error_code = "201";
+  refused.location = "MSH^1^9";
+  refused.diagnostics = "P104";
+  EXPECT_EQ(
+      acknowledge(header, AckOutcome::rejected, refused),
+      "MSH|^~\\&|EHR|WARD|LAB|NORTH|20260115093042.123+0000||ACK^R01^ACK|C-1|P|2.5.1\r"
+      "MSA|AR|ID-1|not agreed \\F\\ ORU\\S\\R30\r"
+      "ERR||MSH^1^9|201^Unsupported event code^HL70357|E|||P104|not agreed \\F\\ ORU\\S\\R30\r");
+}
+
+TEST(Acknowledge, PutsTheErrorWhereOldVersionsReadIt) {
+  const Header header = header_of("MSH|^~\\&|LAB|||||| ADT^A01|7|P|2.3");
+  EXPECT_THAT(*acknowledge(header, AckOutcome::error, details()),
+              HasSubstr("MSA|AE|7\rERR|^^^207&Application internal error&HL70357\r"));
+}
+
+TEST(Acknowledge, FollowsTheConditionsOfEnhancedMode) {
+  using enum AckOutcome;
+  struct Case {
+    std::string_view accept;
+    std::string_view application;
+    AckOutcome outcome;
+    std::string_view code;
+  };
+  for (const Case& each : std::initializer_list<Case>{{"AL", "AL", accepted, "CA"},
+                                                      {"AL", "", error, "CE"},
+                                                      {"AL", "NE", rejected, "CR"},
+                                                      {"NE", "AL", accepted, "none"},
+                                                      {"NE", "", rejected, "none"},
+                                                      {"ER", "", accepted, "none"},
+                                                      {"ER", "", error, "CE"},
+                                                      {"SU", "", accepted, "CA"},
+                                                      {"SU", "", rejected, "none"},
+                                                      {"", "AL", accepted, "AA"},
+                                                      {"", "NE", accepted, "none"},
+                                                      {"", "ER", accepted, "none"},
+                                                      {"", "ER", error, "AE"},
+                                                      {"??", "", accepted, "CA"},
+                                                      {"", "", rejected, "AR"}}) {
+    EXPECT_EQ(code_of(acknowledge(with_conditions(each.accept, each.application), each.outcome,
+                                  details())),
+              each.code)
+        << each.accept << "/" << each.application;
+  }
+}
+
+TEST(Acknowledge, ACommitAsksForNothingAndNobodyAcknowledgesAnAcknowledgement) {
+  EXPECT_THAT(*acknowledge(with_conditions("AL", "AL"), AckOutcome::accepted, details()),
+              HasSubstr("|P|2.5.1\rMSA|CA|"));
+  EXPECT_THAT(build_acknowledgement(with_conditions("AL", "AL"), AckCode::AA, details()),
+              HasSubstr("|P|2.5.1|||NE|NE\rMSA|AA|"));
+}
+
+TEST(Acknowledge, SpeaksTheDelimitersAndCharacterSetOfTheSender) {
+  const Header header = header_of("MSH#!@%*#LAB####2026##ORU!R01#ID#P#2.5######8859/1");
+  EXPECT_EQ(
+      *acknowledge(header, AckOutcome::accepted, details()),
+      "MSH#!@%*###LAB##20260115093042.123+0000##ACK!R01!ACK#C-1#P#2.5######8859/1\rMSA#AA#ID\r");
+}
+
+TEST(Acknowledge, AnswersBytesWithoutMsh) {
+  AckDetails refused = details();
+  refused.text = "there is no MSH segment";
+  const std::string answer = acknowledge_unreadable(refused);
+  EXPECT_THAT(answer, StartsWith("MSH|^~\\&|||||20260115093042.123+0000||ACK|C-1|P|2.5.1\r"));
+  EXPECT_THAT(answer, HasSubstr("\rMSA|AR||there is no MSH segment\rERR|||207^"));
+}
+
+TEST(Acknowledge, EveryAnswerIsAMessageThatReadsBack) {
+  for (AckOutcome outcome : {AckOutcome::accepted, AckOutcome::error, AckOutcome::rejected}) {
+    AckDetails said = details();
+    said.text = "what | was ^ wrong\rhere";
+    said.error_code = "102";
+    const std::string answer = *acknowledge(with_conditions("", ""), outcome, said);
+    const auto read = Acknowledgement::parse(answer);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->control_id, "ID-1");
+    EXPECT_EQ(read->text, said.text);
+    EXPECT_EQ(read->error_code, outcome == AckOutcome::accepted ? "" : "102");
+    EXPECT_EQ(read->positive(), outcome == AckOutcome::accepted);
+    EXPECT_TRUE(Message::parse(make_bytes(answer))->findings().empty());
+  }
+}
+
+TEST(ReadAcknowledgement, TakesTheTextFromErrWhereMsaHasNone) {
+  const auto read = Acknowledgement::parse(
+      "MSH|^~\\&|||||||ACK|1|P|2.5\rMSA|CE|9\rERR|||207^Internal^HL70357|E|||trace\\T\\|The ward "
+      "is unknown\r");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->code, AckCode::CE);
+  EXPECT_EQ(read->text, "The ward is unknown");
+  EXPECT_EQ(read->error_code, "207");
+  const auto old = Acknowledgement::parse(
+      "MSH|^~\\&|||||||ACK|1|P|2.3\rMSA|AR|9\rERR|^^^203&Unsupported version&HL70357\r");
+  EXPECT_EQ(old->text, "Unsupported version");
+  EXPECT_EQ(old->error_code, "203");
+}
+
+TEST(ReadAcknowledgement, FailsWithoutACode) {
+  EXPECT_EQ(Acknowledgement::parse("").error().code, "H101");
+  EXPECT_EQ(Acknowledgement::parse("MSH|^~\\&|||||||ORU^R01|1\rPID|1").error().code, "H401");
+  EXPECT_EQ(Acknowledgement::parse("MSH|^~\\&|||||||ACK|1\rMSA||1").error().code, "H402");
+  EXPECT_EQ(Acknowledgement::parse("MSH|^~\\&|||||||ACK|1\rMSA|OK|1").error().code, "H402");
+}
+
+}  // namespace
+}  // namespace cannula::hl7v2
