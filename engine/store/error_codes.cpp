@@ -1,0 +1,81 @@
+#include "engine/store/error_codes.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr ErrorCode kCodes[] = {
+    {"J101", "the store is in use by another process",
+     "One process at a time may hold a store: two would write over each other's records. The "
+     "message names the process that "
+     "holds the lock file. Stop it, or name another site. The file `lock` need not be removed by "
+     "hand; it is free as soon as "
+     "that process has ended, however it ended."},
+    {"J103", "the disk is full",
+     "The journal could not be written because the disk or a quota has no room. What was being "
+     "stored was refused, so its "
+     "senders keep it and send it again; nothing that was acknowledged is affected. Free space on "
+     "the disk that holds "
+     "`state/`; the store goes on by itself."},
+    {"J104", "the disk reports an error",
+     "Reading or writing a file of the store failed for a reason other than space; the message has "
+     "the operating system's words. "
+     "What was being stored was refused. The segment being written is not written to again, "
+     "because after a failed write "
+     "nothing is known of what reached the disk. Look at the kernel's log and the disk's health."},
+    {"J105", "the store is closed",
+     "Something was to be stored while the engine was stopping. It was not stored, and its sender "
+     "was told so."},
+    {"J106", "a record is too large",
+     "One commit may have up to 1 GiB. Set a lower `max_size` on the source, so that such a "
+     "message is refused when it arrives."},
+    {"J107", "no record begins at this position",
+     "A position names the place where a record begins. This one is behind the journal's end, "
+     "within another record, in a "
+     "damaged part, or in a segment that is no longer there. `cannula store check` shows what is "
+     "damaged."},
+    {"J108", "a record is damaged",
+     "The bytes of a record are not those that were written: its checksum does not hold or it is "
+     "cut off. The disk or a tool "
+     "changed the segment file. Restore that file from a backup while the store is closed; "
+     "everything else can be read."},
+    {"J109", "a record is of an unknown type",
+     "The record was written by a newer version of Cannula. Use that version to read it."},
+    {"J110", "a segment cannot be placed",
+     "The header of a segment file cannot be read, or names another store than the segments beside "
+     "it. Somebody put files of "
+     "two stores into one folder, or the only segment is damaged. Move what does not belong there "
+     "out, or restore from a backup."},
+    {"J201", "bytes in the journal are no records",
+     "A part of a segment was damaged after it was stored: something valid that was written later "
+     "stands behind it. The finding "
+     "names file, offset and positions. What stood there is lost unless a backup has the file; "
+     "everything behind it was read."},
+    {"J202", "the header of a segment is damaged",
+     "The records of the segment were read all the same, by the position in its file name. Restore "
+     "the file from a backup if "
+     "there is one."},
+    {"J203", "a segment is missing",
+     "The segment that follows names one before it that is not there. The records between the two "
+     "positions are lost unless a "
+     "backup has the file. Put it back with the store closed and remove `index.db`, which is then "
+     "built anew."},
+    {"J204", "the index does not agree with the journal",
+     "Rows of `index.db` are not those that follow from the journal. The journal is what counts: "
+     "remove `index.db` with the "
+     "store closed, and it is built anew at the next start."},
+    {"J301", "the index could not be read or written",
+     "SQLite reported an error; the message has its words. The journal is not affected, and what "
+     "is missing in the index is "
+     "added as soon as it can be written."},
+    {"J302", "the index is damaged",
+     "The file `index.db` is no sound index. It is thrown away and built anew from the journal; "
+     "nothing is lost by it."},
+};
+
+}  // namespace
+
+std::span<const ErrorCode> error_codes() {
+  return kCodes;
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,209 @@
+#include "engine/store/group_commit.h"
+
+#include <fmt/format.h>
+
+#include "engine/store/frame.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr unsigned kCounterBits = 20;             // of a message id
+constexpr std::size_t kLargestBatch = 64u << 20;  // bytes; the rest goes with the next one
+constexpr std::size_t kBufferKept = 8u << 20;     // a batch larger than usual gives its memory back
+
+std::uint64_t milliseconds_now() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+Error closed() {
+  return Error{"J105",
+               "the store is closed or closing",
+               "nothing was stored; send again once the engine runs",
+               {}};
+}
+
+std::optional<Error> too_large(const std::string& frames,
+                               const std::vector<std::uint32_t>& offsets) {
+  if (frames.size() < kLongestPayload) return std::nullopt;
+  return Error{"J106",
+               fmt::format("{} bytes in {} records are more than one commit may have ({})",
+                           frames.size(), offsets.size(), kLongestPayload),
+               "set a lower max_size on the source",
+               {}};
+}
+
+}  // namespace
+
+GroupCommit::GroupCommit(Journal& journal, std::size_t pending_limit, OnDurable durable)
+    : journal_(journal),
+      pending_limit_(pending_limit),
+      durable_(std::move(durable)),
+      last_id_(journal.last_id()),
+      next_position_(journal.end()),
+      written_last_id_(journal.last_id()),
+      thread_([this] { run(); }) {}
+
+GroupCommit::~GroupCommit() {
+  close();
+}
+
+void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
+  Submission submission;
+  submission.offsets.reserve(records.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < records.size() && size < kLongestPayload; ++i) {
+    submission.offsets.push_back(static_cast<std::uint32_t>(size));
+    append_frame(records[i], i + 1 < records.size(), submission.frames);
+    size = submission.frames.size();
+  }
+  if (auto error = too_large(submission.frames, submission.offsets)) return done(std::move(*error));
+  submission.durable.records = std::move(records);
+  submission.done = std::move(done);
+  submission.committed.resize(submission.offsets.size());
+  bool first = false;
+  {
+    std::unique_lock guard(lock_);
+    if (closing_) {
+      guard.unlock();
+      return submission.done(closed());
+    }
+    assign(submission);
+    pending_bytes_.fetch_add(submission.frames.size(), std::memory_order_relaxed);
+    first = pending_.empty();
+    pending_.push_back(std::move(submission));
+  }
+  if (first) changed_.notify_one();  // otherwise the thread has been told already
+}
+
+// Ids rise in the order of positions, so both are given out together.
+void GroupCommit::assign(Submission& submission) {
+  std::uint64_t now = 0;
+  submission.durable.begin = next_position_;
+  submission.durable.positions.reserve(submission.offsets.size());
+  for (std::size_t i = 0; i < submission.offsets.size(); ++i) {
+    Record& record = submission.durable.records[i];
+    if (auto* accepted = std::get_if<Accepted>(&record)) {
+      if (now == 0) now = milliseconds_now();
+      last_id_ = std::max(last_id_ + 1, now << kCounterBits);
+      accepted->id.value = last_id_;
+      put_message_id(submission.frames.data() + submission.offsets[i] + kFrameHeaderSize,
+                     accepted->id);
+    }
+    const Position position = next_position_ + submission.offsets[i];
+    const MessageId id = std::visit([](const auto& kind) { return kind.id; }, record);
+    submission.committed[i] = Committed{.id = id, .position = position};
+    submission.durable.positions.push_back(position);
+  }
+  next_position_ += submission.frames.size();
+  submission.durable.end = next_position_;
+}
+
+bool GroupCommit::has_room() const {
+  return pending_bytes_.load(std::memory_order_relaxed) <= pending_limit_;
+}
+
+void GroupCommit::when_room(std::function<void()> resume) {
+  {
+    const std::lock_guard guard(lock_);
+    if (!has_room()) {
+      waiting_for_room_.push_back(std::move(resume));
+      return;
+    }
+  }
+  resume();
+}
+
+void GroupCommit::make_room(std::size_t written) {
+  std::vector<std::function<void()>> resumed;
+  {
+    const std::lock_guard guard(lock_);
+    pending_bytes_.fetch_sub(written, std::memory_order_relaxed);
+    if (has_room()) resumed.swap(waiting_for_room_);
+  }
+  for (const auto& resume : resumed) resume();
+}
+
+void GroupCommit::run() {
+  std::vector<Submission> batch;
+  std::unique_lock guard(lock_);
+  while (true) {
+    changed_.wait(guard, [this] { return closing_ || !pending_.empty(); });
+    if (pending_.empty()) return;
+    batch.swap(pending_);
+    guard.unlock();
+    write(batch);
+    batch.clear();
+    guard.lock();
+  }
+}
+
+void GroupCommit::write(std::vector<Submission>& all) {
+  for (std::size_t begin = 0; begin < all.size();) {
+    std::size_t end = begin;
+    for (std::size_t size = 0; end < all.size() && size < kLargestBatch; ++end) {
+      size += all[end].frames.size();
+    }
+    std::vector<Submission> batch(
+        std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(begin)),
+        std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(end)));
+    begin = end;
+    const auto written = append(batch);
+    std::size_t size = 0;
+    std::vector<Durable> durable;
+    durable.reserve(batch.size());
+    for (Submission& submission : batch) {
+      size += submission.frames.size();
+      durable.push_back(std::move(submission.durable));
+    }
+    if (written && size > 0) durable_(std::move(durable));
+    for (Submission& submission : batch) {
+      if (written) {
+        submission.done(std::move(submission.committed));
+      } else {
+        submission.done(written.error());
+      }
+    }
+    make_room(size);
+  }
+}
+
+Result<void> GroupCommit::append(std::vector<Submission>& batch) {
+  const Position first = batch.front().durable.begin;
+  buffer_.clear();
+  for (const Submission& submission : batch) buffer_.append(submission.frames);
+  if (buffer_.empty()) return {};
+  for (Submission& submission : batch) {
+    for (const Position position : submission.durable.positions) {
+      const FrameHeader header =
+          seal_frame(buffer_.data() + (position - first), journal_.identity(), position, first);
+      submission.durable.last_checksum = header.checksum;
+    }
+    for (const Committed& one : submission.committed) {
+      written_last_id_ = std::max(written_last_id_, one.id.value);
+    }
+  }
+  auto result = journal_.append(buffer_, first, written_last_id_);
+  if (buffer_.capacity() > kBufferKept) std::string().swap(buffer_);
+  return result;
+}
+
+void GroupCommit::close() {
+  {
+    const std::lock_guard guard(lock_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  make_room(0);
+  // The mark is a batch of its own: it proves that the last real one is whole, so that a later
+  // fault in it is seen as damage and not as a torn tail.
+  std::string mark;
+  append_closing_frame(mark);
+  seal_frame(mark.data(), journal_.identity(), next_position_, next_position_);
+  static_cast<void>(journal_.append(mark, next_position_, last_id_).has_value());
+}
+
+}  // namespace cannula::store

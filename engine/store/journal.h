@@ -1,0 +1,108 @@
+// The segments of a store as one sequence of bytes: opens and repairs them, appends batches, reads
+// records back.
+//
+// Threads: append() from one thread at a time (the group commit's); end(), read() and scan() from
+// any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string_view>
+#include <vector>
+
+#include "engine/store/file_system.h"
+#include "engine/store/segment.h"
+#include "engine/store/segment_reader.h"
+#include "engine/store/store.h"
+
+namespace cannula::store {
+
+class ZeroAhead;
+
+class Journal {
+ public:
+  struct Settings {
+    std::filesystem::path directory;  // of the segments
+    FileSystem* file_system = nullptr;
+    std::size_t segment_size = 0;
+    std::size_t zero_ahead = 0;
+    bool read_only = false;  // for check(): repairs nothing; append() must not be called
+  };
+
+  // Reads the headers of all segments and every frame of the last one. Makes the first segment when
+  // there is none. What was found goes to `recovery`.
+  static Result<std::unique_ptr<Journal>> open(Settings settings, Recovery& recovery);
+  ~Journal();
+
+  std::uint64_t identity() const { return identity_; }
+  // Highest message id in the journal when it was opened.
+  std::uint64_t last_id() const { return last_id_; }
+  Position begin() const;
+  // Of what is on disk.
+  Position end() const { return end_.load(std::memory_order_acquire); }
+
+  // Writes one batch of sealed frames, the first at position `first`, and waits for the disk.
+  // `last_id` is the highest message id given so far. `first` is end(), or behind it when batches
+  // between have failed. After an error the batch is not there; the next append() begins a new
+  // segment, which declares whatever is left of it to be nothing.
+  Result<void> append(std::string_view batch, Position first, std::uint64_t last_id);
+
+  // Called for each frame from `from` (where a frame begins) up to `to`, in order; false ends the
+  // scan. Damage is reported to `gaps` and passed over.
+  using Visitor = std::function<Result<bool>(const Frame& frame)>;
+  Result<void> scan(Position from, Position to, const Visitor& visit,
+                    std::vector<Diagnostic>* gaps) const;
+
+  // One frame with its payload in `buffer`. J107 when none begins there, J108 when it is damaged.
+  Result<Frame> read(Position position, std::string& buffer) const;
+
+  Result<std::uint64_t> free_space() const;
+
+ private:
+  struct Segment {
+    SegmentHeader header;
+    Position limit = 0;  // where the frames end; of the last segment: end_ instead
+  };
+  // A segment's file and how far its frames go just now.
+  struct Opened {
+    std::shared_ptr<const File> file;
+    Position base = 0;
+    Position limit = 0;
+    bool last = false;
+  };
+
+  explicit Journal(Settings settings);
+
+  Result<void> open_segments(Recovery& recovery);
+  Result<void> load_headers(Recovery& recovery);
+  Result<void> compare_neighbours(Recovery& recovery);
+  Result<void> recover_last(Recovery& recovery);
+  Result<void> begin_segment(Position base, Position previous_end, std::uint64_t last_id);
+  Result<void> write_batch(std::string_view batch, Position first);
+  void abandon_last();
+  Result<Opened> opened(std::size_t index) const;
+  Result<std::size_t> segment_of(Position position) const;
+  std::filesystem::path path_of(Position base) const;
+
+  Settings settings_;
+  std::uint64_t identity_ = 0;
+  std::uint64_t last_id_ = 0;
+  std::atomic<Position> end_{0};
+
+  mutable std::shared_mutex
+      segments_lock_;              // of segments_; the journal's thread alone changes them
+  std::vector<Segment> segments_;  // by rising base
+
+  mutable std::mutex files_lock_;
+  mutable std::vector<std::pair<Position, std::shared_ptr<const File>>> files_;  // recently read
+
+  std::shared_ptr<File> last_file_;  // of the journal's thread
+  bool abandoned_ = false;           // a write to the last segment failed: it gets no more
+  std::unique_ptr<ZeroAhead> zero_ahead_;
+};
+
+}  // namespace cannula::store
