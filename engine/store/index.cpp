@@ -1,0 +1,402 @@
+#include "engine/store/index.h"
+
+#include <fmt/format.h>
+
+#include "engine/store/index_schema.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr std::size_t kLivesKept =
+    50'000;  // unsettled messages kept in memory from one commit to the next
+constexpr std::uintmax_t kQuickCheckedFile = 64u << 20;
+
+// WAL lets readers go on while rows are written. NORMAL syncs at checkpoints only: after a power
+// cut the file is sound and at most some transactions behind, which the journal makes up for.
+constexpr std::string_view kSettings =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;"
+    "PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
+
+constexpr std::string_view kInsertMessage =
+    "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
+    "accepted_position, "
+    "queued_position, last_ordinal, size, order_keys, partner, event, control_id, code, reason, "
+    "trail) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr std::string_view kUpdateMessage =
+    "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
+    "last_ordinal = ?6, order_keys = ?7, code = ?8, reason = ?9, trail = ?10 WHERE id = ?1";
+constexpr std::string_view kSelectMessage =
+    "SELECT channel, state, outcome, received_at, changed_at, accepted_position, queued_position, "
+    "last_ordinal, size, order_keys, partner, event, control_id, code, reason, trail "
+    "FROM messages WHERE id = ?";
+constexpr std::string_view kPutDelivery =
+    "INSERT OR REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
+    "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
+    "attempt_position, order_keys, code, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr std::string_view kSelectDeliveries =
+    "SELECT ordinal, destination, state, attempts, priority, handler_pending, changed_at, next_at, "
+    "outcome_position, queued_position, attempt_position, order_keys, code, reason "
+    "FROM deliveries WHERE message = ? ORDER BY ordinal";
+
+Error unsound(std::string message) {
+  return Error{"J302", std::move(message), "it is rebuilt from the journal", {}};
+}
+
+template <class State>
+std::int64_t number_of(State state) {
+  return static_cast<std::int64_t>(state);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path, ignored);
+  const bool small = !ignored && size > 0 && size < kQuickCheckedFile;
+  std::unique_ptr<Index> index(new Index(TRY(Connection::open(path, Connection::Mode::create))));
+  TRY(index->connection_->execute(std::string(kSettings)));
+  if (small) {
+    const auto check = TRY(index->connection_->prepare("PRAGMA quick_check(1)"));
+    if (!TRY(check->step()) || check->text(0) != "ok") {
+      return unsound(fmt::format("index: quick_check says: {}", check->text(0)));
+    }
+  }
+  TRY(index->migrate());
+  TRY(index->load_progress());
+  return index;
+}
+
+Result<void> Index::remove(const std::filesystem::path& path) {
+  for (const char* suffix : {"-wal", "-shm", ""}) {
+    std::error_code error;
+    std::filesystem::remove(path.string() + suffix, error);
+    if (error) {
+      return Error{"J104",
+                   fmt::format("cannot remove {}{}: {}", path.string(), suffix, error.message()),
+                   "",
+                   {}};
+    }
+  }
+  return {};
+}
+
+Result<void> Index::migrate() {
+  const auto migrations = index_migrations();
+  const auto version = static_cast<std::size_t>(TRY(connection_->number("PRAGMA user_version")));
+  if (version > migrations.size()) {
+    return unsound(fmt::format("index: has {} steps of migration, this Cannula knows {}", version,
+                               migrations.size()));
+  }
+  for (std::size_t step = version; step < migrations.size(); ++step) {
+    TRY(connection_->execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT",
+                                         migrations[step].sql, step + 1)));
+  }
+  return {};
+}
+
+Result<void> Index::load_progress() {
+  const auto statement = TRY(connection_->prepare(
+      "SELECT store, indexed_up_to, last_position, last_checksum FROM progress"));
+  if (TRY(statement->step())) {
+    progress_.store = statement->text(0);
+    progress_.indexed_up_to = statement->unsigned_integer(1);
+    progress_.last_position = statement->unsigned_integer(2);
+    progress_.last_checksum = statement->unsigned_integer(3);
+  }
+  highest_id_ =
+      static_cast<std::uint64_t>(TRY(connection_->number("SELECT max(id) FROM messages")));
+  return {};
+}
+
+Result<void> Index::apply(const Record& record, Position position) {
+  MessageLife& life = *TRY(life_of(record));
+  if (!life.changed) changed_.push_back(life.row.id);
+  life.apply(record, position);
+  if (const auto* outcome = std::get_if<Outcome>(&record)) {
+    for (const StateWrite& write : outcome->state_writes) {
+      state_writes_[{outcome->channel, write.key}] = write.value;
+    }
+  }
+  return {};
+}
+
+Result<MessageLife*> Index::life_of(const Record& record) {
+  const MessageId id = std::visit([](const auto& kind) { return kind.id; }, record);
+  const auto [entry, added] = lives_.try_emplace(id);
+  MessageLife& life = entry->second;
+  if (!added) return &life;
+  life.row.id = id;
+  if (id.value > highest_id_) {
+    highest_id_ = id.value;
+  } else if (TRY(load(life))) {
+    return &life;
+  }
+  // Unknown before. Unless the record is its Accepted, that one was lost to damage: what is left is
+  // still shown.
+  std::visit(
+      [&](const auto& kind) {
+        life.row.channel = kind.channel;
+        life.row.received_at = kind.at;
+      },
+      record);
+  return &life;
+}
+
+Result<bool> Index::load(MessageLife& life) {
+  Statement& select = *TRY(connection_->prepared(kSelectMessage));
+  select.bind_unsigned(1, life.row.id.value);
+  if (!TRY(select.step())) return false;
+  const std::int64_t channel = select.integer(0);
+  const std::int64_t partner = select.integer(10);
+  life.row.state = static_cast<MessageState>(select.integer(1));
+  life.stored = life.row.state;
+  life.outcome = static_cast<MessageState>(select.integer(2));
+  life.row.received_at = select.integer(3);
+  life.row.changed_at = select.integer(4);
+  life.row.accepted_at_position = select.unsigned_integer(5);
+  life.queued_position = select.unsigned_integer(6);
+  life.last_ordinal = static_cast<std::uint32_t>(select.integer(7));
+  life.row.size = select.unsigned_integer(8);
+  life.row.order_keys = unpacked(select.text(9));
+  life.row.event = select.text(11);
+  life.row.control_id = select.text(12);
+  life.row.code = select.text(13);
+  life.row.reason = select.text(14);
+  life.trail = select.text(15);
+  select.reset();
+  life.row.channel = TRY(text_of_name(channel));
+  if (partner != 0) life.row.partner = TRY(text_of_name(partner));
+  const auto positions = trail_positions(life.row.accepted_at_position, life.trail);
+  life.last_position = positions.empty() ? 0 : positions.back();
+  TRY(load_deliveries(life));
+  return true;
+}
+
+Result<void> Index::load_deliveries(MessageLife& life) {
+  Statement& select = *TRY(connection_->prepared(kSelectDeliveries));
+  select.bind_unsigned(1, life.row.id.value);
+  while (TRY(select.step())) {
+    DeliveryLife delivery;
+    DeliveryRow& row = delivery.row;
+    row.id = life.row.id;
+    row.channel = life.row.channel;
+    row.ordinal = static_cast<std::uint32_t>(select.integer(0));
+    row.destination = TRY(text_of_name(select.integer(1)));
+    row.state = static_cast<DeliveryState>(select.integer(2));
+    row.attempts = static_cast<std::uint32_t>(select.integer(3));
+    row.priority = static_cast<std::uint8_t>(select.integer(4));
+    row.handler_pending = select.integer(5) != 0;
+    row.changed_at = select.integer(6);
+    row.next_at = select.integer(7);
+    row.outcome_position = select.unsigned_integer(8);
+    row.queued = select.unsigned_integer(9);
+    row.attempt_position = select.unsigned_integer(10);
+    row.order_keys = unpacked(select.text(11));
+    row.code = select.text(12);
+    row.reason = select.text(13);
+    delivery.stored = row.state;
+    life.deliveries.push_back(std::move(delivery));
+  }
+  return {};
+}
+
+Result<void> Index::commit(Progress reached) {
+  TRY(connection_->execute("BEGIN IMMEDIATE"));
+  auto written = write(reached);
+  if (written) written = connection_->execute("COMMIT");
+  if (!written) {
+    static_cast<void>(connection_->execute("ROLLBACK").has_value());
+    forget();
+    return written;
+  }
+  progress_ = std::move(reached);
+  after_commit();
+  return {};
+}
+
+Result<void> Index::write(const Progress& reached) {
+  for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
+  TRY(write_counts());
+  TRY(write_script_state());
+  Statement& progress = *TRY(connection_->prepared(
+      "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum) "
+      "VALUES (1, ?, ?, ?, ?)"));
+  progress.bind_text(1, reached.store)
+      .bind_unsigned(2, reached.indexed_up_to)
+      .bind_unsigned(3, reached.last_position)
+      .bind_unsigned(4, reached.last_checksum);
+  return progress.run();
+}
+
+Result<void> Index::write_message(MessageLife& life) {
+  const std::int64_t channel = TRY(name(life.row.channel));
+  if (life.stored != life.row.state) {
+    if (life.stored) --count_changes_[{channel, 0, static_cast<int>(*life.stored)}];
+    ++count_changes_[{channel, 0, static_cast<int>(life.row.state)}];
+  }
+  if (life.stored) {
+    TRY(update_message(life));
+  } else {
+    TRY(insert_message(life, channel));
+  }
+  for (DeliveryLife& delivery : life.deliveries) {
+    if (delivery.changed) TRY(write_delivery(delivery));
+  }
+  return {};
+}
+
+Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel) {
+  const MessageRow& row = life.row;
+  const std::int64_t partner = row.partner.empty() ? 0 : TRY(name(row.partner));
+  const std::string order_keys = packed(row.order_keys);
+  Statement& insert = *TRY(connection_->prepared(kInsertMessage));
+  insert.bind_unsigned(1, row.id.value)
+      .bind(2, channel)
+      .bind(3, number_of(row.state))
+      .bind(4, number_of(life.outcome))
+      .bind(5, row.received_at)
+      .bind(6, row.changed_at)
+      .bind_unsigned(7, row.accepted_at_position)
+      .bind_unsigned(8, life.queued_position)
+      .bind(9, std::int64_t{life.last_ordinal})
+      .bind_unsigned(10, row.size)
+      .bind_blob(11, order_keys)
+      .bind(12, partner)
+      .bind(13, row.event)
+      .bind(14, row.control_id)
+      .bind(15, row.code)
+      .bind(16, row.reason)
+      .bind_blob(17, life.trail);
+  return insert.run();
+}
+
+Result<void> Index::update_message(const MessageLife& life) {
+  const std::string order_keys = packed(life.row.order_keys);
+  Statement& update = *TRY(connection_->prepared(kUpdateMessage));
+  update.bind_unsigned(1, life.row.id.value)
+      .bind(2, number_of(life.row.state))
+      .bind(3, number_of(life.outcome))
+      .bind(4, life.row.changed_at)
+      .bind_unsigned(5, life.queued_position)
+      .bind(6, std::int64_t{life.last_ordinal})
+      .bind_blob(7, order_keys)
+      .bind(8, life.row.code)
+      .bind(9, life.row.reason)
+      .bind_blob(10, life.trail);
+  return update.run();
+}
+
+Result<void> Index::write_delivery(DeliveryLife& delivery) {
+  const DeliveryRow& row = delivery.row;
+  const std::int64_t channel = TRY(name(row.channel));
+  const std::int64_t destination = TRY(name(row.destination));
+  if (delivery.stored != row.state) {
+    if (delivery.stored)
+      --count_changes_[{channel, destination, static_cast<int>(*delivery.stored)}];
+    ++count_changes_[{channel, destination, static_cast<int>(row.state)}];
+  }
+  const std::string order_keys = packed(row.order_keys);
+  Statement& put = *TRY(connection_->prepared(kPutDelivery));
+  put.bind_unsigned(1, row.id.value)
+      .bind(2, std::int64_t{row.ordinal})
+      .bind(3, channel)
+      .bind(4, destination)
+      .bind(5, number_of(row.state))
+      .bind(6, std::int64_t{row.attempts})
+      .bind(7, std::int64_t{row.priority})
+      .bind(8, std::int64_t{row.handler_pending})
+      .bind(9, row.changed_at)
+      .bind(10, row.next_at)
+      .bind_unsigned(11, row.outcome_position)
+      .bind_unsigned(12, row.queued)
+      .bind_unsigned(13, row.attempt_position)
+      .bind_blob(14, order_keys)
+      .bind(15, row.code)
+      .bind(16, row.reason);
+  return put.run();
+}
+
+Result<void> Index::write_counts() {
+  for (const auto& [key, change] : count_changes_) {
+    if (change == 0) continue;
+    const auto& [channel, destination, state] = key;
+    Statement& add = *TRY(connection_->prepared(
+        "INSERT INTO counts (channel, destination, state, count) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT DO UPDATE SET count = count + ?4"));
+    add.bind(1, channel).bind(2, destination).bind(3, std::int64_t{state}).bind(4, change);
+    TRY(add.run());
+  }
+  return {};
+}
+
+Result<void> Index::write_script_state() {
+  for (const auto& [key, value] : state_writes_) {
+    const std::int64_t channel = TRY(name(key.first));
+    Statement& write = *TRY(connection_->prepared(
+        value ? "INSERT OR REPLACE INTO script_state (channel, key, value) VALUES (?, ?, ?)"
+              : "DELETE FROM script_state WHERE channel = ? AND key = ?"));
+    write.bind(1, channel).bind_text(2, key.second);
+    if (value) write.bind_text(3, *value);
+    TRY(write.run());
+  }
+  return {};
+}
+
+Result<std::int64_t> Index::name(const std::string& text) {
+  const auto known = names_.find(text);
+  if (known != names_.end()) return known->second;
+  Statement& insert = *TRY(connection_->prepared("INSERT OR IGNORE INTO names (text) VALUES (?)"));
+  TRY(insert.bind_text(1, text).run());
+  Statement& select = *TRY(connection_->prepared("SELECT id FROM names WHERE text = ?"));
+  select.bind_text(1, text);
+  if (!TRY(select.step())) return unsound("index: a name that was just written is not there");
+  const std::int64_t id = select.integer(0);
+  select.reset();
+  names_.emplace(text, id);
+  return id;
+}
+
+Result<std::string> Index::text_of_name(std::int64_t id) {
+  for (const auto& [text, number] : names_) {
+    if (number == id) return text;
+  }
+  Statement& select = *TRY(connection_->prepared("SELECT text FROM names WHERE id = ?"));
+  select.bind(1, id);
+  if (!TRY(select.step())) return unsound(fmt::format("index: name {} is not there", id));
+  std::string text(select.text(0));
+  select.reset();
+  names_.emplace(text, id);
+  return text;
+}
+
+void Index::after_commit() {
+  for (const MessageId id : changed_) {
+    const auto entry = lives_.find(id);
+    MessageLife& life = entry->second;
+    if (life.settled()) {
+      lives_.erase(entry);
+      continue;
+    }
+    life.changed = false;
+    life.stored = life.row.state;
+    for (DeliveryLife& delivery : life.deliveries) {
+      delivery.changed = false;
+      delivery.stored = delivery.row.state;
+    }
+  }
+  if (lives_.size() > kLivesKept) lives_.clear();  // they are read again when they go on
+  changed_.clear();
+  count_changes_.clear();
+  state_writes_.clear();
+}
+
+void Index::forget() {
+  lives_.clear();
+  changed_.clear();
+  count_changes_.clear();
+  state_writes_.clear();
+  names_.clear();
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,75 @@
+// The writing side of the index: takes records in the journal's order and keeps the rows that
+// follow from them.
+//
+// Records only change messages in memory until commit() writes, in one transaction, each changed
+// row once together with the position reached. A message that is accepted, worked and delivered
+// between two commits costs one row and one more for each delivery. For one thread at a time;
+// readers have connections of their own (index_reader.h).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "engine/store/message_life.h"
+#include "engine/store/sqlite.h"
+
+namespace cannula::store {
+
+class Index {
+ public:
+  struct Progress {
+    std::string store;  // identity; empty in a new file
+    Position indexed_up_to = 0;
+    Position last_position = 0;       // of the last record that is in; 0: none yet
+    std::uint64_t last_checksum = 0;  // of its payload
+  };
+
+  // Opens or makes the file and brings its tables up to date. J302 when it is no sound index.
+  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path);
+  // Removes the file and what SQLite keeps beside it.
+  static Result<void> remove(const std::filesystem::path& path);
+
+  const Progress& progress() const { return progress_; }
+  std::size_t changed_messages() const { return changed_.size(); }
+
+  // After an error the changes since the last commit() are forgotten: go on from progress().
+  Result<void> apply(const Record& record, Position position);
+  Result<void> commit(Progress reached);
+  void forget();
+
+ private:
+  explicit Index(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  using CountKey = std::tuple<std::int64_t, std::int64_t, int>;  // channel, destination or 0, state
+
+  Result<void> migrate();
+  Result<void> load_progress();
+  Result<MessageLife*> life_of(const Record& record);
+  Result<bool> load(MessageLife& life);
+  Result<void> load_deliveries(MessageLife& life);
+  Result<void> write(const Progress& reached);
+  Result<void> write_message(MessageLife& life);
+  Result<void> insert_message(const MessageLife& life, std::int64_t channel);
+  Result<void> update_message(const MessageLife& life);
+  Result<void> write_delivery(DeliveryLife& delivery);
+  Result<void> write_counts();
+  Result<void> write_script_state();
+  Result<std::int64_t> name(const std::string& text);
+  Result<std::string> text_of_name(std::int64_t id);
+  void after_commit();
+
+  std::unique_ptr<Connection> connection_;
+  Progress progress_;
+  std::uint64_t highest_id_ = 0;  // of all messages in the file or in memory
+  std::unordered_map<MessageId, MessageLife> lives_;
+  std::vector<MessageId> changed_;
+  std::map<CountKey, std::int64_t> count_changes_;
+  std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
+  std::unordered_map<std::string, std::int64_t> names_;
+};
+
+}  // namespace cannula::store

@@ -1,0 +1,371 @@
+#include "engine/store/index_reader.h"
+
+#include <fmt/format.h>
+
+#include "engine/store/message_life.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr std::size_t kIdleConnections = 8;
+constexpr std::size_t kMostArms = 100;  // of a UNION; SQLite's limit is 500
+
+constexpr std::string_view kMessageColumns =
+    "id, channel, state, received_at, changed_at, event, control_id, partner, code, reason, "
+    "order_keys, size, accepted_position";
+constexpr std::string_view kDeliveryColumns =
+    "message, ordinal, channel, destination, state, attempts, order_keys, priority, changed_at, "
+    "next_at, code, reason, handler_pending, outcome_position, queued_position, attempt_position";
+
+std::int64_t limit_of(std::size_t limit) {
+  return static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000));
+}
+
+}  // namespace
+
+class IndexReader::Session {
+ public:
+  explicit Session(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  Connection& connection() { return *connection_; }
+
+  // The number of a name; 0 when no row has it.
+  Result<std::int64_t> number(const std::string& text) {
+    const auto known = numbers_.find(text);
+    if (known != numbers_.end()) return known->second;
+    Statement& select = *TRY(connection_->prepared("SELECT id FROM names WHERE text = ?"));
+    select.bind_text(1, text);
+    if (!TRY(select.step())) return std::int64_t{0};
+    const std::int64_t id = select.integer(0);
+    select.reset();
+    numbers_.emplace(text, id);
+    return id;
+  }
+
+  Result<std::string> text(std::int64_t number) {
+    if (number == 0) return std::string();
+    const auto known = texts_.find(number);
+    if (known != texts_.end()) return known->second;
+    Statement& select = *TRY(connection_->prepared("SELECT text FROM names WHERE id = ?"));
+    select.bind(1, number);
+    std::string text;
+    if (TRY(select.step())) text = select.text(0);
+    select.reset();
+    texts_.emplace(number, text);
+    return text;
+  }
+
+  Result<MessageRow> message_row(const Statement& row) {
+    MessageRow message;
+    message.id.value = row.unsigned_integer(0);
+    message.channel = TRY(text(row.integer(1)));
+    message.state = static_cast<MessageState>(row.integer(2));
+    message.received_at = row.integer(3);
+    message.changed_at = row.integer(4);
+    message.event = row.text(5);
+    message.control_id = row.text(6);
+    message.partner = TRY(text(row.integer(7)));
+    message.code = row.text(8);
+    message.reason = row.text(9);
+    message.order_keys = unpacked(row.text(10));
+    message.size = row.unsigned_integer(11);
+    message.accepted_at_position = row.unsigned_integer(12);
+    return message;
+  }
+
+  Result<std::vector<DeliveryRow>> delivery_rows(Statement& rows) {
+    std::vector<DeliveryRow> deliveries;
+    while (TRY(rows.step())) {
+      DeliveryRow delivery;
+      delivery.id.value = rows.unsigned_integer(0);
+      delivery.ordinal = static_cast<std::uint32_t>(rows.integer(1));
+      delivery.channel = TRY(text(rows.integer(2)));
+      delivery.destination = TRY(text(rows.integer(3)));
+      delivery.state = static_cast<DeliveryState>(rows.integer(4));
+      delivery.attempts = static_cast<std::uint32_t>(rows.integer(5));
+      delivery.order_keys = unpacked(rows.text(6));
+      delivery.priority = static_cast<std::uint8_t>(rows.integer(7));
+      delivery.changed_at = rows.integer(8);
+      delivery.next_at = rows.integer(9);
+      delivery.code = rows.text(10);
+      delivery.reason = rows.text(11);
+      delivery.handler_pending = rows.integer(12) != 0;
+      delivery.outcome_position = rows.unsigned_integer(13);
+      delivery.queued = rows.unsigned_integer(14);
+      delivery.attempt_position = rows.unsigned_integer(15);
+      deliveries.push_back(std::move(delivery));
+    }
+    return deliveries;
+  }
+
+  // The statement that finds ids for `query`: from the narrowest index that serves it.
+  Result<std::unique_ptr<Statement>> statement_for(const MessageQuery& query);
+
+ private:
+  struct Pair {
+    std::int64_t channel;
+    std::int64_t state;
+  };
+  Result<std::vector<Pair>> pairs(std::int64_t channel, std::optional<MessageState> state);
+
+  std::unique_ptr<Connection> connection_;
+  std::unordered_map<std::string, std::int64_t> numbers_;
+  std::unordered_map<std::int64_t, std::string> texts_;
+};
+
+static std::string delivery_filter(const MessageQuery& query) {
+  const std::string state =
+      query.delivery_state ? fmt::format(" AND state = {}", static_cast<int>(*query.delivery_state))
+                           : "";
+  if (query.destination.empty()) {
+    return fmt::format(" AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id{})",
+                       state);
+  }
+  if (!query.delivery_state || *query.delivery_state == DeliveryState::delivered) {
+    return fmt::format(
+        " AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id AND destination = ?6{})",
+        state);
+  }
+  // Few are in another state than delivered, and there are indexes of those: start from them.
+  return fmt::format(" AND id IN (SELECT message FROM deliveries WHERE destination = ?6{} AND {})",
+                     state,
+                     *query.delivery_state < DeliveryState::delivered ? "state < 3" : "state > 3");
+}
+
+// The pairs of channel and state that have messages: the counters know.
+Result<std::vector<IndexReader::Session::Pair>> IndexReader::Session::pairs(
+    std::int64_t channel, std::optional<MessageState> state) {
+  Statement& select = *TRY(
+      connection_->prepared("SELECT channel, state FROM counts WHERE destination = 0 AND count > 0 "
+                            "AND (?1 = 0 OR channel = ?1) AND (?2 < 0 OR state = ?2)"));
+  select.bind(1, channel).bind(2, state ? static_cast<std::int64_t>(*state) : -1);
+  std::vector<Pair> found;
+  while (TRY(select.step())) found.push_back({select.integer(0), select.integer(1)});
+  return found;
+}
+
+Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const MessageQuery& query) {
+  const std::int64_t channel = query.channel.empty() ? 0 : TRY(number(query.channel));
+  const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
+  const bool names_known =
+      (query.channel.empty() || channel != 0) && (query.destination.empty() || destination != 0);
+
+  std::string filter = names_known ? "id > ?1 AND id < ?2" : "0";
+  if (query.received_from != 0) filter += " AND received_at >= ?3";
+  if (query.received_to != 0) filter += " AND received_at < ?4";
+  if (!query.control_id.empty()) filter += " AND control_id = ?5";
+  if (!query.destination.empty() || query.delivery_state) {
+    filter += delivery_filter(query);
+  }
+
+  const std::string order =
+      fmt::format(" ORDER BY id {} LIMIT ?7", query.newest_first ? "DESC" : "ASC");
+  std::string sql;
+  if (query.control_id.empty() && (channel != 0 || query.state)) {
+    const std::vector<Pair> arms = TRY(pairs(channel, query.state));
+    if (arms.size() <= kMostArms) {
+      for (const Pair& arm : arms) {
+        sql += sql.empty() ? "" : " UNION ALL ";
+        sql += fmt::format(
+            "SELECT * FROM (SELECT {} FROM messages INDEXED BY messages_by_state "
+            "WHERE channel = {} AND state = {} AND {}{})",
+            kMessageColumns, arm.channel, arm.state, filter, order);
+      }
+      if (arms.empty())
+        sql = fmt::format("SELECT {} FROM messages WHERE 0 AND {}", kMessageColumns, filter);
+      sql = fmt::format("SELECT * FROM ({}){}", sql, order);
+    }
+  }
+  if (sql.empty()) {
+    if (channel != 0) filter += fmt::format(" AND channel = {}", channel);
+    if (query.state) filter += fmt::format(" AND state = {}", static_cast<int>(*query.state));
+    sql = fmt::format("SELECT {} FROM messages WHERE {}{}", kMessageColumns, filter, order);
+  }
+
+  auto statement = TRY(connection_->prepare(sql));
+  constexpr auto kNoBound = std::numeric_limits<std::int64_t>::max();
+  statement->bind_unsigned(1, query.after.value)
+      .bind(2, query.before ? static_cast<std::int64_t>(query.before.value) : kNoBound)
+      .bind(3, query.received_from)
+      .bind(4, query.received_to)
+      .bind(5, query.control_id)
+      .bind(6, destination)
+      .bind(7, limit_of(query.limit));
+  return statement;
+}
+
+class IndexReader::Lease {
+ public:
+  Lease(IndexReader& reader, std::unique_ptr<Session> session, std::uint64_t generation)
+      : reader_(&reader), session_(std::move(session)), generation_(generation) {}
+  Lease(Lease&&) = default;
+  Lease& operator=(Lease&&) = delete;
+  ~Lease() {
+    if (session_) reader_->give_back(std::move(session_), generation_);
+  }
+  Session* operator->() { return session_.get(); }
+
+ private:
+  IndexReader* reader_;
+  std::unique_ptr<Session> session_;
+  std::uint64_t generation_;
+};
+
+IndexReader::IndexReader(std::filesystem::path path) : path_(std::move(path)) {}
+IndexReader::~IndexReader() = default;
+
+Result<IndexReader::Lease> IndexReader::lease() {
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard guard(lock_);
+    generation = generation_;
+    if (!idle_.empty()) {
+      auto session = std::move(idle_.back());
+      idle_.pop_back();
+      return Lease(*this, std::move(session), generation);
+    }
+  }
+  auto connection = TRY(Connection::open(path_, Connection::Mode::read));
+  return Lease(*this, std::make_unique<Session>(std::move(connection)), generation);
+}
+
+void IndexReader::give_back(std::unique_ptr<Session> session, std::uint64_t generation) {
+  const std::lock_guard guard(lock_);
+  if (generation == generation_ && idle_.size() < kIdleConnections) {
+    idle_.push_back(std::move(session));
+  }
+}
+
+void IndexReader::reopen() {
+  const std::lock_guard guard(lock_);
+  ++generation_;
+  idle_.clear();
+}
+
+Result<std::optional<MessageRow>> IndexReader::message(MessageId id) {
+  auto session = TRY(lease());
+  static const std::string sql =
+      fmt::format("SELECT {} FROM messages WHERE id = ?", kMessageColumns);
+  Statement& select = *TRY(session->connection().prepared(sql));
+  select.bind_unsigned(1, id.value);
+  if (!TRY(select.step())) return std::optional<MessageRow>();
+  auto row = session->message_row(select);
+  select.reset();
+  return std::optional<MessageRow>(TRY(std::move(row)));
+}
+
+Result<std::vector<MessageRow>> IndexReader::messages(const MessageQuery& query) {
+  auto session = TRY(lease());
+  const auto select = TRY(session->statement_for(query));
+  std::vector<MessageRow> rows;
+  while (TRY(select->step())) rows.push_back(TRY(session->message_row(*select)));
+  return rows;
+}
+
+Result<std::vector<DeliveryRow>> IndexReader::deliveries(MessageId id) {
+  auto session = TRY(lease());
+  static const std::string sql =
+      fmt::format("SELECT {} FROM deliveries WHERE message = ? ORDER BY ordinal", kDeliveryColumns);
+  Statement& select = *TRY(session->connection().prepared(sql));
+  select.bind_unsigned(1, id.value);
+  return session->delivery_rows(select);
+}
+
+Result<std::vector<StateCount>> IndexReader::counts() {
+  auto session = TRY(lease());
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT channel, destination, state, count FROM counts WHERE count > 0 "
+      "ORDER BY channel, destination, state"));
+  std::vector<StateCount> counts;
+  while (TRY(select.step())) {
+    StateCount count;
+    const bool of_messages = select.integer(1) == 0;
+    count.channel = TRY(session->text(select.integer(0)));
+    count.destination = TRY(session->text(select.integer(1)));
+    count.state = of_messages ? name_of(static_cast<MessageState>(select.integer(2)))
+                              : name_of(static_cast<DeliveryState>(select.integer(2)));
+    count.count = select.unsigned_integer(3);
+    counts.push_back(std::move(count));
+  }
+  return counts;
+}
+
+Result<std::vector<Position>> IndexReader::trail(MessageId id) {
+  auto session = TRY(lease());
+  Statement& select = *TRY(
+      session->connection().prepared("SELECT accepted_position, trail FROM messages WHERE id = ?"));
+  select.bind_unsigned(1, id.value);
+  std::vector<Position> positions;
+  if (TRY(select.step())) positions = trail_positions(select.unsigned_integer(0), select.text(1));
+  select.reset();
+  return positions;
+}
+
+Result<std::vector<Store::Waiting>> IndexReader::waiting_messages(const std::string& channel,
+                                                                  Position after,
+                                                                  std::size_t limit) {
+  auto session = TRY(lease());
+  const std::int64_t number = TRY(session->number(channel));
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT id, accepted_position, queued_position, last_ordinal FROM messages "
+      "INDEXED BY messages_waiting WHERE channel = ? AND state = 0 AND queued_position > ? "
+      "ORDER BY queued_position LIMIT ?"));
+  select.bind(1, number).bind_unsigned(2, after).bind(3, limit_of(limit));
+  std::vector<Store::Waiting> waiting;
+  while (TRY(select.step())) {
+    waiting.push_back({.id = {select.unsigned_integer(0)},
+                       .accepted = select.unsigned_integer(1),
+                       .queued = select.unsigned_integer(2),
+                       .next_ordinal = static_cast<std::uint32_t>(select.integer(3)) + 1});
+  }
+  return waiting;
+}
+
+Result<std::vector<DeliveryRow>> IndexReader::waiting_deliveries(const std::string& channel,
+                                                                 const std::string& destination,
+                                                                 Position after,
+                                                                 std::uint32_t after_ordinal,
+                                                                 std::size_t limit) {
+  auto session = TRY(lease());
+  const std::int64_t channel_number = TRY(session->number(channel));
+  const std::int64_t destination_number = TRY(session->number(destination));
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM deliveries INDEXED BY deliveries_waiting "
+      "WHERE destination = ?2 AND channel = ?1 AND state < 3 "
+      "AND (queued_position, ordinal) > (?3, ?4) ORDER BY queued_position, ordinal LIMIT ?5",
+      kDeliveryColumns);
+  Statement& select = *TRY(session->connection().prepared(sql));
+  select.bind(1, channel_number)
+      .bind(2, destination_number)
+      .bind_unsigned(3, after)
+      .bind(4, std::int64_t{after_ordinal})
+      .bind(5, limit_of(limit));
+  return session->delivery_rows(select);
+}
+
+Result<std::vector<DeliveryRow>> IndexReader::waiting_handlers(const std::string& channel) {
+  auto session = TRY(lease());
+  const std::int64_t number = TRY(session->number(channel));
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM deliveries INDEXED BY deliveries_with_handler "
+      "WHERE channel = ? AND handler_pending = 1 ORDER BY message, ordinal",
+      kDeliveryColumns);
+  Statement& select = *TRY(session->connection().prepared(sql));
+  select.bind(1, number);
+  return session->delivery_rows(select);
+}
+
+Result<std::vector<StateWrite>> IndexReader::script_state(const std::string& channel) {
+  auto session = TRY(lease());
+  const std::int64_t number = TRY(session->number(channel));
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT key, value FROM script_state WHERE channel = ? ORDER BY key"));
+  select.bind(1, number);
+  std::vector<StateWrite> state;
+  while (TRY(select.step())) {
+    state.push_back({.key = std::string(select.text(0)), .value = std::string(select.text(1))});
+  }
+  return state;
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,89 @@
+#include "engine/store/index_schema.h"
+
+namespace cannula::store {
+namespace {
+
+// Rows are kept narrow and rise with the message id, so that new ones go to the right edge of each
+// tree. Names of channels, destinations and partners are numbers into `names`; states are the
+// numbers of record.h.
+constexpr std::string_view kFirst = R"(
+CREATE TABLE progress (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  store TEXT NOT NULL,
+  indexed_up_to INTEGER NOT NULL,
+  last_position INTEGER NOT NULL,
+  last_checksum INTEGER NOT NULL
+);
+CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY,
+  channel INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  accepted_position INTEGER NOT NULL,
+  queued_position INTEGER NOT NULL,
+  last_ordinal INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  partner INTEGER,
+  order_keys BLOB,
+  event TEXT,
+  control_id TEXT,
+  code TEXT,
+  reason TEXT,
+  trail BLOB
+);
+CREATE INDEX messages_by_state ON messages (channel, state);
+CREATE INDEX messages_waiting ON messages (channel, queued_position) WHERE state = 0;
+CREATE INDEX messages_by_control_id ON messages (control_id) WHERE control_id IS NOT NULL;
+CREATE INDEX messages_by_time ON messages (received_at);
+CREATE TABLE deliveries (
+  message INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  channel INTEGER NOT NULL,
+  destination INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  handler_pending INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  outcome_position INTEGER NOT NULL,
+  queued_position INTEGER NOT NULL,
+  attempt_position INTEGER NOT NULL,
+  order_keys BLOB,
+  code TEXT,
+  reason TEXT,
+  PRIMARY KEY (message, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX deliveries_waiting ON deliveries (destination, channel, queued_position, ordinal)
+  WHERE state < 3;
+CREATE INDEX deliveries_ended ON deliveries (destination, state) WHERE state > 3;
+CREATE INDEX deliveries_with_handler ON deliveries (channel) WHERE handler_pending = 1;
+CREATE TABLE counts (
+  channel INTEGER NOT NULL,
+  destination INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (channel, destination, state)
+) WITHOUT ROWID;
+CREATE TABLE script_state (
+  channel INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (channel, key)
+) WITHOUT ROWID;
+)";
+
+constexpr Migration kMigrations[] = {
+    {"messages, deliveries, counts, script state", kFirst},
+};
+
+}  // namespace
+
+std::span<const Migration> index_migrations() {
+  return kMigrations;
+}
+
+}  // namespace cannula::store

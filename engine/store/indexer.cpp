@@ -1,0 +1,226 @@
+#include "engine/store/indexer.h"
+
+#include <fmt/format.h>
+
+#include "engine/store/replay.h"
+#include "engine/store/segment.h"
+
+namespace cannula::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A message's records come within milliseconds of each other. Waiting that long turns them into one
+// row write; the second bound holds under load, when it pays most.
+constexpr auto kShortDelay = 10ms;
+constexpr auto kLongDelay = 100ms;
+constexpr std::size_t kFewRecords = 32;
+constexpr std::size_t kManyRecords = 20'000;    // are indexed without waiting longer
+constexpr std::size_t kTakenLimit = 64u << 20;  // bytes of records waiting for the index
+constexpr auto kRetryDelay = 250ms;
+
+}  // namespace
+
+Result<std::unique_ptr<Indexer>> Indexer::open(std::filesystem::path path, const Journal& journal,
+                                               IndexReader& reader, bool in_background,
+                                               Recovery& recovery) {
+  std::unique_ptr<Indexer> indexer(new Indexer(std::move(path), journal, reader));
+  TRY(indexer->open_index(recovery));
+  indexer->in_background_ = in_background;
+  if (in_background) indexer->thread_ = std::thread([raw = indexer.get()] { raw->run(); });
+  return indexer;
+}
+
+Indexer::~Indexer() {
+  close();
+}
+
+Result<void> Indexer::open_index(Recovery& recovery) {
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path_, ignored);
+  const auto attempt = [&]() -> Result<std::string> {
+    index_ = TRY(Index::open(path_));
+    const std::string why = TRY(why_not_to_use(*index_));
+    if (!why.empty()) return why;
+    TRY(replay(journal_.end(), &recovery.records_replayed, &recovery.damage));
+    return std::string();
+  };
+  auto why = attempt();
+  if (why && why->empty()) return {};
+  if (!why && why.error().code != "J302") return std::move(why).error();
+  if (existed || journal_.end() > kFirstPosition) {
+    recovery.index_rebuilt = true;
+    recovery.index_rebuilt_why = !existed ? "there was none" : why ? *why : why.error().message;
+  }
+  TRY(build_anew());
+  recovery.records_replayed = 0;
+  return replay(journal_.end(), &recovery.records_replayed, &recovery.damage);
+}
+
+// Empty: it belongs to this journal and is not ahead of it.
+Result<std::string> Indexer::why_not_to_use(const Index& index) const {
+  const Index::Progress& progress = index.progress();
+  if (progress.store.empty()) return std::string("it is empty");
+  if (progress.store != identity_text(journal_.identity())) {
+    return fmt::format("it belongs to store {}", progress.store);
+  }
+  if (progress.indexed_up_to > journal_.end()) {
+    return fmt::format(
+        "it is ahead of the journal ({} > {}), which was probably restored from a backup",
+        progress.indexed_up_to, journal_.end());
+  }
+  if (progress.last_position >= journal_.begin()) {
+    std::string buffer;
+    const auto last = journal_.read(progress.last_position, buffer);
+    // Damage is not a reason: the index knows what the journal lost.
+    const bool other =
+        last ? last->header.checksum != progress.last_checksum : last.error().code == "J107";
+    if (other) return std::string("the journal has another record where it was read last");
+  }
+  return std::string();
+}
+
+Result<void> Indexer::build_anew() {
+  index_.reset();
+  TRY(Index::remove(path_));
+  index_ = TRY(Index::open(path_));
+  TRY(start_index(journal_, *index_));
+  reader_.reopen();
+  return {};
+}
+
+void Indexer::publish() {
+  indexed_.store(index_->progress().indexed_up_to, std::memory_order_release);
+}
+
+Result<void> Indexer::replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage) {
+  TRY(replay_journal(journal_, to, *index_, records, damage));
+  publish();
+  return {};
+}
+
+void Indexer::take(std::vector<Durable> batch) {
+  if (!in_background_) return;
+  std::size_t bytes = 0;
+  std::size_t records = 0;
+  for (const Durable& submission : batch) {
+    bytes += submission.end - submission.begin;
+    records += submission.records.size();
+  }
+  bool tell = false;
+  {
+    const std::lock_guard guard(lock_);
+    if (left_out_ || taken_bytes_ + bytes > kTakenLimit) {
+      left_out_ = true;
+      tell = true;
+    } else {
+      tell = taken_.empty() || taken_records_ + records >= kManyRecords;
+      taken_bytes_ += bytes;
+      taken_records_ += records;
+      std::move(batch.begin(), batch.end(), std::back_inserter(taken_));
+    }
+  }
+  if (tell) work_.notify_one();
+}
+
+void Indexer::wait_for_work(std::unique_lock<std::mutex>& guard) {
+  const auto urgent = [this] {
+    return closing_ || left_out_ || taken_records_ >= kManyRecords ||
+           (hurried_ > 0 && (!taken_.empty() || journal_.end() > indexed_up_to()));
+  };
+  work_.wait(guard, [&] { return urgent() || !taken_.empty(); });
+  if (work_.wait_for(guard, kShortDelay, urgent) || taken_records_ < kFewRecords) return;
+  work_.wait_for(guard, kLongDelay - kShortDelay, urgent);
+}
+
+void Indexer::run() {
+  std::unique_lock guard(lock_);
+  while (true) {
+    wait_for_work(guard);
+    std::deque<Durable> taken;
+    taken.swap(taken_);
+    taken_bytes_ = 0;
+    taken_records_ = 0;
+    const bool from_journal = std::exchange(left_out_, false) || hurried_ > 0 || closing_;
+    const bool last = closing_;
+    guard.unlock();
+
+    Result<void> done = index_taken(std::move(taken));
+    if (done && from_journal) {
+      const std::lock_guard index_guard(index_lock_);
+      if (index_->progress().indexed_up_to < journal_.end()) {
+        done = replay(journal_.end(), nullptr, nullptr);
+      }
+    }
+    if (!done && !last) recover_from(done.error());
+
+    guard.lock();
+    if (!done) left_out_ = true;  // what was taken is to be read from the journal now
+    progressed_.notify_all();
+    if (last) return;
+    if (!done) work_.wait_for(guard, kRetryDelay, [this] { return closing_; });
+  }
+}
+
+Result<void> Indexer::index_taken(std::deque<Durable> taken) {
+  const std::lock_guard guard(index_lock_);
+  if (taken.empty()) return {};
+  Position at = index_->progress().indexed_up_to;
+  if (taken.front().begin > at) TRY(replay(taken.front().begin, nullptr, nullptr));
+  Index::Progress reached = index_->progress();
+  for (const Durable& submission : taken) {
+    if (submission.end <= reached.indexed_up_to) continue;  // read from the journal already
+    for (std::size_t i = 0; i < submission.records.size(); ++i) {
+      if (auto applied = index_->apply(submission.records[i], submission.positions[i]); !applied) {
+        index_->forget();
+        return applied;
+      }
+    }
+    reached.indexed_up_to = submission.end;
+    if (!submission.positions.empty()) {
+      reached.last_position = submission.positions.back();
+      reached.last_checksum = submission.last_checksum;
+    }
+  }
+  TRY(index_->commit(std::move(reached)));
+  publish();
+  return {};
+}
+
+// A full disk passes, and trying again costs little. A damaged file does not pass.
+void Indexer::recover_from(const Error& error) {
+  const std::lock_guard guard(index_lock_);
+  if (error.code == "J302" && build_anew()) publish();
+}
+
+void Indexer::catch_up() {
+  const Position target = journal_.end();
+  if (indexed_up_to() >= target) return;
+  if (!in_background_) {
+    const std::lock_guard guard(index_lock_);
+    static_cast<void>(replay(target, nullptr, nullptr).has_value());
+    return;
+  }
+  std::unique_lock guard(lock_);
+  ++hurried_;
+  work_.notify_one();
+  progressed_.wait(guard, [&] { return closing_ || indexed_up_to() >= target; });
+  --hurried_;
+}
+
+void Indexer::close() {
+  {
+    const std::lock_guard guard(lock_);
+    closing_ = true;
+  }
+  work_.notify_all();
+  progressed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  const std::lock_guard guard(index_lock_);
+  if (index_ && !in_background_ && index_->progress().indexed_up_to < journal_.end()) {
+    static_cast<void>(replay(journal_.end(), nullptr, nullptr).has_value());
+  }
+  index_.reset();
+}
+
+}  // namespace cannula::store

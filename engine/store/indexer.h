@@ -1,0 +1,80 @@
+// Keeps the index behind the journal: takes over what was brought to disk and applies it in large
+// transactions, on a thread of its own. What it has no memory for, and what was there before it
+// began, it reads from the journal.
+//
+// When the index file turns out to be damaged it is thrown away and built again from the journal;
+// when it cannot be written (a full disk) it is tried again until it can.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "engine/store/group_commit.h"
+#include "engine/store/index.h"
+#include "engine/store/index_reader.h"
+#include "engine/store/journal.h"
+
+namespace cannula::store {
+
+class Indexer {
+ public:
+  // Opens the index at `path`, makes a new one when it does not fit the journal, and brings it up
+  // to the journal's end.
+  static Result<std::unique_ptr<Indexer>> open(std::filesystem::path path, const Journal& journal,
+                                               IndexReader& reader, bool in_background,
+                                               Recovery& recovery);
+  ~Indexer();
+
+  // From the journal's thread. Does not block.
+  void take(std::vector<Durable> batch);
+  // Waits until everything that was on disk at the call is in the index. Also returns when the
+  // indexer is being closed.
+  void catch_up();
+  Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
+  // Catches up if it can, then stops.
+  void close();
+
+ private:
+  Indexer(std::filesystem::path path, const Journal& journal, IndexReader& reader)
+      : path_(std::move(path)), journal_(journal), reader_(reader) {}
+
+  Result<void> open_index(Recovery& recovery);
+  Result<std::string> why_not_to_use(const Index& index) const;
+  Result<void> build_anew();
+  Result<void> replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage);
+
+  void run();
+  void wait_for_work(std::unique_lock<std::mutex>& guard);
+  Result<void> index_taken(std::deque<Durable> taken);
+  void recover_from(const Error& error);
+  void publish();
+
+  const std::filesystem::path path_;
+  const Journal& journal_;
+  IndexReader& reader_;
+
+  std::mutex
+      index_lock_;  // of index_: the thread's, or of whoever calls catch_up() when there is none
+  std::unique_ptr<Index> index_;
+  std::atomic<Position> indexed_{0};
+
+  std::mutex lock_;
+  std::condition_variable work_;
+  std::condition_variable progressed_;
+  std::deque<Durable> taken_;
+  std::size_t taken_bytes_ = 0;
+  std::size_t taken_records_ = 0;
+  bool left_out_ =
+      false;  // something was not taken for want of memory: it is to be read from the journal
+  std::size_t hurried_ = 0;  // callers of catch_up()
+  bool closing_ = false;
+  bool in_background_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cannula::store

@@ -1,0 +1,210 @@
+#include "engine/store/message_life.h"
+
+#include <fmt/format.h>
+
+#include "engine/store/little_endian.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr std::string_view kDiscarded = "discarded";
+
+bool is_open(const DeliveryRow& delivery) {
+  return delivery.handler_pending || delivery.state == DeliveryState::queued ||
+         delivery.state == DeliveryState::retrying || delivery.state == DeliveryState::held;
+}
+
+void append_varint(std::string& into, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) into.push_back(static_cast<char>(value | 0x80));
+  into.push_back(static_cast<char>(value));
+}
+
+std::string by(const std::string& actor, const std::string& reason) {
+  return reason.empty() ? fmt::format("by {}", actor) : fmt::format("by {}: {}", actor, reason);
+}
+
+void discard(DeliveryLife& delivery, const Discarded& record) {
+  delivery.changed = true;
+  delivery.row.handler_pending = false;
+  if (delivery.row.state == DeliveryState::delivered) return;  // what is delivered stays so
+  delivery.row.state = DeliveryState::discarded;
+  delivery.row.code = kDiscarded;
+  delivery.row.reason = by(record.actor, record.reason);
+  delivery.row.changed_at = record.at;
+  delivery.row.next_at = 0;
+}
+
+}  // namespace
+
+void MessageLife::apply(const Record& record, Position position) {
+  if (!std::holds_alternative<Accepted>(record)) {
+    append_varint(trail, position - last_position);
+  }
+  last_position = position;
+  changed = true;
+  std::visit([&](const auto& kind) { apply(kind, position); }, record);
+  row.state = derived_state();
+}
+
+bool MessageLife::settled() const {
+  return row.state == MessageState::done || row.state == MessageState::filtered ||
+         row.state == MessageState::rejected || row.state == MessageState::discarded;
+}
+
+MessageState MessageLife::derived_state() const {
+  if (outcome != MessageState::queued) return outcome;
+  bool any_dead = false;
+  bool any_delivered = false;
+  bool any_discarded = false;
+  for (const DeliveryLife& delivery : deliveries) {
+    if (is_open(delivery.row)) return MessageState::queued;
+    any_dead = any_dead || delivery.row.state == DeliveryState::dead;
+    any_delivered = any_delivered || delivery.row.state == DeliveryState::delivered;
+    any_discarded = any_discarded || delivery.row.state == DeliveryState::discarded;
+  }
+  if (any_dead) return MessageState::dead;
+  return any_discarded && !any_delivered ? MessageState::discarded : MessageState::done;
+}
+
+DeliveryLife& MessageLife::delivery(std::uint32_t ordinal) {
+  const auto place = std::lower_bound(
+      deliveries.begin(), deliveries.end(), ordinal,
+      [](const DeliveryLife& one, std::uint32_t wanted) { return one.row.ordinal < wanted; });
+  if (place != deliveries.end() && place->row.ordinal == ordinal) return *place;
+  DeliveryLife added;
+  added.row.id = row.id;
+  added.row.ordinal = ordinal;
+  added.row.channel = row.channel;
+  last_ordinal = std::max(last_ordinal, ordinal);
+  return *deliveries.insert(place, std::move(added));
+}
+
+void MessageLife::apply(const Accepted& record, Position position) {
+  row.id = record.id;
+  row.channel = record.channel;
+  row.received_at = record.at;
+  row.changed_at = record.at;
+  row.event = record.event;
+  row.control_id = record.control_id;
+  row.partner = record.partner;
+  row.code = record.refusal_code;
+  row.reason = record.refusal;
+  row.size = record.body ? record.body->size() : 0;
+  row.accepted_at_position = position;
+  queued_position = position;
+  outcome = record.refusal_code.empty() ? MessageState::accepted : MessageState::rejected;
+}
+
+void MessageLife::apply(const Outcome& record, Position position) {
+  row.changed_at = record.at;
+  if (record.cause == 0) {
+    outcome = record.state;
+    row.order_keys = record.order_keys;
+  } else {
+    delivery(record.cause).row.handler_pending = false;
+    delivery(record.cause).changed = true;
+    if (record.state != MessageState::queued) outcome = record.state;
+  }
+  if (record.cause == 0 || record.state != MessageState::queued) {
+    row.code = record.code;
+    row.reason = record.reason;
+  }
+  for (const DeliveryRequest& request : record.deliveries) {
+    DeliveryLife& added = delivery(request.ordinal);
+    added.changed = true;
+    added.row.destination = request.destination;
+    added.row.state = DeliveryState::queued;
+    added.row.order_keys = request.order_keys;
+    added.row.priority = request.priority;
+    added.row.changed_at = record.at;
+    added.row.outcome_position = position;
+    added.row.queued = position;
+  }
+}
+
+void MessageLife::apply(const Attempt& record, Position position) {
+  DeliveryLife& tried = delivery(record.ordinal);
+  tried.changed = true;
+  tried.row.attempt_position = position;
+  row.changed_at = record.at;
+  if (tried.row.state == DeliveryState::discarded && record.state != DeliveryState::delivered) {
+    return;  // it was under way when a person ended it
+  }
+  tried.row.destination = record.destination;
+  tried.row.state = record.state;
+  tried.row.attempts = record.number;
+  tried.row.changed_at = record.at;
+  tried.row.next_at = record.state == DeliveryState::retrying ? record.next_at : 0;
+  tried.row.code = record.code;
+  tried.row.reason = record.reason;
+  tried.row.handler_pending = record.wants_handler;
+}
+
+void MessageLife::apply(const Resent& record, Position position) {
+  row.changed_at = record.at;
+  if (record.ordinal == 0) {
+    outcome = MessageState::accepted;
+    queued_position = position;
+    row.code.clear();
+    row.reason.clear();
+    return;
+  }
+  DeliveryLife& again = delivery(record.ordinal);
+  again.changed = true;
+  again.row.state = DeliveryState::queued;
+  again.row.queued = position;
+  again.row.attempts = 0;
+  again.row.next_at = 0;
+  again.row.changed_at = record.at;
+  again.row.code.clear();
+  again.row.reason.clear();
+  again.row.handler_pending = false;
+}
+
+void MessageLife::apply(const Discarded& record, Position) {
+  row.changed_at = record.at;
+  if (record.ordinal != 0) return discard(delivery(record.ordinal), record);
+  outcome = MessageState::discarded;
+  row.code = kDiscarded;
+  row.reason = by(record.actor, record.reason);
+  for (DeliveryLife& one : deliveries) {
+    if (is_open(one.row) || one.row.state == DeliveryState::dead) discard(one, record);
+  }
+}
+
+std::string packed(const OrderKeys& keys) {
+  std::string bytes(keys.size() * sizeof(std::uint64_t), '\0');
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    put_u64(bytes.data() + i * sizeof(std::uint64_t), keys[i]);
+  }
+  return bytes;
+}
+
+OrderKeys unpacked(std::string_view bytes) {
+  OrderKeys keys(bytes.size() / sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    keys[i] = get_u64(bytes.data() + i * sizeof(std::uint64_t));
+  }
+  return keys;
+}
+
+std::vector<Position> trail_positions(Position accepted, std::string_view trail) {
+  std::vector<Position> positions;
+  if (accepted != 0) positions.push_back(accepted);
+  Position position = accepted;
+  std::uint64_t distance = 0;
+  unsigned shift = 0;
+  for (const char c : trail) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (shift < 64) distance |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+    shift += 7;
+    if (byte >= 0x80) continue;
+    position += distance;
+    positions.push_back(position);
+    distance = 0;
+    shift = 0;
+  }
+  return positions;
+}
+
+}  // namespace cannula::store

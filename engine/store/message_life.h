@@ -1,0 +1,58 @@
+// A message and its deliveries as its records leave them: what each record changes, and what state
+// follows. No I/O, so that the rules can be tested by themselves. They are described in README.md
+// under "States".
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/store/record.h"
+#include "engine/store/store.h"
+
+namespace cannula::store {
+
+struct DeliveryLife {
+  DeliveryRow row;
+  std::optional<DeliveryState> stored;  // its state in the index file; nothing: not there yet
+  bool changed = false;
+};
+
+struct MessageLife {
+  MessageRow row;
+  MessageState outcome =
+      MessageState::accepted;    // of intake, the script or a person, before what deliveries add
+  Position queued_position = 0;  // its Accepted, or its last Resent
+  std::uint32_t last_ordinal = 0;
+  // Positions of its records but the Accepted, each as a varint of its distance from the one
+  // before.
+  std::string trail;
+  Position last_position = 0;
+  std::vector<DeliveryLife> deliveries;  // by rising ordinal
+
+  std::optional<MessageState> stored;  // its state in the index file; nothing: not there yet
+  bool changed = false;
+
+  void apply(const Record& record, Position position);
+  // Nothing more is expected to happen to it.
+  bool settled() const;
+
+ private:
+  void apply(const Accepted& record, Position position);
+  void apply(const Outcome& record, Position position);
+  void apply(const Attempt& record, Position position);
+  void apply(const Resent& record, Position position);
+  void apply(const Discarded& record, Position position);
+
+  DeliveryLife& delivery(std::uint32_t ordinal);
+  MessageState derived_state() const;
+};
+
+// Order keys as the index keeps them: eight bytes each.
+std::string packed(const OrderKeys& keys);
+OrderKeys unpacked(std::string_view bytes);
+
+// Positions of all records of a message, in order.
+std::vector<Position> trail_positions(Position accepted, std::string_view trail);
+
+}  // namespace cannula::store

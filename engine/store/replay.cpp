@@ -1,0 +1,55 @@
+#include "engine/store/replay.h"
+
+#include "engine/store/segment.h"
+
+namespace cannula::store {
+namespace {
+
+constexpr std::size_t kMessagesInTransaction = 10'000;
+
+Diagnostic finding_of(const Error& error) {
+  Diagnostic finding;
+  finding.code = error.code;
+  finding.message = error.message;
+  finding.hint = error.hint;
+  return finding;
+}
+
+}  // namespace
+
+Result<void> start_index(const Journal& journal, Index& index) {
+  Index::Progress start;
+  start.store = identity_text(journal.identity());
+  start.indexed_up_to = journal.begin();
+  return index.commit(std::move(start));
+}
+
+Result<void> replay_journal(const Journal& journal, Position to, Index& index,
+                            std::uint64_t* records, std::vector<Diagnostic>* damage) {
+  Index::Progress reached = index.progress();
+  const auto visit = [&](const Frame& frame) -> Result<bool> {
+    const auto type = static_cast<RecordType>(frame.header.type);
+    reached.indexed_up_to = frame.end();
+    if (type == RecordType::closed) return true;
+    const auto record = decode(type, frame.payload);
+    if (!record) {
+      if (damage) damage->push_back(finding_of(record.error()));
+      return true;
+    }
+    TRY(index.apply(*record, frame.position));
+    reached.last_position = frame.position;
+    reached.last_checksum = frame.header.checksum;
+    if (records) ++*records;
+    if (index.changed_messages() >= kMessagesInTransaction) TRY(index.commit(reached));
+    return true;
+  };
+  if (auto scanned = journal.scan(reached.indexed_up_to, to, visit, damage); !scanned) {
+    index.forget();
+    return scanned;
+  }
+  reached.indexed_up_to = std::max(reached.indexed_up_to, to);
+  if (reached.indexed_up_to == index.progress().indexed_up_to) return {};
+  return index.commit(std::move(reached));
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,20 @@
+// From the journal to the index: what is done at each start for what the index lacks, and for a new index from the beginning.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/store/index.h"
+#include "engine/store/journal.h"
+
+namespace cannula::store {
+
+// Names the journal's store in a new index and sets it to the journal's begin.
+Result<void> start_index(const Journal& journal, Index& index);
+
+// Applies what stands from the index's progress to `to`, in large transactions. Counts into `records` and reports to
+// `damage` when they are given. After an error the index is at the last transaction that was committed.
+Result<void> replay_journal(const Journal& journal, Position to, Index& index,
+                            std::uint64_t* records, std::vector<Diagnostic>* damage);
+
+}  // namespace cannula::store
