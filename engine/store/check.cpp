@@ -1,0 +1,148 @@
+#include "engine/store/check.h"
+
+#include <random>
+
+#include <fmt/format.h>
+
+#include "engine/store/file_system.h"
+#include "engine/store/index.h"
+#include "engine/store/journal.h"
+#include "engine/store/replay.h"
+#include "engine/store/sqlite.h"
+#include "engine/store/store.h"
+#include "engine/store/store_files.h"
+
+namespace cannula::store {
+namespace {
+
+// What each table says, with names in place of their numbers: those depend on the order of
+// transactions.
+struct Comparison {
+  std::string_view table;
+  std::string_view rows;  // {0} is the schema
+};
+
+constexpr Comparison kComparisons[] = {
+    {"messages",
+     "SELECT m.id, c.text, m.state, m.outcome, m.received_at, m.changed_at, m.accepted_position, "
+     "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.event, m.control_id, "
+     "m.code, m.reason, m.trail FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
+     "LEFT JOIN {0}.names p ON p.id = m.partner"},
+    {"deliveries",
+     "SELECT d.message, d.ordinal, c.text, t.text, d.state, d.attempts, d.priority, "
+     "d.handler_pending, d.changed_at, d.next_at, d.outcome_position, d.queued_position, "
+     "d.attempt_position, d.order_keys, d.code, d.reason FROM {0}.deliveries d "
+     "JOIN {0}.names c ON c.id = d.channel JOIN {0}.names t ON t.id = d.destination"},
+    {"counts",
+     "SELECT c.text, t.text, k.state, k.count FROM {0}.counts k JOIN {0}.names c ON c.id = "
+     "k.channel "
+     "LEFT JOIN {0}.names t ON t.id = k.destination WHERE k.count <> 0"},
+    {"script_state",
+     "SELECT c.text, s.key, s.value FROM {0}.script_state s JOIN {0}.names c ON c.id = s.channel"},
+};
+
+// An index file that goes when this does.
+class TemporaryIndex {
+ public:
+  TemporaryIndex()
+      : path_(std::filesystem::temp_directory_path() / fmt::format("cannula-check-{:08x}{:08x}.db",
+                                                                   std::random_device()(),
+                                                                   std::random_device()())) {}
+  ~TemporaryIndex() { static_cast<void>(Index::remove(path_).has_value()); }
+  TemporaryIndex(const TemporaryIndex&) = delete;
+  TemporaryIndex& operator=(const TemporaryIndex&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+Diagnostic index_finding(std::string message) {
+  Diagnostic finding;
+  finding.code = "J204";
+  finding.message = std::move(message);
+  finding.hint = "remove index.db while the store is closed: it is built anew at the next start";
+  return finding;
+}
+
+Result<void> compare_index(const Journal& journal, const std::filesystem::path& path,
+                           Recovery& found) {
+  const auto connection = TRY(Connection::open(path, Connection::Mode::read));
+  const auto indexed =
+      static_cast<Position>(TRY(connection->number("SELECT indexed_up_to FROM progress")));
+  if (indexed > journal.end()) {
+    found.damage.push_back(index_finding(
+        fmt::format("the index is ahead of the journal (position {}, the journal ends at {})",
+                    indexed, journal.end())));
+    return {};
+  }
+  const TemporaryIndex expected;
+  {
+    const auto built = TRY(Index::open(expected.path()));
+    TRY(start_index(journal, *built));
+    TRY(replay_journal(journal, indexed, *built, nullptr, nullptr));
+  }
+  for (std::string& difference : TRY(index_differences(path, expected.path()))) {
+    found.damage.push_back(index_finding(std::move(difference)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> index_differences(const std::filesystem::path& index,
+                                                   const std::filesystem::path& expected) {
+  const auto connection = TRY(Connection::open(index, Connection::Mode::read));
+  TRY(connection->execute(fmt::format("ATTACH '{}' AS expected", expected.string())));
+  std::vector<std::string> differences;
+  for (const Comparison& one : kComparisons) {
+    const std::string has = fmt::format(fmt::runtime(one.rows), "main");
+    const std::string should = fmt::format(fmt::runtime(one.rows), "expected");
+    const auto missing =
+        TRY(connection->number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", should, has)));
+    const auto surplus =
+        TRY(connection->number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", has, should)));
+    if (missing == 0 && surplus == 0) continue;
+    differences.push_back(
+        fmt::format("index table {}: {} rows that follow from the journal are missing or "
+                    "different, {} do not follow from it",
+                    one.table, missing, surplus));
+  }
+  return differences;
+}
+
+Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system) {
+  FileSystem& files = file_system ? *file_system : FileSystem::real();
+  const auto lock = TRY(files.lock(lock_path(directory)));
+  Recovery found;
+  const auto journal = TRY(Journal::open({.directory = journal_directory(directory),
+                                          .file_system = &files,
+                                          .segment_size = 0,
+                                          .zero_ahead = 0,
+                                          .read_only = true},
+                                         found));
+  const auto visit = [&](const Frame& frame) -> Result<bool> {
+    const auto type = static_cast<RecordType>(frame.header.type);
+    if (type == RecordType::closed) return true;
+    ++found.records_replayed;
+    if (const auto record = decode(type, frame.payload); !record) {
+      Diagnostic finding;
+      finding.code = record.error().code;
+      finding.message = fmt::format("position {}: {}", frame.position, record.error().message);
+      finding.hint = record.error().hint;
+      found.damage.push_back(std::move(finding));
+    }
+    return true;
+  };
+  TRY(journal->scan(journal->begin(), journal->end(), visit, &found.damage));
+
+  std::error_code ignored;
+  const auto path = index_path(directory);
+  if (!std::filesystem::exists(path, ignored)) return found;  // it is built at the next start
+  if (auto compared = compare_index(*journal, path, found); !compared) {
+    found.damage.push_back(index_finding(compared.error().message));
+  }
+  return found;
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,16 @@
+// How an index is compared with one that was just built from the journal.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "parsers/text/result.h"
+
+namespace cannula::store {
+
+// One sentence for each table that differs; none when both say the same. Neither is changed.
+Result<std::vector<std::string>> index_differences(const std::filesystem::path& index,
+                                                   const std::filesystem::path& expected);
+
+}  // namespace cannula::store

@@ -1,0 +1,109 @@
+#include "engine/store/local_store.h"
+
+#include "engine/store/record_codec.h"
+#include "engine/store/segment.h"
+#include "engine/store/store_files.h"
+
+namespace cannula::store {
+
+Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
+  FileSystem& file_system = options.file_system ? *options.file_system : FileSystem::real();
+  std::unique_ptr<LocalStore> store(new LocalStore);
+  TRY(file_system.make_directories(options.directory));
+  store->lock_ = TRY(file_system.lock(lock_path(options.directory)));
+  store->journal_ = TRY(Journal::open({.directory = journal_directory(options.directory),
+                                       .file_system = &file_system,
+                                       .segment_size = options.segment_size,
+                                       .zero_ahead = options.zero_ahead,
+                                       .read_only = false},
+                                      store->recovery_));
+  store->identity_ = identity_text(store->journal_->identity());
+  // The index is SQLite's, which has a way to the disk of its own.
+  TRY(FileSystem::real().make_directories(options.directory));
+  const auto index = index_path(options.directory);
+  store->reader_ = std::make_unique<IndexReader>(index);
+  store->indexer_ = TRY(Indexer::open(index, *store->journal_, *store->reader_,
+                                      options.index_in_background, store->recovery_));
+  store->group_commit_ =
+      std::make_unique<GroupCommit>(*store->journal_, options.pending_limit,
+                                    [indexer = store->indexer_.get()](std::vector<Durable> batch) {
+                                      indexer->take(std::move(batch));
+                                    });
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+LocalStore::~LocalStore() {
+  close();
+}
+
+void LocalStore::close() {
+  const std::lock_guard guard(close_lock_);
+  if (std::exchange(closed_, true)) return;
+  if (group_commit_) group_commit_->close();
+  if (indexer_) indexer_->close();
+  lock_.reset();
+}
+
+void LocalStore::submit(std::vector<Record> records, Completion done) {
+  group_commit_->submit(std::move(records), std::move(done));
+}
+
+bool LocalStore::has_room() const {
+  return group_commit_->has_room();
+}
+
+void LocalStore::when_room(std::function<void()> resume) {
+  group_commit_->when_room(std::move(resume));
+}
+
+Result<Record> LocalStore::read(Position position) const {
+  std::string buffer;
+  const Frame frame = TRY(journal_->read(position, buffer));
+  return decode(static_cast<RecordType>(frame.header.type), frame.payload);
+}
+
+Result<std::vector<Record>> LocalStore::trail(MessageId id) const {
+  std::vector<Record> records;
+  for (const Position position : TRY(reader_->trail(id))) records.push_back(TRY(read(position)));
+  return records;
+}
+
+Result<std::optional<MessageRow>> LocalStore::message(MessageId id) const {
+  return reader_->message(id);
+}
+
+Result<std::vector<MessageRow>> LocalStore::messages(const MessageQuery& query) const {
+  return reader_->messages(query);
+}
+
+Result<std::vector<DeliveryRow>> LocalStore::deliveries(MessageId id) const {
+  return reader_->deliveries(id);
+}
+
+Result<std::vector<StateCount>> LocalStore::counts() const {
+  return reader_->counts();
+}
+
+Result<std::vector<Store::Waiting>> LocalStore::waiting_messages(const std::string& channel,
+                                                                 Position after,
+                                                                 std::size_t limit) const {
+  return reader_->waiting_messages(channel, after, limit);
+}
+
+Result<std::vector<DeliveryRow>> LocalStore::waiting_deliveries(const std::string& channel,
+                                                                const std::string& destination,
+                                                                Position after,
+                                                                std::uint32_t after_ordinal,
+                                                                std::size_t limit) const {
+  return reader_->waiting_deliveries(channel, destination, after, after_ordinal, limit);
+}
+
+Result<std::vector<DeliveryRow>> LocalStore::waiting_handlers(const std::string& channel) const {
+  return reader_->waiting_handlers(channel);
+}
+
+Result<std::vector<StateWrite>> LocalStore::script_state(const std::string& channel) const {
+  return reader_->script_state(channel);
+}
+
+}  // namespace cannula::store

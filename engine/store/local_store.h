@@ -1,0 +1,64 @@
+// The Store on the disk of this machine: journal, group commit and index put together.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/store/file_system.h"
+#include "engine/store/group_commit.h"
+#include "engine/store/index_reader.h"
+#include "engine/store/indexer.h"
+#include "engine/store/journal.h"
+#include "engine/store/store.h"
+
+namespace cannula::store {
+
+class LocalStore final : public Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(Options options);
+  ~LocalStore() override;
+
+  void submit(std::vector<Record> records, Completion done) override;
+  bool has_room() const override;
+  void when_room(std::function<void()> resume) override;
+
+  Result<Record> read(Position position) const override;
+  Result<std::vector<Record>> trail(MessageId id) const override;
+
+  Position end() const override { return journal_->end(); }
+  Position indexed_up_to() const override { return indexer_->indexed_up_to(); }
+  void catch_up() override { indexer_->catch_up(); }
+
+  Result<std::optional<MessageRow>> message(MessageId id) const override;
+  Result<std::vector<MessageRow>> messages(const MessageQuery& query) const override;
+  Result<std::vector<DeliveryRow>> deliveries(MessageId id) const override;
+  Result<std::vector<StateCount>> counts() const override;
+  Result<std::vector<Waiting>> waiting_messages(const std::string& channel, Position after,
+                                                std::size_t limit) const override;
+  Result<std::vector<DeliveryRow>> waiting_deliveries(const std::string& channel,
+                                                      const std::string& destination,
+                                                      Position after, std::uint32_t after_ordinal,
+                                                      std::size_t limit) const override;
+  Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const override;
+  Result<std::vector<StateWrite>> script_state(const std::string& channel) const override;
+
+  const Recovery& recovery() const override { return recovery_; }
+  const std::string& identity() const override { return identity_; }
+  Result<std::uint64_t> free_space() const override { return journal_->free_space(); }
+  void close() override;
+
+ private:
+  LocalStore() = default;
+
+  std::unique_ptr<FileLock> lock_;
+  Recovery recovery_;
+  std::string identity_;
+  std::unique_ptr<Journal> journal_;
+  mutable std::unique_ptr<IndexReader> reader_;
+  std::unique_ptr<Indexer> indexer_;
+  std::unique_ptr<GroupCommit> group_commit_;
+  std::mutex close_lock_;
+  bool closed_ = false;
+};
+
+}  // namespace cannula::store

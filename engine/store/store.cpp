@@ -1,0 +1,29 @@
+#include "engine/store/store.h"
+
+#include <condition_variable>
+
+#include "engine/store/local_store.h"
+
+namespace cannula::store {
+
+Result<std::unique_ptr<Store>> Store::open(Options options) {
+  return LocalStore::open(std::move(options));
+}
+
+Result<std::vector<Committed>> Store::commit(std::vector<Record> records) {
+  std::mutex lock;
+  std::condition_variable told;
+  std::optional<Result<std::vector<Committed>>> outcome;
+  submit(std::move(records), [&](Result<std::vector<Committed>> result) {
+    // Told under the lock: once it is free, the waiting thread may return and take all three of
+    // these with it.
+    const std::lock_guard guard(lock);
+    outcome = std::move(result);
+    told.notify_one();
+  });
+  std::unique_lock guard(lock);
+  told.wait(guard, [&] { return outcome.has_value(); });
+  return std::move(*outcome);
+}
+
+}  // namespace cannula::store

@@ -1,0 +1,100 @@
+#include "engine/store/store.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/store/store_fixture.h"
+
+namespace cannula::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class StoreTest : public StoreFixture {};
+
+TEST_F(StoreTest, reads_back_what_was_committed) {
+  const auto store = open();
+  const auto committed = commit(*store, {accepted("lab", "MSH|^~\\&|body")});
+  ASSERT_EQ(committed.size(), 1u);
+  EXPECT_TRUE(committed[0].id);
+  const auto record = store->read(committed[0].position);
+  ASSERT_TRUE(record) << record.error().text();
+  const auto& back = std::get<Accepted>(*record);
+  EXPECT_EQ(back.id, committed[0].id);
+  EXPECT_EQ(back.channel, "lab");
+  EXPECT_EQ(*back.body, "MSH|^~\\&|body");
+}
+
+TEST_F(StoreTest, ids_and_positions_rise_also_across_a_restart) {
+  MessageId last;
+  Position end = 0;
+  for (int round = 0; round < 3; ++round) {
+    const auto store = open();
+    for (const Committed& one : commit(*store, {accepted("a"), accepted("b"), accepted("a")})) {
+      EXPECT_GT(one.id, last);
+      EXPECT_GE(one.position, end);
+      last = one.id;
+      end = one.position;
+    }
+  }
+}
+
+TEST_F(StoreTest, a_message_goes_from_accepted_to_done) {
+  const auto store = open();
+  const MessageId id = commit(*store, {accepted("lab")})[0].id;
+  store->catch_up();
+  EXPECT_EQ(state(*store, id), MessageState::accepted);
+  EXPECT_EQ(value(store->waiting_messages("lab", 0, 10)).size(), 1u);
+
+  commit(*store, {outcome(id, "lab", MessageState::queued, {"ehr", "archive"})});
+  store->catch_up();
+  EXPECT_EQ(state(*store, id), MessageState::queued);
+  EXPECT_THAT(value(store->waiting_messages("lab", 0, 10)), IsEmpty());
+  EXPECT_EQ(value(store->waiting_deliveries("lab", "ehr", 0, 0, 10)).size(), 1u);
+
+  commit(*store, {attempt(id, "lab", 1, "ehr", DeliveryState::delivered)});
+  store->catch_up();
+  EXPECT_EQ(state(*store, id), MessageState::queued);
+  commit(*store, {attempt(id, "lab", 2, "archive", DeliveryState::delivered)});
+  store->catch_up();
+  EXPECT_EQ(state(*store, id), MessageState::done);
+  EXPECT_THAT(value(store->waiting_deliveries("lab", "ehr", 0, 0, 10)), IsEmpty());
+  EXPECT_EQ(value(store->trail(id)).size(), 4u);
+}
+
+TEST_F(StoreTest, a_second_process_is_told_who_holds_the_store) {
+  const auto store = open();
+  const auto second = Store::open(options());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "J101");
+  EXPECT_THAT(second.error().message, testing::HasSubstr(std::to_string(::getpid())));
+}
+
+TEST_F(StoreTest, submissions_after_close_complete_with_an_error) {
+  const auto store = open();
+  store->close();
+  const auto refused = store->commit({accepted("lab")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "J105");
+}
+
+TEST_F(StoreTest, a_lost_index_is_built_again_from_the_journal) {
+  MessageId id;
+  {
+    const auto store = open();
+    id = commit(*store, {accepted("lab")})[0].id;
+    commit(*store, {outcome(id, "lab", MessageState::queued, {"ehr"})});
+  }
+  std::filesystem::remove(directory() / "index.db");
+  const auto store = open();
+  EXPECT_TRUE(store->recovery().index_rebuilt);
+  EXPECT_EQ(store->recovery().records_replayed, 2u);
+  EXPECT_EQ(state(*store, id), MessageState::queued);
+}
+
+}  // namespace
+}  // namespace cannula::store
