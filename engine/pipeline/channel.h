@@ -46,6 +46,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   const std::string& name() const { return config_.name; }
   const config::ChannelConfig& config() const { return config_; }
   ChannelMetrics& metrics() { return metrics_; }
+  const ChannelMetrics& metrics() const { return metrics_; }
   WorkQueue& queue() { return queue_; }
   ScriptState& state() { return state_; }
   Turns& turns() { return turns_; }

@@ -1,0 +1,34 @@
+// The two HTTP faces of a running engine, and how the command line reaches the first of them.
+//
+//   control socket (state/control.sock, this user only): POST /status /list /show /resend /discard
+//   /reload, JSON both ways admin listener ([admin] listen, no patient data):    GET /livez /readyz
+//   /metrics
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/ops/http_server.h"
+#include "engine/ops/operations.h"
+#include "engine/pipeline/engine.h"
+
+namespace cannula::ops {
+
+// Reads the site again and goes over to it; the findings, none when it did.
+using Reload = std::function<std::vector<Diagnostic>()>;
+
+HttpHandler control_handler(pipeline::Engine& engine, Reload reload);
+HttpHandler admin_handler(const pipeline::Engine& engine);
+
+std::filesystem::path control_socket(const config::Site& site);
+
+// Asks the running engine, or else the store itself when none runs. `verb` is "status", "list",
+// "show", "resend" or "discard".
+Result<nlohmann::json> ask_site(const config::Site& site, const std::string& verb,
+                                const nlohmann::json& request);
+
+}  // namespace cannula::ops

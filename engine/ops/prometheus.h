@@ -1,0 +1,16 @@
+// The engine's metrics in Prometheus' text format 0.0.4. Names are listed in
+// docs/reference/metrics.md.
+#pragma once
+
+#include <string>
+
+namespace cannula::pipeline {
+class Engine;
+}
+
+namespace cannula::ops {
+
+// Any thread; costs one look at the store's counters.
+std::string prometheus_page(const pipeline::Engine& engine);
+
+}  // namespace cannula::ops

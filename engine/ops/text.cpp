@@ -1,0 +1,170 @@
+#include "engine/ops/text.h"
+
+#include <ctime>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace cannula::ops {
+namespace {
+
+using nlohmann::json;
+
+bool is_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t more = lead < 0x80       ? 0
+                             : lead >> 5 == 6  ? 1
+                             : lead >> 4 == 14 ? 2
+                             : lead >> 3 == 30 ? 3
+                                               : 9;
+    if (more == 9 || i + more >= text.size() + (more == 0)) return false;
+    for (std::size_t k = 1; k <= more; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
+    }
+    i += more + 1;
+  }
+  return true;
+}
+
+std::string base64(std::string_view bytes) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
+}
+
+json record_json(const store::Accepted& accepted) {
+  json value{{"record", "accepted"},    {"at", time_text(accepted.at)},
+             {"peer", accepted.peer},   {"partner", accepted.partner},
+             {"event", accepted.event}, {"control_id", accepted.control_id}};
+  if (!accepted.attributes.empty()) value["attributes"] = accepted.attributes;
+  if (!accepted.refusal_code.empty()) {
+    value["refusal_code"] = accepted.refusal_code;
+    value["refusal"] = accepted.refusal;
+  }
+  put_bytes(value, "body", accepted.body);
+  return value;
+}
+
+json record_json(const store::Outcome& outcome) {
+  json value{{"record", "outcome"},
+             {"at", time_text(outcome.at)},
+             {"state", store::name_of(outcome.state)}};
+  if (outcome.cause != 0) value["response_to_delivery"] = outcome.cause;
+  if (!outcome.code.empty()) value["code"] = outcome.code;
+  if (!outcome.reason.empty()) value["reason"] = outcome.reason;
+  json log = json::array();
+  std::size_t begin = 0;
+  while (begin < outcome.trace.size()) {
+    const std::size_t end = std::min(outcome.trace.find('\n', begin), outcome.trace.size());
+    json line = json::parse(outcome.trace.substr(begin, end - begin), nullptr, false);
+    if (!line.is_discarded()) log.push_back(std::move(line));
+    begin = end + 1;
+  }
+  value["log"] = std::move(log);
+  value["deliveries"] = json::array();
+  for (const auto& request : outcome.deliveries) {
+    json delivery{{"ordinal", request.ordinal},
+                  {"destination", request.destination},
+                  {"priority", request.priority > 0 ? "stat" : "routine"}};
+    if (!request.payload) delivery["payload_is"] = "the received bytes";
+    put_bytes(delivery, "payload", request.payload);
+    value["deliveries"].push_back(std::move(delivery));
+  }
+  return value;
+}
+
+json record_json(const store::Attempt& attempt) {
+  json value{{"record", "attempt"},         {"at", time_text(attempt.at)},
+             {"delivery", attempt.ordinal}, {"destination", attempt.destination},
+             {"number", attempt.number},    {"state", store::name_of(attempt.state)}};
+  if (!attempt.code.empty()) value["code"] = attempt.code;
+  if (!attempt.reason.empty()) value["reason"] = attempt.reason;
+  if (attempt.next_at != 0) value["next_at"] = time_text(attempt.next_at);
+  put_bytes(value, "response", attempt.response);
+  return value;
+}
+
+template <class Act>
+json act_json(const char* name, const Act& act) {
+  json value{
+      {"record", name}, {"at", time_text(act.at)}, {"actor", act.actor}, {"reason", act.reason}};
+  if (act.ordinal != 0) value["delivery"] = act.ordinal;
+  return value;
+}
+json record_json(const store::Resent& resent) {
+  return act_json("resent", resent);
+}
+json record_json(const store::Discarded& discarded) {
+  return act_json("discarded", discarded);
+}
+
+}  // namespace
+
+std::string time_text(store::Timestamp at) {
+  const std::time_t seconds = static_cast<std::time_t>(at / 1'000'000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     at % 1'000'000);
+}
+
+void put_bytes(json& into, const char* name, const Bytes& bytes) {
+  if (!bytes) return;
+  if (is_utf8(*bytes)) {
+    into[name] = *bytes;
+  } else {
+    into[std::string(name) + "_base64"] = base64(*bytes);
+  }
+}
+
+json to_json(const store::MessageRow& row) {
+  json value{{"id", row.id.text()},
+             {"channel", row.channel},
+             {"state", store::name_of(row.state)},
+             {"received_at", time_text(row.received_at)},
+             {"changed_at", time_text(row.changed_at)},
+             {"event", row.event},
+             {"control_id", row.control_id},
+             {"partner", row.partner},
+             {"size", row.size}};
+  if (!row.code.empty()) value["code"] = row.code;
+  if (!row.reason.empty()) value["reason"] = row.reason;
+  return value;
+}
+
+json to_json(const store::DeliveryRow& row) {
+  json value{{"ordinal", row.ordinal},
+             {"destination", row.destination},
+             {"key", row.id.text() + "-" + row.destination + "-" + std::to_string(row.ordinal)},
+             {"state", store::name_of(row.state)},
+             {"attempts", row.attempts},
+             {"changed_at", time_text(row.changed_at)}};
+  if (row.state == store::DeliveryState::retrying) value["next_at"] = time_text(row.next_at);
+  if (!row.code.empty()) value["code"] = row.code;
+  if (!row.reason.empty()) value["reason"] = row.reason;
+  return value;
+}
+
+json to_json(const store::Record& record) {
+  return std::visit([](const auto& one) { return record_json(one); }, record);
+}
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace cannula::ops

@@ -1,0 +1,25 @@
+// Values of the store as JSON and as people read them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/store/store.h"
+
+namespace cannula::ops {
+
+// "2026-11-23T15:04:05.123456Z"
+std::string time_text(store::Timestamp at);
+// Sets NAME to the text, or NAME_base64 when it is not UTF-8; nothing when `bytes` is null.
+void put_bytes(nlohmann::json& into, const char* name, const Bytes& bytes);
+
+nlohmann::json to_json(const store::MessageRow& row);
+nlohmann::json to_json(const store::DeliveryRow& row);
+nlohmann::json to_json(const store::Record& record);
+
+// The answer of an HTTP handler and of `--json`: one line, never throws for what a sender wrote.
+std::string dump(const nlohmann::json& value);
+
+}  // namespace cannula::ops
