@@ -56,7 +56,8 @@ boost::asio::awaitable<Result<std::unique_ptr<Stream>>> accept_stream(
 
 // Resolves, connects to the first address that answers, and shakes hands when `tls` is not null;
 // all within `timeout`, which is not zero. The certificate must be valid for the server name of the
-// TLS settings, or else for the endpoint's host.
+// TLS settings, or else for the endpoint's host. Give `endpoint` a name at the call: g++ 12
+// destroys a braced temporary in a co_await expression twice.
 boost::asio::awaitable<Result<std::unique_ptr<Stream>>> connect(
     boost::asio::any_io_executor executor, Endpoint endpoint, std::shared_ptr<TlsContext> tls,
     std::chrono::milliseconds timeout);
