@@ -1,0 +1,203 @@
+#include "channels/mllp/connection.h"
+
+#include <array>
+#include <utility>
+
+#include "channels/mllp/batch.h"
+#include "channels/transport/network.h"
+
+namespace cannula::mllp {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using Level = Report::Level;
+
+namespace {
+
+// A thousand idle connections hold 8 MB, a busy one reads 64 KB at once.
+constexpr std::size_t kSmallestBuffer = 8 * 1024;
+constexpr std::size_t kLargestBuffer = 64 * 1024;
+// Two bytes sent apart arrive within this time unless the network is in trouble, and then nothing
+// is lost either.
+constexpr milliseconds kTrailerPause{100};
+constexpr std::size_t kMostGarbage = 1 << 20;
+// An oversized frame is read to its end, so that the connection can go on, unless there is no end
+// in sight.
+constexpr std::size_t kSkipFactor = 16;
+constexpr milliseconds kShutdown{1000};
+
+std::string_view looks_like(std::string_view start) {
+  if (start.starts_with("MSH") || start.starts_with("FHS") || start.starts_with("BHS")) {
+    return "HL7 without MLLP framing: the sender must put VT (0x0B) before and FS CR after it";
+  }
+  if (start.starts_with("\x16\x03")) {
+    return "a TLS handshake: the sender uses TLS, and this source has no table tls";
+  }
+  for (const std::string_view method : {"GET/", "POST/", "PUT/", "HEAD/", "OPTIONS"}) {
+    if (start.starts_with(method)) return "HTTP: the sender wants an http source";
+  }
+  if (start.starts_with("\xEF\xBB\xBF")) return "a byte order mark, which is harmless";
+  return "nothing that is known here";
+}
+
+}  // namespace
+
+MessageId Service::fresh_id() {
+  const auto now =
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  return {static_cast<std::uint64_t>(now.count()) << 20 | (answers_without_id++ & 0xFFFFF)};
+}
+
+Connection::Connection(Service& service)
+    : service_(service), deframer_(service.settings.max_size), buffer_(kSmallestBuffer) {
+  service_.connections.insert(this);
+}
+
+Connection::~Connection() {
+  service_.connections.erase(this);
+  if (service_.stopping && service_.connections.empty()) service_.last_one_gone.cancel();
+}
+
+asio::awaitable<void> Connection::serve(std::shared_ptr<Service> service,
+                                        asio::ip::tcp::socket socket) {
+  Connection connection(*service);
+  if (co_await connection.open(std::move(socket))) co_await connection.run();
+}
+
+void Connection::stop(bool at_once) {
+  if (stream_ && (at_once || !offering_)) stream_->close();
+}
+
+asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
+  service_.ports.report.count("connections_total");
+  auto stream = co_await accept_stream(std::move(socket), service_.settings.tls,
+                                       service_.settings.handshake_timeout);
+  if (service_.stopping) co_return false;
+  if (!stream) {
+    service_.ports.report.count("connections_failed_total");
+    service_.ports.report.log(Level::warning, stream.error().text());
+    co_return false;
+  }
+  stream_ = *std::move(stream);
+  if (!service_.intake.admit(stream_->peer())) {
+    service_.ports.report.count("connections_refused_total");
+    stream_->close();
+    co_return false;
+  }
+  log(Level::debug, "connected");
+  co_return true;
+}
+
+asio::awaitable<void> Connection::run() {
+  const ReceiverSettings& settings = service_.settings;
+  while (!service_.stopping) {
+    const auto count = co_await stream_->read_some(
+        asio::buffer(buffer_),
+        deframer_.within_frame() ? settings.frame_timeout : settings.idle_timeout);
+    if (service_.stopping) break;
+    if (!count || *count == 0) {
+      std::optional<Error> failure;
+      if (!count) failure = count.error();
+      co_await take_rest(failure);
+      break;
+    }
+    service_.ports.report.count("bytes_received_total", static_cast<std::int64_t>(*count));
+    std::vector<Frame> frames;
+    deframer_.feed({buffer_.data(), *count}, frames);
+    if (deframer_.awaits_trailer() && !co_await stream_->wait_readable(kTrailerPause)) {
+      deframer_.settle(frames);
+    }
+    size_buffer(*count);
+
+    const bool endless = deframer_.frame_size() / kSkipFactor > settings.max_size;
+    if (endless) {
+      frames.push_back(*deframer_.finish());
+      frames.back().kind = Frame::Kind::oversized;
+    }
+    const Next garbage = report_garbage(!frames.empty());
+    if (!frames.empty() && co_await offer(std::move(frames)) == Next::close) break;
+    if (garbage == Next::close || endless) break;
+  }
+  if (service_.gone) co_return;
+  co_await stream_->shutdown(kShutdown);
+}
+
+// What was begun when the connection ended. The end of the stream alone may still be followed by
+// answers: some senders close their half when they have sent.
+asio::awaitable<void> Connection::take_rest(std::optional<Error> failure) {
+  std::vector<Frame> frames;
+  if (auto rest = deframer_.finish(); rest && rest->size > 0) frames.push_back(std::move(*rest));
+  report_garbage(false);
+  if (failure) {
+    log(frames.empty() ? Level::debug : Level::warning, failure->text());
+  } else {
+    log(Level::debug, "closed by the other side");
+  }
+  if (!frames.empty()) co_await offer(std::move(frames));
+}
+
+asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
+  Batch batch(stream_->peer());
+  for (Frame& frame : frames) {
+    // Some senders keep a connection open with empty frames.
+    if (frame.size > 0) batch.add(std::move(frame), service_.settings.max_size);
+  }
+  if (batch.empty()) co_return Next::go_on;
+  service_.ports.report.count("frames_received_total", static_cast<std::int64_t>(batch.size()));
+  if (batch.defects() > 0) {
+    service_.ports.report.count("frames_defective_total",
+                                static_cast<std::int64_t>(batch.defects()));
+  }
+
+  offering_ = true;
+  const std::vector<Receipt> receipts =
+      co_await service_.intake.offer(stream_->peer(), batch.take_arrivals());
+  if (service_.gone) co_return Next::close;
+  const std::string answers = batch.answers(receipts, [this] { return service_.fresh_id(); });
+  Result<void> written;
+  if (!answers.empty()) {
+    const std::array<asio::const_buffer, 1> piece{asio::buffer(answers)};
+    written = co_await stream_->write(piece, service_.settings.write_timeout);
+  }
+  offering_ = false;
+  if (written) co_return Next::go_on;
+  if (!service_.gone) {
+    service_.ports.report.count("acknowledgements_lost_total",
+                                static_cast<std::int64_t>(batch.size()));
+    log(Level::warning,
+        "stored messages could not be acknowledged and will come again: " + written.error().text());
+  }
+  co_return Next::close;
+}
+
+Connection::Next Connection::report_garbage(bool framed) {
+  const Deframer::Garbage garbage = deframer_.take_garbage();
+  if (garbage.size > 0) {
+    service_.ports.report.count("garbage_bytes_total", static_cast<std::int64_t>(garbage.size));
+    if (!std::exchange(garbage_logged_, true)) {
+      log(Level::warning, std::to_string(garbage.size) +
+                              " bytes outside MLLP frames skipped; they " + "look like " +
+                              std::string(looks_like(garbage.start)) + " [M101]");
+    }
+  }
+  garbage_ = framed || deframer_.within_frame() ? 0 : garbage_ + garbage.size;
+  if (garbage_ <= kMostGarbage) return Next::go_on;
+  log(Level::warning, "closed: more than 1 MB came without an MLLP frame [M102]");
+  return Next::close;
+}
+
+// Follows the traffic, so that idle connections do not keep what a burst needed.
+void Connection::size_buffer(std::size_t last_read) {
+  const std::size_t size = buffer_.size();
+  if (last_read == size && size < kLargestBuffer) {
+    buffer_ = std::vector<char>(size * 2);
+  } else if (last_read < size / 8 && size > kSmallestBuffer) {
+    buffer_ = std::vector<char>(size / 2);
+  }
+}
+
+void Connection::log(Level level, const std::string& text) {
+  service_.ports.report.log(level, "connection from " + stream_->peer().address + ": " + text);
+}
+
+}  // namespace cannula::mllp

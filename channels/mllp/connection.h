@@ -1,0 +1,86 @@
+// One connection of an MLLP source, from its acceptance to its end.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "channels/mllp/framing/deframer.h"
+#include "channels/transport/stream.h"
+#include "channels/transport/tls.h"
+#include "channels/transport/transport.h"
+
+namespace cannula::mllp {
+
+struct ReceiverSettings {
+  Endpoint listen;
+  std::size_t max_size = 0;
+  std::size_t max_connections = 0;
+  std::chrono::milliseconds frame_timeout{};  // without a byte, within a frame
+  std::chrono::milliseconds idle_timeout{};   // without a byte, between frames; zero: none
+  std::chrono::milliseconds write_timeout{};  // for the acknowledgements of one read
+  std::chrono::milliseconds handshake_timeout{};
+  std::shared_ptr<TlsContext> tls;  // null: plain
+};
+
+class Connection;
+
+// What all connections of a receiver share. On one executor.
+struct Service {
+  ReceiverSettings settings;
+  Ports ports;
+  Intake& intake;
+  boost::asio::steady_timer last_one_gone;  // cancelled when `connections` becomes empty
+  std::unordered_set<Connection*> connections{};
+  bool stopping = false;
+  // stop() has returned: whoever still waits for something must end without touching the ports.
+  bool gone = false;
+  std::uint64_t answers_without_id = 0;
+
+  // For acknowledgements of messages that were not stored.
+  MessageId fresh_id();
+};
+
+class Connection {
+ public:
+  // Lasts as long as the connection; ends early when the service stops. Everything it needs is kept
+  // alive by it.
+  static boost::asio::awaitable<void> serve(std::shared_ptr<Service> service,
+                                            boost::asio::ip::tcp::socket socket);
+
+  explicit Connection(Service& service);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Ends the wait for more. Messages that are being offered are still answered, unless `at_once`.
+  void stop(bool at_once);
+
+ private:
+  enum class Next { go_on, close };
+
+  boost::asio::awaitable<bool> open(boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> take_rest(std::optional<Error> failure);
+  boost::asio::awaitable<Next> offer(std::vector<Frame> frames);
+  Next report_garbage(bool framed);
+  void size_buffer(std::size_t last_read);
+  void log(Report::Level level, const std::string& text);
+
+  Service& service_;
+  std::unique_ptr<Stream> stream_;
+  Deframer deframer_;
+  std::vector<char> buffer_;
+  std::size_t garbage_ = 0;  // since the last frame
+  bool garbage_logged_ = false;
+  bool offering_ = false;
+};
+
+}  // namespace cannula::mllp

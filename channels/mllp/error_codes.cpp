@@ -1,0 +1,63 @@
+#include "channels/mllp/error_codes.h"
+
+namespace cannula::mllp {
+
+std::span<const ErrorCode> error_codes() {
+  static constexpr ErrorCode kCodes[] = {
+      {"M101", "Bytes outside an MLLP frame were skipped",
+       "A message must stand between the start block VT (0x0B) and the end block FS CR (0x1C "
+       "0x0D). "
+       "What stood outside was skipped and the connection goes on. The log names what the bytes "
+       "look "
+       "like: HL7 without any framing, HTTP, or a TLS handshake on a port that is not TLS."},
+      {"M102", "Too many bytes came without an MLLP frame",
+       "More than 1 MB arrived without a start block, so the sender does not speak MLLP, and the "
+       "connection was closed."},
+      {"M103", "A frame does not begin with an MSH segment",
+       "The frame is kept as rejected and answered AR. Its first bytes are shown in the console; "
+       "often the sender wraps something else, or puts blank lines or a byte order mark within the "
+       "frame."},
+      {"M104", "A frame was cut off",
+       "The connection ended, stalled for longer than `frame_timeout`, or began a new message "
+       "within "
+       "the frame. Its beginning is kept as rejected. It was not acknowledged, so the sender "
+       "should "
+       "send it again."},
+      {"M105", "A message is larger than max_size",
+       "Its first 64 KB are kept as rejected and the sender gets an error acknowledgement. Raise "
+       "`max_size` of the source if such messages are wanted. After sixteen times that size "
+       "without "
+       "an end the connection is closed."},
+      {"M106", "A connection was refused because there are too many",
+       "The source already has `max_connections` open. Usually a sender opens a new connection for "
+       "each message and does not close the old ones; `idle_timeout` closes those."},
+      {"M107", "A connection failed for a reason within the engine",
+       "An unexpected failure, such as no memory, ended this connection only. What had been "
+       "acknowledged is stored; the rest will be sent again."},
+      {"M201", "The receiver refused the message",
+       "It answered AE, AR, CE or CR; its own words are quoted. The message is not sent again by "
+       "itself. If this receiver means a passing trouble by such an answer, list the code in "
+       "`retry_on` of the destination."},
+      {"M202", "The receiver asked to try again",
+       "It answered with a code that `retry_on` lists, so the delivery is tried again later."},
+      {"M203", "No acknowledgement came in time",
+       "The receiver took the bytes and did not answer within `timeout`. It may have the message "
+       "or "
+       "not, so it is sent again; a receiver that keeps to the standard recognises it by its "
+       "control "
+       "id (MSH-10). When the message names acknowledgements for other messages, the receiver "
+       "answers "
+       "with a wrong MSA-2."},
+      {"M204", "The payload cannot be framed",
+       "It holds the byte 0x1C, which ends an MLLP frame: the receiver would see two pieces. The "
+       "script that made it must remove or escape the byte (\\X1C\\)."},
+      {"M205", "The answer is not an acknowledgement",
+       "What came back has no MSA segment with a code of table 0008, so nobody can say whether the "
+       "message was taken. It is sent again."},
+      {"M206", "The destination was stopped during a delivery",
+       "The engine is stopping or was reloaded. The delivery is tried again afterwards."},
+  };
+  return kCodes;
+}
+
+}  // namespace cannula::mllp
