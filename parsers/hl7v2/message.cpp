@@ -135,6 +135,13 @@ std::uint32_t Message::key_of(SegmentId segment) const {
 
 std::optional<SegmentId> Message::find(std::string_view name, std::size_t nth) const {
   const std::uint32_t key = name_key(name);
+  if (key != 0 && (!edits_ || edits_->order.empty())) {
+    const Tables& tables = received_->tables;
+    for (SegmentId segment = 0; segment < tables.size(); ++segment) {
+      if (tables.name_key(segment) == key && --nth == 0) return segment;
+    }
+    return std::nullopt;
+  }
   const std::size_t count = segment_count();
   for (std::size_t position = 0; position < count; ++position) {
     const SegmentId segment = segment_at(position);

@@ -17,11 +17,20 @@ struct Part {
   std::size_t missing;  // 0: it is there, perhaps empty
 };
 
+// Fields are short: a loop is done before a call of memchr has begun.
+std::size_t find_char(std::string_view text, char c, std::size_t from = 0) {
+  const std::size_t near = std::min(text.size(), from + 24);
+  for (std::size_t i = from; i < near; ++i) {
+    if (text[i] == c) return i;
+  }
+  return near == text.size() ? std::string_view::npos : text.find(c, near);
+}
+
 Part find_part(std::string_view text, char delimiter, std::uint32_t n) {
   if (delimiter == 0) return {n == 1 ? 0 : text.size(), text.size(), n - 1};
   std::size_t begin = 0;
   for (std::uint32_t i = 1;; ++i) {
-    const std::size_t end = text.find(delimiter, begin);
+    const std::size_t end = find_char(text, delimiter, begin);
     if (i == n) return {begin, std::min(end, text.size()), 0};
     if (end == std::string_view::npos) return {text.size(), text.size(), n - i};
     begin = end + 1;
@@ -40,7 +49,19 @@ std::uint32_t count_parts(std::string_view text, char delimiter) {
 }
 
 bool holds(std::string_view text, char delimiter) {
-  return delimiter != 0 && text.find(delimiter) != std::string_view::npos;
+  return delimiter != 0 && find_char(text, delimiter) != std::string_view::npos;
+}
+
+// Whether a text is the same encoded and not, at every place.
+bool is_plain(std::string_view text, const Delimiters& delimiters) {
+  for (char c : text) {
+    if (c == '\r' || c == '\n' || c == delimiters.field || c == delimiters.component ||
+        c == delimiters.repetition || c == delimiters.escape || c == delimiters.subcomponent ||
+        c == delimiters.truncation) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Escapes in encoded text what would divide at the level of the place or above it; lower delimiters
@@ -211,6 +232,7 @@ bool Message::is_null(const Place& place) const {
 Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
   const std::string_view wanted = text.value_or("");
   if (get(place).value_or("") == wanted && place.field != 0 && exists(place.segment)) return {};
+  if (is_plain(wanted, received_->delimiters)) return write(place, wanted);
   if (is_composite(place, wanted)) return set_raw(place, wanted);
   return write(place, escape(wanted, received_->delimiters));
 }

@@ -59,7 +59,7 @@ class Tables {
 };
 
 // The key of a name of three characters.
-inline std::uint32_t name_key(std::string_view name) {
+constexpr std::uint32_t name_key(std::string_view name) {
   if (name.size() != 3) return 0;
   const auto byte = [&](std::size_t i) {
     return static_cast<std::uint32_t>(static_cast<unsigned char>(name[i]));
