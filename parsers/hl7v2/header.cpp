@@ -49,13 +49,14 @@ Result<Header> Header::peek(std::string_view bytes) {
 }
 
 std::string_view Header::trigger() const {
-  const std::size_t at = message_type.find(delimiters.component);
+  const std::string_view first = first_part(message_type, delimiters.repetition);
+  const std::size_t at = first.find(delimiters.component);
   if (at == std::string_view::npos) return {};
-  return first_part(message_type.substr(at + 1), delimiters.component);
+  return first_part(first.substr(at + 1), delimiters.component);
 }
 
 std::string Header::event() const {
-  std::string event(first_part(message_type, delimiters.component));
+  std::string event(first_part(first_part(message_type, delimiters.repetition), delimiters.component));
   if (const std::string_view name = trigger(); !name.empty()) {
     event += '^';
     event += name;
