@@ -82,6 +82,8 @@ class PageRun:
         except subprocess.TimeoutExpired as late:
             raise PageError(block.line, f"not done after {late.timeout} s") from late
         self.printed = done.stdout
+        for file in self.folder.rglob("*.toml"):  # those that the block has made
+            file.write_text(self.here(file.read_text(encoding="utf-8")), encoding="utf-8")
         expected = int(block.options.get("exit", 0))
         if done.returncode != expected:
             raise PageError(block.line, f"exit code {done.returncode}, not {expected}; it printed:\n{done.stdout}")
@@ -117,6 +119,8 @@ class PageRun:
     def here(self, text):
         """The text with its addresses replaced by free ones."""
         def replace(address):
+            if address[0] in self.ports.values():
+                return address[0]
             if address[0] not in self.ports:
                 self.ports[address[0]] = f"127.0.0.1:{free_port()}"
             return self.ports[address[0]]

@@ -56,14 +56,14 @@ the proof             {counts['lost']:6,} acknowledged messages lost
 def show_one(relay, verdict):
     message_id = verdict.interesting.message_id
     say(f"\none of them, from the received bytes to the EHR's answer: cannula msg show {message_id}\n")
-    say(cannula("msg", "show", message_id, "--site", relay.site))
+    say(cannula("msg", "show", message_id, relay.site))
 
 
 def where_to_look_next(relay):
     folder = relay.folder.relative_to(REPOSITORY)
     say(f"""where to look next
   build/cannula status {folder}/relay             messages and deliveries by state
-  build/cannula msg list --site {folder}/relay    the messages themselves
+  build/cannula msg list {folder}/relay           the messages themselves
   {folder}/*.log                                  what the senders were told, what the EHRs got
   docs/tutorials/first-channel.md                    a channel of your own
   docs/explanation/life-of-a-message.md              what happened to each of them""")

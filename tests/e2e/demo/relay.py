@@ -60,7 +60,7 @@ class Relay:
         for feed in self.feeds:
             self.senders[feed.name] = Program(
                 self.folder / f"{feed.name}.out", "send", self.addresses[LISTENERS[feed.channel]],
-                self.folder / f"{feed.name}.hl7", *logs.SEND_UNTIL_ACKNOWLEDGED,
+                self.folder / f"{feed.name}.hl7", "--retry", "2m", "--quiet",
                 "--log", self.folder / f"{feed.name}.log")
 
     def arrived(self):
@@ -81,7 +81,12 @@ class Relay:
                 raise RuntimeError(f"the sender {name} ended with {code}:\n{sender.said()[-2000:]}")
 
     def wait_until_drained(self):
-        self._wait(lambda: not self._open_work(), lambda: f"there is still work: {self._open_work()}", pause=0.1)
+        total = sum(len(feed.messages) for feed in self.feeds)
+        self._wait(lambda: logs.finished_messages(self.status()) >= total,
+                   lambda: f"not all {total} messages are finished: {self.status()}", pause=0.1)
+
+    def status(self):
+        return cannula_json("status", self.site)
 
     def examine(self):
         sent = [attempt for feed in self.feeds for attempt in logs.read_sent(self.folder / f"{feed.name}.log")]
@@ -90,9 +95,6 @@ class Relay:
 
     def _ehr_log(self, channel):
         return self.folder / f"ehr-{channel}.log"
-
-    def _open_work(self):
-        return logs.open_work(cannula_json("status", self.site))
 
     def _wait(self, holds, otherwise, pause=0.005):
         begun = time.monotonic()
