@@ -52,7 +52,7 @@ LoadedSite Reading::load() && {
                          : "there is no such site folder",
         fmt::format("`cannula new {}` makes a site; an empty site.toml is enough for one",
                     root_.string())));
-    return {std::nullopt, std::move(findings_)};
+    return {std::nullopt, {}, std::move(findings_)};
   }
   read_site_file();
   read_partners();
@@ -66,8 +66,8 @@ LoadedSite Reading::load() && {
                        return a.source->name() < b.source->name();
                      return (a.span ? a.span->begin : 0) < (b.span ? b.span->begin : 0);
                    });
-  if (has_errors(findings_)) return {std::nullopt, std::move(findings_)};
-  return {std::move(site_), std::move(findings_)};
+  if (has_errors(findings_)) return {std::nullopt, std::move(site_), std::move(findings_)};
+  return {std::move(site_), {}, std::move(findings_)};
 }
 
 Values Reading::read_optional(const Member* table, std::span<const Option> options,

@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/cli/verb.h"
+#include "engine/config/site.h"
+#include "engine/script/runtime.h"
+
+namespace cannula::cli {
+namespace {
+
+void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) {
+  for (const auto& [name, channel] : site.channels) {
+    if (!channel.script) continue;
+    script::Program program{name, channel.script, site.modules, {}};
+    for (const auto& destination : channel.destinations) {
+      program.destinations.push_back(destination.name);
+    }
+    for (Diagnostic& finding : script::check(program)) findings.push_back(std::move(finding));
+  }
+}
+
+std::string file_of(const Diagnostic& finding) {
+  return finding.source ? finding.source->name() : std::string();
+}
+
+// By file and place; the same finding in a module that several channels share is kept once.
+void sort_and_merge(std::vector<Diagnostic>& findings) {
+  const auto key = [](const Diagnostic& finding) {
+    return std::tuple(file_of(finding), finding.span ? finding.span->begin : 0);
+  };
+  std::stable_sort(findings.begin(), findings.end(),
+                   [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  findings.erase(std::unique(findings.begin(), findings.end(),
+                             [&](const Diagnostic& a, const Diagnostic& b) {
+                               return key(a) == key(b) && a.code == b.code &&
+                                      a.message == b.message;
+                             }),
+                 findings.end());
+}
+
+nlohmann::ordered_json as_json(const Diagnostic& finding) {
+  nlohmann::ordered_json json{{"severity", name_of(finding.severity)},
+                              {"code", finding.code},
+                              {"message", finding.message},
+                              {"file", file_of(finding)}};
+  if (finding.source && finding.span) {
+    const Position begin = finding.source->position(finding.span->begin);
+    const Position end = finding.source->position(finding.span->end);
+    json["line"] = begin.line;
+    json["column"] = begin.column;
+    json["end_line"] = end.line;
+    json["end_column"] = end.column;
+  }
+  if (!finding.hint.empty()) json["hint"] = finding.hint;
+  return json;
+}
+
+int check(const std::string& named, const Context& context) {
+  const auto folder = site_folder(named);
+  if (!folder) {
+    print_error(context, folder.error());
+    return kUsage;
+  }
+  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  std::vector<Diagnostic> findings = std::move(loaded.findings);
+  check_scripts(loaded.site ? *loaded.site : loaded.partial, findings);
+  sort_and_merge(findings);
+  if (context.json) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Diagnostic& finding : findings) list.push_back(as_json(finding));
+    print(context.out,
+          nlohmann::ordered_json{{"valid", !has_errors(findings)}, {"findings", list}}.dump(
+              2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+              "\n");
+  } else {
+    print(context.out, render(findings));
+  }
+  return has_errors(findings) ? kInvalidSite : kFine;
+}
+
+}  // namespace
+
+Verb check_verb() {
+  auto site = std::make_shared<std::string>();
+  return {.name = "check",
+          .summary =
+              "Check a site: files, keys, values, references and scripts. Silent when all is well.",
+          .example = "cannula check my-site",
+          .declare =
+              [site](Arguments& arguments) {
+                arguments.positional("SITE", *site, "The site's folder.");
+              },
+          .run = [site](const Context& context) { return check(*site, context); }};
+}
+
+}  // namespace cannula::cli

@@ -1,0 +1,169 @@
+#include "engine/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "engine/cli/version.h"
+#include "parsers/text/diagnostic.h"
+
+namespace cannula::cli {
+namespace {
+
+// The verbs whose name begins with these words; a verb "msg show" is found by {"msg", "show"}.
+struct Found {
+  const Verb* verb = nullptr;
+  int words = 0;  // how many of the arguments name it
+};
+
+Found find_verb(std::span<const Verb> verbs, const std::vector<std::string>& arguments) {
+  Found best;
+  for (const Verb& verb : verbs) {
+    const int words = 1 + static_cast<int>(std::count(verb.name.begin(), verb.name.end(), ' '));
+    if (static_cast<int>(arguments.size()) < words || words <= best.words) continue;
+    const std::string named =
+        fmt::format("{}", fmt::join(arguments.begin(), arguments.begin() + words, " "));
+    if (named == verb.name) best = {&verb, words};
+  }
+  return best;
+}
+
+std::string overview(std::span<const Verb> verbs) {
+  std::string text =
+      "Cannula, an interface engine for clinical messages.\n\nusage: cannula VERB [OPTION…]\n\n";
+  std::size_t width = 0;
+  for (const Verb& verb : verbs) {
+    if (!verb.hidden) width = std::max(width, verb.name.size());
+  }
+  for (const Verb& verb : verbs) {
+    if (!verb.hidden) text += fmt::format("  {:<{}}  {}\n", verb.name, width, verb.summary);
+  }
+  return text +
+         "\n`cannula VERB --help` shows a verb's options and an example. SITE defaults to the "
+         "nearest folder at or above "
+         "this one\nwith a site.toml. Exit codes: 0 fine, 1 the work failed, 2 wrong usage, 78 the "
+         "site is not valid.\n";
+}
+
+// "msg" is the beginning of "msg list" and "msg show".
+std::vector<std::string_view> names_in_group(std::span<const Verb> verbs, std::string_view group) {
+  std::vector<std::string_view> names;
+  for (const Verb& verb : verbs) {
+    if (verb.name.size() > group.size() && verb.name.starts_with(group) &&
+        verb.name[group.size()] == ' ') {
+      names.push_back(verb.name);
+    }
+  }
+  return names;
+}
+
+Error unknown_verb(std::span<const Verb> verbs, const std::vector<std::string>& arguments) {
+  const auto group = names_in_group(verbs, arguments[0]);
+  if (!group.empty()) {
+    return {"U101",
+            fmt::format("`{}` needs a second word", arguments[0]),
+            fmt::format("one of: {}", fmt::join(group, ", ")),
+            {}};
+  }
+  std::vector<std::string_view> names;
+  for (const Verb& verb : verbs) {
+    if (!verb.hidden) names.push_back(verb.name);
+  }
+  const auto near = nearest(arguments[0], names);
+  return {"U101",
+          fmt::format("there is no verb `{}`", arguments[0]),
+          near ? fmt::format("did you mean `{}`?", *near) : "`cannula --help` lists them",
+          {}};
+}
+
+void add(CLI::App& app, const Argument& argument) {
+  const auto take = [&argument](const std::string& text) {
+    if (const auto wrong = argument.take(text)) {
+      throw CLI::ValidationError(argument.name, *wrong);
+    }
+  };
+  if (argument.kind == Argument::Kind::flag) {
+    app.add_flag_callback(argument.name, [take] { take(""); });
+  } else if (argument.repeated) {
+    auto* option = app.add_option_function<std::vector<std::string>>(
+        argument.name, [take](const std::vector<std::string>& texts) {
+          for (const std::string& text : texts) take(text);
+        });
+    if (argument.kind == Argument::Kind::option) option->expected(1)->take_all();
+    if (argument.required) option->required();
+  } else {
+    auto* option = app.add_option_function<std::string>(argument.name, take);
+    if (argument.required) option->required();
+  }
+}
+
+// Options nearest to one that is not known: "--cuont" -> "did you mean `--count`?"
+std::string option_hint(const Verb& verb, const Arguments& arguments, const CLI::ParseError& error,
+                        const std::vector<std::string>& given) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    std::vector<std::string_view> names;
+    for (const Argument& argument : arguments.all()) names.push_back(argument.name);
+    for (const std::string& word : given) {
+      const std::string name = word.substr(0, word.find('='));
+      if (!name.starts_with("--") || std::find(names.begin(), names.end(), name) != names.end()) {
+        continue;
+      }
+      if (const auto near = nearest(name, names)) return fmt::format("did you mean `{}`?", *near);
+    }
+  }
+  return fmt::format("`cannula {} --help` lists its options", verb.name);
+}
+
+int run_verb(const Verb& verb, std::vector<std::string> given, Context context) {
+  CLI::App app;
+  app.set_help_flag();
+  Arguments arguments;
+  bool help = false;
+  if (verb.declare) verb.declare(arguments);
+  arguments.flag("--json", context.json, "Print the result as JSON.");
+  arguments.flag("--help", help, "Print this.");
+  for (const Argument& argument : arguments.all()) add(app, argument);
+  const std::vector<std::string> original = given;
+  // Help is given even where other options are missing or wrong.
+  if (std::find(given.begin(), given.end(), "--help") != given.end() ||
+      std::find(given.begin(), given.end(), "-h") != given.end()) {
+    print(context.out, help_text(verb));
+    return kFine;
+  }
+  try {
+    std::reverse(given.begin(), given.end());  // as the library wants it
+    app.parse(std::move(given));
+  } catch (const CLI::ParseError& error) {
+    print_error(context, {"U102", error.what(), option_hint(verb, arguments, error, original), {}});
+    return kUsage;
+  }
+  return verb.run(context);
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, std::span<const Verb> verbs,
+                     Context context) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  context.verbs = verbs;
+  if (arguments.empty()) {
+    print(context.err, overview(verbs));
+    return kUsage;
+  }
+  if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    const Found about = find_verb(verbs, {arguments.begin() + 1, arguments.end()});
+    print(context.out, about.verb ? help_text(*about.verb) : overview(verbs));
+    return kFine;
+  }
+  if (arguments[0] == "--version") {
+    print(context.out, fmt::format("cannula {}\n", kVersion));
+    return kFine;
+  }
+  const Found found = find_verb(verbs, arguments);
+  if (!found.verb) {
+    print_error(context, unknown_verb(verbs, arguments));
+    return kUsage;
+  }
+  return run_verb(*found.verb, {arguments.begin() + found.words, arguments.end()}, context);
+}
+
+}  // namespace cannula::cli

@@ -1,0 +1,35 @@
+#include "engine/cli/error_codes.h"
+
+namespace cannula::cli {
+namespace {
+
+constexpr ErrorCode kCodes[] = {
+    {"U101", "Unknown verb",
+     "The first word after `cannula` is the verb. `cannula --help` lists them; the nearest one is "
+     "suggested."},
+    {"U102", "Wrong options",
+     "An option is unknown, lacks its value, or has one that it does not take. `cannula VERB "
+     "--help` lists a verb's options "
+     "with an example."},
+    {"U103", "No site here",
+     "The verb works on a site and none was named, so the folders from this one upwards were "
+     "searched for a site.toml. Name the "
+     "site, or run the command inside of it."},
+    {"U104", "A new site cannot be written",
+     "`cannula new` never overwrites anything, so the folder must not hold any of the files it "
+     "makes, and it must be writable."},
+    {"U105", "Unknown error code",
+     "Codes are a letter and three digits, as they stand in brackets in messages: C103."},
+    {"U106", "An address or file of the command cannot be used",
+     "Addresses are \"host:port\" (\"127.0.0.1:2575\", \"[::1]:2575\"). Files must be readable and "
+     "hold at least one HL7 v2 "
+     "message, that is a line that begins with MSH."},
+};
+
+}  // namespace
+
+std::span<const ErrorCode> error_codes() {
+  return kCodes;
+}
+
+}  // namespace cannula::cli

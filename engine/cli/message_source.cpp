@@ -1,0 +1,131 @@
+#include "engine/cli/message_source.h"
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "parsers/hl7v2/batch.h"
+#include "parsers/hl7v2/header.h"
+
+namespace cannula::cli {
+namespace {
+
+constexpr std::string_view kPlace = "{n}";
+
+Error unusable(std::string_view name, std::string_view why) {
+  return {"U106", fmt::format("{}: {}", name, why), "", {}};
+}
+
+Result<std::string> read_whole(const std::string& name) {
+  std::FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return unusable(name, std::strerror(errno));
+  std::string text;
+  char part[65536];
+  std::size_t count = 0;
+  while ((count = std::fread(part, 1, sizeof part, file)) > 0) text.append(part, count);
+  const bool failed = std::ferror(file) != 0;
+  if (file != stdin) std::fclose(file);
+  if (failed) return unusable(name, "reading failed");
+  return text;
+}
+
+// Segments end with CR on the wire, whatever an editor made of the file.
+std::string with_carriage_returns(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      if (i == 0 || text[i - 1] != '\r') out += '\r';
+    } else {
+      out += text[i];
+    }
+  }
+  while (out.ends_with("\r\r")) out.pop_back();
+  if (!out.empty() && out.back() != '\r') out += '\r';
+  return out;
+}
+
+std::vector<std::string> split_at_places(std::string_view text) {
+  std::vector<std::string> pieces;
+  while (true) {
+    const std::size_t at = text.find(kPlace);
+    pieces.emplace_back(text.substr(0, at));
+    if (at == std::string_view::npos) return pieces;
+    text.remove_prefix(at + kPlace.size());
+  }
+}
+
+}  // namespace
+
+Result<MessageSource> MessageSource::read(const std::vector<std::string>& files,
+                                          Variation variation) {
+  MessageSource source;
+  for (const std::string& file : files) {
+    const std::string text = TRY(read_whole(file));
+    TRY(source.add(file, text, variation));
+  }
+  return source;
+}
+
+Result<MessageSource> MessageSource::of(std::string_view name, std::string_view text,
+                                        Variation variation) {
+  MessageSource source;
+  TRY(source.add(name, text, variation));
+  return source;
+}
+
+Result<void> MessageSource::add(std::string_view name, std::string_view text, Variation variation) {
+  const auto spans = hl7v2::split_messages(text);
+  if (spans.empty())
+    return unusable(name, "there is no HL7 v2 message in it (no line begins with MSH)");
+  for (const Span& span : spans) {
+    std::string message = with_carriage_returns(text.substr(span.begin, span.size()));
+    const auto header = hl7v2::Header::peek(message);
+    std::string control_id = header ? std::string(header->control_id) : std::string();
+    // The name of the variation is put in as a place first, then all places are cut out at once.
+    if (variation.unique && !control_id.empty()) {
+      const auto end =
+          static_cast<std::size_t>(header->control_id.data() - message.data()) + control_id.size();
+      if (!variation.templates) {
+        messages_.push_back(
+            {{message.substr(0, end) + "-", message.substr(end)}, {control_id + "-", ""}});
+        continue;
+      }
+      message.insert(end, "-{n}");
+      control_id += "-{n}";
+    }
+    if (variation.templates) {
+      messages_.push_back({split_at_places(message), split_at_places(control_id)});
+    } else {
+      messages_.push_back({{std::move(message)}, {std::move(control_id)}});
+    }
+  }
+  return {};
+}
+
+void MessageSource::append(std::string& out, const Pieces& pieces, std::int64_t n) {
+  char digits[24];
+  const char* end = std::to_chars(digits, digits + sizeof digits, n).ptr;
+  const std::string_view number(digits, static_cast<std::size_t>(end - digits));
+  out += pieces.front();
+  for (std::size_t i = 1; i < pieces.size(); ++i) {
+    out += number;
+    out += pieces[i];
+  }
+}
+
+void MessageSource::append_frame(std::string& out, std::int64_t n) const {
+  out += '\x0B';
+  append(out, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].text, n);
+  out += "\x1C\r";
+}
+
+std::string MessageSource::control_id(std::int64_t n) const {
+  std::string id;
+  append(id, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].control_id, n);
+  return id;
+}
+
+}  // namespace cannula::cli

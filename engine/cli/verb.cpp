@@ -1,0 +1,177 @@
+#include "engine/cli/verb.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "engine/config/site.h"
+
+namespace cannula::cli {
+
+void Arguments::flag(std::string name, bool& target, std::string description) {
+  all_.push_back({Argument::Kind::flag, std::move(name), "", std::move(description), "", false,
+                  false, [&target](const std::string&) -> std::optional<std::string> {
+                    target = true;
+                    return std::nullopt;
+                  }});
+}
+
+void Arguments::text(std::string name, std::string value, std::string& target,
+                     std::string description) {
+  all_.push_back({Argument::Kind::option, std::move(name), std::move(value), std::move(description),
+                  target, false, false,
+                  [&target](const std::string& text) -> std::optional<std::string> {
+                    target = text;
+                    return std::nullopt;
+                  }});
+}
+
+void Arguments::texts(std::string name, std::string value, std::vector<std::string>& target,
+                      std::string description) {
+  all_.push_back({Argument::Kind::option, std::move(name), std::move(value), std::move(description),
+                  "", false, true,
+                  [&target](const std::string& text) -> std::optional<std::string> {
+                    target.push_back(text);
+                    return std::nullopt;
+                  }});
+}
+
+void Arguments::number(std::string name, std::string value, std::int64_t& target,
+                       std::int64_t minimum, std::int64_t maximum, std::string description) {
+  all_.push_back(
+      {Argument::Kind::option, std::move(name), std::move(value), std::move(description),
+       target == 0 ? "" : std::to_string(target), false, false,
+       [&target, minimum, maximum](const std::string& text) -> std::optional<std::string> {
+         std::int64_t number = 0;
+         const char* end = text.data() + text.size();
+         const auto [stopped, error] = std::from_chars(text.data(), end, number);
+         if (error != std::errc() || stopped != end || number < minimum || number > maximum) {
+           return maximum == INT64_MAX
+                      ? fmt::format("takes a whole number of {} or more, not `{}`", minimum, text)
+                      : fmt::format("takes a whole number from {} to {}, not `{}`", minimum,
+                                    maximum, text);
+         }
+         target = number;
+         return std::nullopt;
+       }});
+}
+
+void Arguments::duration(std::string name, std::chrono::milliseconds& target,
+                         std::string description) {
+  all_.push_back({Argument::Kind::option, std::move(name), "DURATION", std::move(description),
+                  target.count() == 0 ? "" : duration_text(target), false, false,
+                  [&target](const std::string& text) -> std::optional<std::string> {
+                    const auto duration = parse_duration(text);
+                    if (!duration) {
+                      return fmt::format("takes a duration such as 250ms, 30s or 5m, not `{}`",
+                                         text);
+                    }
+                    target = *duration;
+                    return std::nullopt;
+                  }});
+}
+
+void Arguments::choice(std::string name, std::string& target, std::vector<std::string> choices,
+                       std::string description) {
+  std::string value = fmt::format("{}", fmt::join(choices, "|"));
+  all_.push_back({Argument::Kind::option, std::move(name), value, std::move(description), target,
+                  false, false,
+                  [&target, choices, value](const std::string& text) -> std::optional<std::string> {
+                    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+                      return fmt::format("takes one of {}, not `{}`", value, text);
+                    }
+                    target = text;
+                    return std::nullopt;
+                  }});
+}
+
+void Arguments::positional(std::string name, std::string& target, std::string description,
+                           bool required) {
+  text(name, name, target, std::move(description));
+  all_.back().kind = Argument::Kind::positional;
+  all_.back().required = required;
+}
+
+void Arguments::positionals(std::string name, std::vector<std::string>& target,
+                            std::string description, bool required) {
+  texts(name, name, target, std::move(description));
+  all_.back().kind = Argument::Kind::positional;
+  all_.back().required = required;
+}
+
+namespace {
+
+std::string usage_line(const Verb& verb, const Arguments& arguments) {
+  std::string line = "cannula " + verb.name;
+  for (const Argument& argument : arguments.all()) {
+    if (argument.kind != Argument::Kind::positional) continue;
+    const std::string word = argument.name + (argument.repeated ? "…" : "");
+    line += argument.required ? " " + word : " [" + word + "]";
+  }
+  return line + " [OPTION…]";
+}
+
+}  // namespace
+
+std::string help_text(const Verb& verb) {
+  Arguments arguments;
+  bool unused = false;
+  if (verb.declare) verb.declare(arguments);
+  arguments.flag("--json", unused, "Print the result as JSON.");
+  arguments.flag("--help", unused, "Print this.");
+
+  std::string text = fmt::format("{}\n\nusage: {}\n\n", verb.summary, usage_line(verb, arguments));
+  std::vector<std::string> lefts;
+  std::size_t width = 0;
+  for (const Argument& argument : arguments.all()) {
+    const bool named = argument.kind == Argument::Kind::option;
+    lefts.push_back(named ? fmt::format("{} {}", argument.name, argument.value) : argument.name);
+    if (lefts.back().size() <= 24) width = std::max(width, lefts.back().size());
+  }
+  for (std::size_t i = 0; i < lefts.size(); ++i) {
+    const Argument& argument = arguments.all()[i];
+    std::string right = argument.description;
+    if (!argument.default_text.empty()) right += fmt::format(" [{}]", argument.default_text);
+    text += lefts[i].size() > width
+                ? fmt::format("  {}\n  {:<{}}  {}\n", lefts[i], "", width, right)
+                : fmt::format("  {:<{}}  {}\n", lefts[i], width, right);
+  }
+  text += "\nexample:\n";
+  std::string_view example = verb.example;
+  while (!example.empty()) {
+    const std::size_t end = std::min(example.find('\n'), example.size());
+    text += fmt::format("  {}\n", example.substr(0, end));
+    example.remove_prefix(std::min(end + 1, example.size()));
+  }
+  return text;
+}
+
+Result<std::filesystem::path> site_folder(const std::string& named) {
+  if (!named.empty()) return std::filesystem::path(named);
+  std::error_code error;
+  const auto here = std::filesystem::current_path(error);
+  const auto found = error ? std::nullopt : config::find_site(here);
+  if (!found) {
+    return Error{"U103",
+                 "no folder at or above this one holds a site.toml",
+                 "name the site, or make one with `cannula new`",
+                 {}};
+  }
+  auto relative = std::filesystem::relative(*found, here, error);
+  return error ? *found : relative;
+}
+
+void print_error(const Context& context, const Error& error) {
+  std::string text = "cannula: error";
+  if (!error.code.empty()) text += fmt::format("[{}]", error.code);
+  text += fmt::format(": {}\n", error.message);
+  if (!error.hint.empty()) text += fmt::format("      = hint: {}\n", error.hint);
+  print(context.err, text);
+}
+
+void print(std::FILE* to, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
+}
+
+}  // namespace cannula::cli

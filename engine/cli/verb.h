@@ -1,0 +1,120 @@
+// A verb of the command line: one file each, which gives a Verb and knows nothing of how arguments
+// are parsed.
+//
+//   Verb check_verb() {
+//     auto options = std::make_shared<CheckOptions>();
+//     return {.name = "check",
+//             .summary = "…",
+//             .example = "cannula check my-site",
+//             .declare = [options](Arguments& arguments) { arguments.positional("SITE",
+//             options->site, "…"); }, .run = [options](const Context& context) { return
+//             check(*options, context); }};
+//   }
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "channels/transport/options.h"
+#include "channels/transport/transport.h"
+#include "parsers/text/error_codes.h"
+#include "parsers/text/result.h"
+
+namespace cannula::cli {
+
+// Exit codes, the same for every verb.
+enum Exit : int {
+  kFine = 0,
+  kFailed = 1,       // the work failed: a test, a message
+  kUsage = 2,        // wrong usage
+  kInvalidSite = 78  // the site is not valid (EX_CONFIG of sysexits.h)
+};
+
+struct Verb;
+
+// What a verb works with. The spans are those given to run_command_line().
+struct Context {
+  std::span<const Transport> transports;
+  std::span<const std::span<const ErrorCode>> error_codes;  // of all rooms
+  std::span<const Verb> verbs;
+  std::FILE* out = stdout;
+  std::FILE* err = stderr;
+  bool json = false;  // --json, which every verb takes
+};
+
+// Takes the text of an argument; gives what is wrong with it, or nothing.
+using Taker = std::function<std::optional<std::string>(const std::string&)>;
+
+struct Argument {
+  enum class Kind { flag, option, positional } kind = Kind::option;
+  std::string name;   // "--count", or "SITE" for a positional
+  std::string value;  // what stands for the value in help: "N"; empty for a flag
+  std::string description;
+  std::string default_text;
+  bool required = false;
+  bool repeated = false;
+  Taker take;
+};
+
+// A verb's options, declared with the variables they fill. The variables outlive the parsing; their
+// values at the time of the declaration are the defaults shown.
+class Arguments {
+ public:
+  void flag(std::string name, bool& target, std::string description);
+  void text(std::string name, std::string value, std::string& target, std::string description);
+  void texts(std::string name, std::string value, std::vector<std::string>& target,
+             std::string description);
+  void number(std::string name, std::string value, std::int64_t& target, std::int64_t minimum,
+              std::int64_t maximum, std::string description);
+  void duration(std::string name, std::chrono::milliseconds& target, std::string description);
+  void choice(std::string name, std::string& target, std::vector<std::string> choices,
+              std::string description);
+  void positional(std::string name, std::string& target, std::string description,
+                  bool required = false);
+  void positionals(std::string name, std::vector<std::string>& target, std::string description,
+                   bool required = false);
+
+  const std::vector<Argument>& all() const { return all_; }
+
+ private:
+  std::vector<Argument> all_;
+};
+
+struct Verb {
+  std::string name;     // "check", or "msg show": the first word then names the group
+  std::string summary;  // a sentence
+  std::string example;  // lines to type, with what they do where that is not plain
+  std::function<void(Arguments&)> declare;
+  std::function<int(const Context&)> run;
+  bool hidden = false;  // not in `cannula --help`
+};
+
+// What `cannula VERB --help` prints, and the verb's part of docs/reference/cli.md.
+std::string help_text(const Verb& verb);
+
+// The site folder a verb works on: `named`, or else the nearest folder at or above the working
+// directory with a site.toml, written relative to it. The error (U103) says that there is none.
+Result<std::filesystem::path> site_folder(const std::string& named);
+
+// "error[U101]: message", the hint, on `context.err`.
+void print_error(const Context& context, const Error& error);
+void print(std::FILE* to, std::string_view text);
+
+// The verbs of this room.
+Verb check_verb();
+Verb explain_verb();
+Verb listen_verb();
+Verb new_verb();
+Verb reference_verb();
+Verb send_verb();
+Verb version_verb();
+
+}  // namespace cannula::cli
