@@ -1,0 +1,178 @@
+#include "engine/script/findings.h"
+
+#include <charconv>
+#include <memory>
+
+#include "engine/script/lua_api.h"
+
+namespace cannula::script {
+
+namespace {
+
+struct CloseState {
+  void operator()(lua_State* L) const { lua_close(L); }
+};
+
+struct SyntaxError {
+  std::size_t line = 1;
+  std::string message;  // without the place
+  std::string token;    // empty when Lua names none that stands in the text
+};
+
+// "script:12: '=' expected near 'x'", as luaL_loadbufferx gives it for a chunk named "=script".
+SyntaxError read_syntax_error(std::string_view text) {
+  SyntaxError error;
+  if (text.starts_with("script:")) {
+    text.remove_prefix(7);
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), error.line);
+    if (failure == std::errc()) {
+      text.remove_prefix(std::min(text.size(), static_cast<std::size_t>(end - text.data()) + 2));
+    }
+  }
+  error.message = text;
+  constexpr std::string_view kNear = " near '";
+  if (const auto at = text.rfind(kNear); at != std::string_view::npos && text.ends_with("'")) {
+    error.token = text.substr(at + kNear.size(), text.size() - at - kNear.size() - 1);
+  }
+  return error;
+}
+
+std::optional<std::string> compile(lua_State* L, std::string_view text) {
+  const int status = luaL_loadbufferx(L, text.data(), text.size(), "=script", "t");
+  std::optional<std::string> error;
+  if (status != LUA_OK) {
+    error = lua_type(L, -1) == LUA_TSTRING ? std::string(view_at(L, -1)) : "it cannot be compiled";
+  }
+  lua_settop(L, 0);
+  return error;
+}
+
+// The place of the token in its line: Lua names it, not where. Where it stands more than once, it
+// is the first at which the text before and including it is already wrong in the same way.
+Span place_of(lua_State* L, const Source& source, const SyntaxError& error,
+              const std::string& whole_error) {
+  const Span first = source.span_at(error.line, 1);
+  const std::string_view line = source.line(error.line);
+  if (error.token.empty() || line.find(error.token) == std::string_view::npos) return first;
+  for (std::size_t at = line.find(error.token); at != std::string_view::npos;
+       at = line.find(error.token, at + 1)) {
+    const std::size_t end = first.begin + at + error.token.size();
+    const auto found = compile(L, source.text().substr(0, end));
+    if (found && *found == whole_error) return {first.begin + at, end};
+  }
+  const std::size_t at = line.rfind(error.token);
+  return {first.begin + at, first.begin + at + error.token.size()};
+}
+
+void check_source(lua_State* L, const std::shared_ptr<const Source>& source,
+                  std::vector<Diagnostic>& findings) {
+  const auto whole_error = compile(L, source->text());
+  if (!whole_error) return;
+  const SyntaxError error = read_syntax_error(*whole_error);
+  Diagnostic finding;
+  finding.code = "L101";
+  finding.message = error.message;
+  finding.source = source;
+  finding.span = place_of(L, *source, error, *whole_error);
+  findings.push_back(std::move(finding));
+}
+
+// Whether the text could define main: looked for without understanding, so only a hint.
+bool mentions_main(std::string_view text) {
+  const auto is_name = [](char letter) {
+    return letter == '_' || (std::isalnum(static_cast<unsigned char>(letter)) != 0);
+  };
+  for (auto at = text.find("main"); at != std::string_view::npos; at = text.find("main", at + 1)) {
+    const bool starts = at == 0 || !is_name(text[at - 1]);
+    const bool ends = at + 4 == text.size() || !is_name(text[at + 4]);
+    if (starts && ends) return true;
+  }
+  return false;
+}
+
+// The name as Lua shows it in messages: the end of a long one.
+std::string shown_name(const Source& source) {
+  const std::string& name = source.name();
+  if (name.size() < LUA_IDSIZE) return name;
+  return "..." + name.substr(name.size() - (LUA_IDSIZE - 4));
+}
+
+std::optional<std::size_t> line_in(std::string_view text, const Source& source) {
+  const std::string start = shown_name(source) + ":";
+  const auto at = text.find(start);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + start.size());
+  std::size_t line = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), line);
+  if (failure != std::errc()) return std::nullopt;
+  return line;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+}  // namespace
+
+Diagnostic finding_without_place(std::string code, std::string message, std::string hint) {
+  Diagnostic finding;
+  finding.code = std::move(code);
+  finding.message = std::move(message);
+  finding.hint = std::move(hint);
+  return finding;
+}
+
+Diagnostic missing_main(const std::shared_ptr<const Source>& main) {
+  Diagnostic finding = finding_without_place("L102", "the script does not define main(msg)",
+                                             "write: function main(msg) … end");
+  finding.source = main;
+  finding.span = main->span_at(1, 1);
+  return finding;
+}
+
+Diagnostic failed_top_level(const Program& program, const Failure& failure) {
+  Diagnostic finding = finding_without_place(
+      "L103", "the top level of the script failed: " + first_line(failure.text), "");
+  std::size_t nearest_place = std::string::npos;
+  const auto consider = [&](const std::shared_ptr<const Source>& source) {
+    const auto line = line_in(failure.text, *source);
+    const std::size_t place = failure.text.find(shown_name(*source));
+    if (!line || place >= nearest_place) return;
+    nearest_place = place;
+    finding.source = source;
+    finding.span = source->span_at(*line, 1);
+  };
+  consider(program.main);
+  for (const auto& [name, source] : program.modules) consider(source);
+  return finding;
+}
+
+std::vector<Diagnostic> check(const Program& program) {
+  const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
+  std::vector<Diagnostic> findings;
+  if (!state) return findings;
+  check_source(state.get(), program.main, findings);
+  for (const auto& [name, source] : program.modules) check_source(state.get(), source, findings);
+  if (!has_errors(findings) && !mentions_main(program.main->text())) {
+    findings.push_back(missing_main(program.main));
+    findings.back().severity = Severity::warning;
+  }
+  return findings;
+}
+
+std::variant<std::unique_ptr<Runtime>, std::vector<Diagnostic>> Runtime::load(
+    std::shared_ptr<const Program> program, const Limits& limits, Host& host, MemoryPool& pool) {
+  std::unique_ptr<LuaRuntime> runtime;
+  try {
+    runtime = std::make_unique<LuaRuntime>(std::move(program), limits, host, pool);
+  } catch (const std::bad_alloc&) {
+    return std::vector{finding_without_place(
+        "L106", "the script's state cannot be made: no memory is left for it",
+        "Raise the memory limit of the channel, or that of all scripts together.")};
+  }
+  std::vector<Diagnostic> findings = runtime->start();
+  if (!findings.empty()) return findings;
+  return std::unique_ptr<Runtime>(std::move(runtime));
+}
+
+}  // namespace cannula::script

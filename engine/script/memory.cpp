@@ -1,0 +1,95 @@
+#include "engine/script/memory.h"
+
+#include <bit>
+#include <cstdlib>
+
+#include "engine/script/lua_api.h"
+
+namespace cannula::script {
+
+bool MemoryPool::take(std::size_t bytes) {
+  std::size_t used = used_.load(std::memory_order_relaxed);
+  do {
+    if (bytes > limit_ || used > limit_ - bytes) return false;
+  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  return true;
+}
+
+StateMemory::~StateMemory() {
+  pool_.give_back(taken_);
+}
+
+bool StateMemory::grow(std::size_t bytes) {
+  if (bytes > limit_ || used_ > limit_ - bytes) return false;
+  if (used_ + bytes > taken_) {
+    const std::size_t missing = used_ + bytes - taken_;
+    const std::size_t blocks = (missing + kPoolBlock - 1) / kPoolBlock * kPoolBlock;
+    if (!pool_.take(blocks)) return false;
+    taken_ += blocks;
+  }
+  used_ += bytes;
+  return true;
+}
+
+void StateMemory::give_back_spare() {
+  const std::size_t spare = taken_ - used_;
+  if (spare < 16 * kPoolBlock) return;
+  const std::size_t blocks = (spare - kPoolBlock) / kPoolBlock * kPoolBlock;
+  pool_.give_back(blocks);
+  taken_ -= blocks;
+}
+
+bool StateMemory::charge(std::size_t bytes) {
+  return grow(bytes);
+}
+
+void StateMemory::refund(std::size_t bytes) {
+  shrink(bytes);
+  give_back_spare();
+}
+
+void* StateMemory::resize(void* block, std::size_t old_size, std::size_t new_size) {
+  if (new_size > old_size && !grow(new_size - old_size)) return nullptr;
+  void* moved = std::realloc(block, new_size);
+  if (moved == nullptr) {
+    if (new_size > old_size) shrink(new_size - old_size);
+    return nullptr;
+  }
+  if (new_size < old_size) shrink(old_size - new_size);
+  if (old_size >= kLarge) large_ -= old_size;
+  if (new_size >= kLarge) {
+    large_ += new_size;
+    churn_ += new_size;
+    if (churn_ >= kHeavy) {
+      churn_ = 0;
+      observer_.heavy_allocation();
+    }
+  }
+  return moved;
+}
+
+void* StateMemory::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
+  auto& memory = *static_cast<StateMemory*>(self);
+  if (new_size == 0) {
+    if (block == nullptr) return nullptr;
+    std::free(block);
+    memory.shrink(old_size);
+    if (old_size >= kLarge) {
+      memory.large_ -= old_size;
+      memory.give_back_spare();
+    }
+    return nullptr;
+  }
+  if (block == nullptr) {
+    // For a new block Lua passes the kind of object instead of an old size: 0 for the hash part of
+    // a table (a node has 24 bytes, their number is a power of two), which never grows in place,
+    // and for string buffers, which come in any size.
+    const bool hash_part =
+        old_size == 0 && new_size % kHashNode == 0 && std::has_single_bit(new_size / kHashNode);
+    if (hash_part && new_size > kLargestHashPart) return nullptr;
+    old_size = 0;
+  }
+  return memory.resize(block, old_size, new_size);
+}
+
+}  // namespace cannula::script

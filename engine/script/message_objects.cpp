@@ -1,0 +1,327 @@
+#include "engine/script/message_objects.h"
+
+#include <cstring>
+#include <string>
+
+#include "engine/script/lua_runtime.h"
+#include "engine/script/objects.h"
+#include "engine/script/places.h"
+#include "engine/script/registry.h"
+#include "parsers/hl7v2/structure.h"
+
+namespace cannula::script {
+
+namespace {
+
+using hl7v2::Message;
+using hl7v2::Path;
+using hl7v2::SegmentId;
+
+MessageBox& self(lua_State* L) {
+  return *checked_object<MessageObject>(L, 1, Object::Kind::message).box;
+}
+
+// The segments named by argument 2, all when it is absent, as an iterator of Segment objects.
+int each(lua_State* L) {
+  MessageBox& box = self(L);
+  const Message& message = box.read();
+  count_work(L, message);
+  std::vector<SegmentId> segments;
+  if (lua_isnoneornil(L, 2)) {
+    for (std::size_t at = 0; at < message.segment_count(); ++at) {
+      segments.push_back(message.segment_at(at));
+    }
+  } else {
+    segments = message.each(segment_name_argument(L, 2));
+  }
+  push_segment_iterator(L, box, segments);
+  return 1;
+}
+
+int count(lua_State* L) {
+  const Message& message = self(L).read();
+  count_work(L, message);
+  lua_pushinteger(L, static_cast<lua_Integer>(message.count(segment_name_argument(L, 2))));
+  return 1;
+}
+
+int groups(lua_State* L) {
+  MessageBox& box = self(L);
+  const std::string_view name = string_argument(L, 2);
+  check_group_name(box.read(), name);
+  count_work(L, box.read());
+  push_group_iterator(L, box, box.read().groups(name));
+  return 1;
+}
+
+int all(lua_State* L) {
+  const Message& message = self(L).read();
+  count_work(L, message);
+  const std::vector<std::string> texts = message.get_all(path_argument(L, 2));
+  lua_createtable(L, static_cast<int>(texts.size()), 0);
+  lua_Integer at = 0;
+  for (const std::string& text : texts) {
+    push(L, text);
+    lua_rawseti(L, -2, ++at);
+  }
+  return 1;
+}
+
+int is_null(lua_State* L) {
+  const Message& message = self(L).read();
+  lua_pushboolean(L, message.is_null(path_argument(L, 2)));
+  return 1;
+}
+
+int add(lua_State* L) {
+  MessageBox& box = self(L);
+  const std::string_view text = string_argument(L, 2);
+  std::optional<SegmentId> after;
+  if (!lua_isnoneornil(L, 3)) {
+    const PlaceObject& segment = segment_argument(L, 3, box);
+    after = segment.place.segment;
+  }
+  charge(L, LuaRuntime::of(L).session(), text.size() + 512);
+  count_work(L, box.read());
+  const auto added = box.edit().add_segment(text, after);
+  if (!added) throw ScriptError("L222", added.error().text());
+  push_segment(L, box, *added);
+  return 1;
+}
+
+int remove(lua_State* L) {
+  MessageBox& box = self(L);
+  const PlaceObject& segment = segment_argument(L, 2, box);
+  count_work(L, box.read());
+  const auto removed = box.edit().remove_segment(segment.place.segment);
+  if (!removed) throw ScriptError("L222", removed.error().text());
+  return 0;
+}
+
+int copy(lua_State* L) {
+  const Message& message = self(L).read();
+  Session& session = LuaRuntime::of(L).session();
+  charge(L, session, sizeof(MessageBox) + (message.edited() ? message.received()->size() : 0));
+  push_message(L, session, session.messages.emplace_back(Message(message)));
+  return 1;
+}
+
+int encode(lua_State* L) {
+  const Message& message = self(L).read();
+  count_work(L, message);
+  push(L, message.encode());
+  return 1;
+}
+
+constexpr Binding kMembers[] = {
+    {"type", "string", "`MSH-9.1` and `MSH-9.2`: `\"ORU^R01\"`."},
+    {"structure", "string", "The message structure, `\"ORU_R01\"`; empty when it is not known."},
+    {"id", "string?", "The engine's id of the received message; nil for others."},
+    {"partner", "string?", "Who sent the received message; nil for others."},
+    {"received_at", "number?", "When it was received, as `time.now()` counts; nil for others."},
+    {"raw", "string", "The bytes as received, whatever was edited since."},
+    {"each", "(name?: string): fun(): Segment",
+     "Walks the segments of that name in order, or all: `for obx in msg:each(\"OBX\") do … end`.",
+     &guarded<each>},
+    {"groups", "(name: string): fun(): Group",
+     "Walks the occurrences of a group of the message structure, such as `ORDER_OBSERVATION`.",
+     &guarded<groups>},
+    {"all", "(path: string): string[]", "All populated values of a path with `[*]`.",
+     &guarded<all>},
+    {"count", "(name: string): integer", "How many segments of that name there are.",
+     &guarded<count>},
+    {"isnull", "(path: string): boolean",
+     "Whether HL7 null, `\"\"`, stands there: delete what you have.", &guarded<is_null>},
+    {"add", "(text: string, after?: Segment): Segment",
+     "Adds a segment, `\"NTE\"` or `\"NTE|1||text\"`, at the end or behind another.",
+     &guarded<add>},
+    {"remove", "(segment: Segment)", "Removes a segment.", &guarded<remove>},
+    {"copy", "(): Message", "A copy that is edited on its own.", &guarded<copy>},
+    {"encode", "(): string", "The message as it would be sent now.", &guarded<encode>},
+};
+enum Property { kType, kStructure, kId, kPartner, kReceivedAt, kRaw };
+
+// "PID-3.1", "PID", "OBX[2]", or a member.
+Key resolve_key(lua_State*, std::string_view text) {
+  if (const auto member = find_member(kMembers, text)) return {Key::Kind::member, *member, {}};
+  const auto path = Path::parse(text);
+  if (path && path->segment[0] != 0) {
+    return {path->field == 0 ? Key::Kind::segment : Key::Kind::path, 0, *path};
+  }
+  if (path) {
+    throw ScriptError("L220", "the path '" + std::string(text) +
+                                  "' needs a segment in front here: \"PID-" + std::string(text) +
+                                  "\"");
+  }
+  unknown_key("Message", kMembers, text, path.error());
+}
+
+int push_property(lua_State* L, MessageBox& box, int property) {
+  const Input& input = LuaRuntime::of(L).session().input;
+  switch (property) {
+    case kType:
+      push(L, box.read().type());
+      return 1;
+    case kStructure:
+      push(L, box.read().structure());
+      return 1;
+    case kRaw:
+      push(L, *box.bytes());
+      return 1;
+    default:
+      break;
+  }
+  if (!box.received()) {
+    lua_pushnil(L);
+  } else if (property == kReceivedAt) {
+    lua_pushnumber(L, static_cast<lua_Number>(input.received_at) / 1e6);
+  } else {
+    push(L, property == kId ? input.id : input.partner);
+  }
+  return 1;
+}
+
+int index(lua_State* L) {
+  MessageBox& box = self(L);
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    throw ScriptError("L220",
+                      "a message is read by path, msg[\"PID-3.1\"], or by segment, msg.PID");
+  }
+  const Key& key = LuaRuntime::of(L).keys().find(L, 2, &resolve_key);
+  switch (key.kind) {
+    case Key::Kind::path: {
+      const Message& message = box.read();
+      count_work(L, message);
+      push_text(L, message.get(key.path));
+      return 1;
+    }
+    case Key::Kind::segment: {
+      push_segment_of(L, box, key.path);
+      return 1;
+    }
+    default:
+      break;
+  }
+  if (const lua_CFunction function = kMembers[key.member].function) {
+    lua_pushcfunction(L, function);
+    return 1;
+  }
+  return push_property(L, box, key.member);
+}
+
+int assign(lua_State* L) {
+  MessageBox& box = self(L);
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    throw ScriptError("L220", "a message is written by path: msg[\"PID-3.1\"] = value");
+  }
+  const Key& key = LuaRuntime::of(L).keys().find(L, 2, &resolve_key);
+  if (key.kind != Key::Kind::path) {
+    throw ScriptError("L222",
+                      "'" + std::string(view_at(L, 2)) +
+                          "' cannot be assigned: write a field, msg[\"PID-3.1\"] = value, or "
+                          "add a segment, msg:add(\"NTE|1\")");
+  }
+  const Path path = key.path;
+  write_path(L, box, path, text_value(L, 3, "a path"));
+  return 0;
+}
+
+int to_string(lua_State* L) {
+  return encode(L);
+}
+
+int parse(lua_State* L) {
+  const std::string_view text = string_argument(L, 1);
+  Session& session = LuaRuntime::of(L).session();
+  Machine::of(L).work(L, text.size() / 4);
+  charge(L, session, 2 * text.size() + 2048);
+  auto parsed = Message::parse(make_bytes(std::string(text)));
+  if (!parsed) {
+    throw ScriptError("L211", "the text is not an HL7 v2 message: " + parsed.error().text());
+  }
+  push_message(L, session, session.messages.emplace_back(*std::move(parsed)));
+  return 1;
+}
+
+constexpr Binding kHl7Functions[] = {
+    {"parse", "(text: string): Message", "Reads a message; an error when the text is none.",
+     &guarded<parse>},
+};
+
+// -- Response
+
+constexpr Binding kResponseMembers[] = {
+    {"text", "string?", "What the destination answered, as it came; nil when nothing came back."},
+    {"message", "Message?", "The answer as an HL7 v2 message; nil when nothing came back."},
+    {"destination", "string", "The destination's name."},
+    {"ordinal", "integer", "Which of the sends of main this answers, counted from 1."},
+};
+
+int index_response(lua_State* L) {
+  checked_object<Object>(L, 1, Object::Kind::response);
+  Session& session = LuaRuntime::of(L).session();
+  const Response& response = *session.input.response;
+  const std::string_view name = lua_type(L, 2) == LUA_TSTRING ? view_at(L, 2) : "";
+  const auto member = find_member(kResponseMembers, name);
+  if (!member) unknown_member("Response", kResponseMembers, name);
+  if (name == "destination") {
+    push(L, response.destination);
+  } else if (name == "ordinal") {
+    lua_pushinteger(L, static_cast<lua_Integer>(response.ordinal) + 1);
+  } else if (!response.body) {
+    lua_pushnil(L);
+  } else if (name == "text") {
+    push(L, *response.body);
+  } else {
+    if (session.response_message == nullptr) {
+      charge(L, session, response.body->size() + 2048);
+      session.response_message = &session.messages.emplace_back(response.body, nullptr, false);
+    }
+    session.response_message->read();
+    push_message(L, session, *session.response_message);
+  }
+  return 1;
+}
+
+}  // namespace
+
+void push_response(lua_State* L, Session& session) {
+  new_object(L, Object::Kind::response, sizeof(Object), session.serial);
+}
+
+void open_message_objects(lua_State* L) {
+  lua_createtable(L, 0, 6);
+  lua_pushcfunction(L, &guarded<index>);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, &guarded<assign>);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, &guarded<to_string>);
+  lua_setfield(L, -2, "__tostring");
+  set_object_metatable(L, Object::Kind::message);
+
+  lua_createtable(L, 0, 4);
+  lua_pushcfunction(L, &guarded<index_response>);
+  lua_setfield(L, -2, "__index");
+  set_object_metatable(L, Object::Kind::response);
+
+  open_place_objects(L);
+}
+
+Library message_object() {
+  return {"Message", Library::Kind::object,
+          "An HL7 v2 message. `msg[\"PID-3.1\"]` reads a string, or nil where nothing stands; "
+          "`msg[\"PID-3[1].4\"] = \"GEN\"` writes, nil clears, and what is missing is made. "
+          "`msg.PID` is a Segment.",
+          kMembers};
+}
+
+Library response_object() {
+  return {"Response", Library::Kind::object, "What a destination answered, for `on_response`.",
+          kResponseMembers};
+}
+
+Library hl7_library() {
+  return {"hl7", Library::Kind::table, "HL7 v2 messages made by the script.", kHl7Functions};
+}
+
+}  // namespace cannula::script

@@ -1,0 +1,153 @@
+// send, skip, park, reject: what becomes of the message.
+#include <string>
+
+#include "engine/script/lua_api.h"
+#include "engine/script/lua_runtime.h"
+#include "engine/script/modules.h"
+#include "engine/script/objects.h"
+#include "engine/script/opaque.h"
+#include "engine/script/registry.h"
+
+namespace cannula::script {
+
+namespace {
+
+std::string names_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+const std::string& destination_argument(lua_State* L, const Program& program) {
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    throw ScriptError("L212", std::string("send takes the name of a destination first, not a ") +
+                                  luaL_typename(L, 1));
+  }
+  const std::string_view wanted = view_at(L, 1);
+  for (const std::string& name : program.destinations) {
+    if (name == wanted) return name;
+  }
+  const std::vector<std::string_view> names(program.destinations.begin(),
+                                            program.destinations.end());
+  throw ScriptError("L212", "there is no destination '" + std::string(wanted.substr(0, 60)) + "'" +
+                                did_you_mean(wanted, names) +
+                                "; this channel has: " + names_of(program.destinations));
+}
+
+Bytes payload_argument(lua_State* L) {
+  if (lua_type(L, 2) == LUA_TSTRING) return make_bytes(std::string(view_at(L, 2)));
+  const Object* object = object_at(L, 2);
+  if (object != nullptr && object->kind == Object::Kind::message) {
+    return checked_object<MessageObject>(L, 2, Object::Kind::message).box->payload();
+  }
+  if (object != nullptr && object->kind == Object::Kind::phi) {
+    return make_bytes(std::string(phi_text(L, 2)));
+  }
+  throw ScriptError("L213", std::string("send takes a message or a string as payload, not ") +
+                                (object != nullptr ? name_of(object->kind) : luaL_typename(L, 2)));
+}
+
+void read_options(lua_State* L, Send& send) {
+  if (lua_isnoneornil(L, 3)) return;
+  if (lua_type(L, 3) != LUA_TTABLE) {
+    throw ScriptError("L214",
+                      std::string("send takes its options as a table, { key = … }, not a ") +
+                          luaL_typename(L, 3));
+  }
+  constexpr std::string_view kOptions[] = {"key", "priority"};
+  lua_pushnil(L);
+  while (lua_next(L, 3) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    if (name == "key") {
+      if (const auto key = text_value(L, -1, "the option 'key' of send")) send.key = *key;
+    } else if (name == "priority") {
+      if (lua_type(L, -1) != LUA_TSTRING || view_at(L, -1) != "stat") {
+        throw ScriptError("L214", "the option 'priority' of send is \"stat\" or absent");
+      }
+      send.stat = true;
+    } else {
+      throw ScriptError("L214", "send has no option '" + std::string(name.substr(0, 60)) + "'" +
+                                    did_you_mean(name, kOptions) + "; it has key and priority");
+    }
+    lua_pop(L, 1);
+  }
+}
+
+int send(lua_State* L) {
+  LuaRuntime& runtime = LuaRuntime::of(L);
+  Session& session = runtime.session();
+  Send send;
+  send.destination = destination_argument(L, runtime.program());
+  send.payload = payload_argument(L);
+  read_options(L, send);
+  const std::size_t size = send.payload ? send.payload->size() : 0;
+  charge(L, session, sizeof(Send) + size + (send.key ? send.key->size() : 0));
+  session.sends.push_back(std::move(send));
+  return 0;
+}
+
+// Ends the run as `kind`: thrown through everything, like a limit.
+int end_run(lua_State* L, Conclusion::Kind kind, const char* name) {
+  Session& session = LuaRuntime::of(L).session();
+  const auto reason = text_value(L, 1, std::string("the reason of ") + name);
+  if (!reason || reason->empty()) {
+    throw ScriptError("L216", std::string(name) + " needs a reason: " + name +
+                                  "(\"why\") is shown to those who look for the message later");
+  }
+  if (kind == Conclusion::Kind::rejected && session.input.response) {
+    throw ScriptError("L216",
+                      "reject is for main: the message was accepted long before a "
+                      "destination answered. Use park(reason)");
+  }
+  session.end = kind;
+  session.end_reason = reason->substr(0, 2000);
+  Machine::of(L).stop(L, Machine::Stop::ended, "");
+}
+
+int skip(lua_State* L) {
+  return end_run(L, Conclusion::Kind::skipped, "skip");
+}
+int park(lua_State* L) {
+  return end_run(L, Conclusion::Kind::parked, "park");
+}
+int reject(lua_State* L) {
+  return end_run(L, Conclusion::Kind::rejected, "reject");
+}
+
+constexpr Binding kBindings[] = {
+    {"send", "(destination: string, payload: Message|string, options?: SendOptions)",
+     "Hands the payload to a destination of this channel when the script has finished; an error "
+     "later on sends nothing. A message that was not edited is sent byte for byte as received. "
+     "`key` sets the order key at the destination, `priority = \"stat\"` goes first.",
+     &guarded<send>},
+    {"skip", "(reason: string)",
+     "Ends the message: nothing is to be done with it. Nothing is sent.", &guarded<skip>},
+    {"park", "(reason: string)",
+     "Ends the run: the message waits for a person and is run again when they release it.",
+     &guarded<park>},
+    {"reject", "(reason: string)",
+     "Ends the message: it should not have been sent to this channel. Not in on_response.",
+     &guarded<reject>},
+    {"require", "(name: string): any",
+     "What the module lib/NAME.lua of the site returns. It is run once; `true` when it returns "
+     "nothing.",
+     &guarded<require_module>},
+    {"phi", "(value: string|number|nil): phi?",
+     "Marks a value as patient data: it prints as `***` in logs. It can be written into a message, "
+     "sent, used as a key, and joined with `..`, which gives phi again.",
+     &guarded<make_phi>},
+    {"secret", "(name: string): secret",
+     "A secret that site.toml names, for the engine's functions that take one. Prints as `***`.",
+     &guarded<make_secret>},
+};
+
+}  // namespace
+
+Library outcome_library() {
+  return {"Routing", Library::Kind::globals,
+          "`main(msg)` is called for each message, `on_response(msg, destination, response)`, when "
+          "the script defines it, for each answer of a destination.",
+          kBindings};
+}
+
+}  // namespace cannula::script

@@ -1,0 +1,16 @@
+#include "engine/script/registry.h"
+
+#include <array>
+
+namespace cannula::script {
+
+std::span<const Library> libraries() {
+  static const std::array all = {
+      outcome_library(), message_object(),  segment_object(), node_object(),   group_object(),
+      hl7_library(),     response_object(), log_library(),    state_library(), time_library(),
+      print_library(),   base_library(),    string_library(), table_library(), coroutine_library(),
+  };
+  return all;
+}
+
+}  // namespace cannula::script

@@ -1,0 +1,29 @@
+// The globals of a script: an allow-list, read-only once the script is loaded, where an unknown
+// name is an error with a suggestion instead of nil.
+#pragma once
+
+#include "engine/script/lua_api.h"
+#include "engine/script/registry.h"
+
+namespace cannula::script {
+
+// Makes the globals table of a new state, with every library of registry.h. Runs protected.
+int open_sandbox(lua_State* L);
+
+// From here on a script's assignment to a global is an error.
+void freeze_globals(lua_State* L);
+
+// Pushes the value of a global that the script defined, or nil; no errors, no metamethods.
+int push_global(lua_State* L, const char* name);
+
+// Pushes a read-only face of the table on top of the stack in its place.
+void protect_table(lua_State* L, const char* name);
+// Pushes the table behind a read-only face, or the table at `index` itself when it is none.
+void push_behind_protection(lua_State* L, int index);
+// Throws when the table at `index` is read-only.
+void refuse_protected(lua_State* L, int index);
+
+// The functions of `library` into the table on top of the stack.
+void set_functions(lua_State* L, const Library& library);
+
+}  // namespace cannula::script

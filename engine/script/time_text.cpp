@@ -1,0 +1,211 @@
+#include "engine/script/time_text.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+namespace cannula::script {
+
+namespace {
+
+constexpr std::int64_t kMinute = 60'000'000;
+
+struct Moment {
+  int year, month, day, hour, minute, second, microsecond;
+};
+
+Moment split(std::int64_t microseconds) {
+  using namespace std::chrono;
+  const sys_time<std::chrono::microseconds> time{std::chrono::microseconds(microseconds)};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(time - day);
+  return {static_cast<int>(date.year()),
+          static_cast<int>(static_cast<unsigned>(date.month())),
+          static_cast<int>(static_cast<unsigned>(date.day())),
+          static_cast<int>(clock.hours().count()),
+          static_cast<int>(clock.minutes().count()),
+          static_cast<int>(clock.seconds().count()),
+          static_cast<int>(clock.subseconds().count())};
+}
+
+void append_padded(std::string& out, int value, int width) {
+  const std::string digits = std::to_string(value);
+  if (digits.size() < static_cast<std::size_t>(width)) {
+    out.append(static_cast<std::size_t>(width) - digits.size(), '0');
+  }
+  out += digits;
+}
+
+void append_offset(std::string& out, int offset, bool colon) {
+  out += offset < 0 ? '-' : '+';
+  append_padded(out, std::abs(offset) / 60, 2);
+  if (colon) out += ':';
+  append_padded(out, std::abs(offset) % 60, 2);
+}
+
+Error wrong(std::string message) {
+  return {"L224",
+          std::move(message),
+          "a time is written as 20260115093042+0100 or 2026-01-15T09:30:42+01:00",
+          {}};
+}
+
+// Takes digits from the front of a text.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : text_(text) {}
+  bool at_end() const { return text_.empty(); }
+  bool at_digit() const { return !text_.empty() && text_.front() >= '0' && text_.front() <= '9'; }
+  bool take(char wanted) {
+    if (text_.empty() || text_.front() != wanted) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  std::optional<int> number(std::size_t digits) {
+    int value = 0;
+    if (text_.size() < digits) return std::nullopt;
+    for (std::size_t at = 0; at < digits; ++at) {
+      if (text_[at] < '0' || text_[at] > '9') return std::nullopt;
+      value = value * 10 + (text_[at] - '0');
+    }
+    text_.remove_prefix(digits);
+    return value;
+  }
+  int fraction() {  // as microseconds; further digits are dropped
+    int value = 0;
+    int digits = 0;
+    for (; at_digit(); text_.remove_prefix(1), ++digits) {
+      if (digits < 6) value = value * 10 + (text_.front() - '0');
+    }
+    for (; digits < 6; ++digits) value *= 10;
+    return value;
+  }
+  std::string_view rest() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+}  // namespace
+
+std::optional<int> parse_offset(std::string_view text) {
+  if (text == "Z") return 0;
+  Reader reader(text);
+  const bool west = reader.take('-');
+  if (!west && !reader.take('+')) return std::nullopt;
+  const auto hours = reader.number(2);
+  reader.take(':');
+  const auto minutes = reader.number(2);
+  if (!hours || !minutes || !reader.at_end() || *hours > 18 || *minutes > 59) return std::nullopt;
+  const int offset = *hours * 60 + *minutes;
+  return west ? -offset : offset;
+}
+
+std::string iso_time(std::int64_t microseconds) {
+  const Moment moment = split(microseconds);
+  char text[64];
+  const int size = std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                                 moment.year, moment.month, moment.day, moment.hour, moment.minute,
+                                 moment.second, moment.microsecond);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+Result<std::string> format_time(std::int64_t microseconds, std::string_view format, int offset) {
+  const Moment moment = split(microseconds + offset * kMinute);
+  std::string out;
+  for (std::size_t at = 0; at < format.size(); ++at) {
+    if (format[at] != '%') {
+      out += format[at];
+      continue;
+    }
+    const char letter = ++at < format.size() ? format[at] : '\0';
+    switch (letter) {
+      case 'Y':
+        append_padded(out, moment.year, 4);
+        break;
+      case 'm':
+        append_padded(out, moment.month, 2);
+        break;
+      case 'd':
+        append_padded(out, moment.day, 2);
+        break;
+      case 'H':
+        append_padded(out, moment.hour, 2);
+        break;
+      case 'M':
+        append_padded(out, moment.minute, 2);
+        break;
+      case 'S':
+        append_padded(out, moment.second, 2);
+        break;
+      case 'L':
+        append_padded(out, moment.microsecond / 1000, 3);
+        break;
+      case 'f':
+        append_padded(out, moment.microsecond, 6);
+        break;
+      case 'z':
+        append_offset(out, offset, false);
+        break;
+      case 'Z':
+        append_offset(out, offset, true);
+        break;
+      case '%':
+        out += '%';
+        break;
+      default:
+        return Error{"L224",
+                     "a time format knows %Y %m %d %H %M %S %L %f %z %Z and %%, not %" +
+                         std::string(letter != 0 ? 1 : 0, letter),
+                     "",
+                     {}};
+    }
+  }
+  return out;
+}
+
+Result<std::int64_t> parse_time(std::string_view text, int offset) {
+  Reader reader(text);
+  Moment moment{0, 1, 1, 0, 0, 0, 0};
+  const auto year = reader.number(4);
+  if (!year) return wrong("a time begins with a year of four digits");
+  moment.year = *year;
+  const bool iso = reader.take('-');
+  struct Part {
+    int* value;
+    char before;  // in ISO 8601
+    const char* name;
+    int highest;
+  };
+  const Part parts[] = {{&moment.month, 0, "month", 12},
+                        {&moment.day, '-', "day", 31},
+                        {&moment.hour, 'T', "hour", 23},
+                        {&moment.minute, ':', "minute", 59},
+                        {&moment.second, ':', "second", 59}};
+  for (const Part& part : parts) {
+    if (iso ? (part.before != 0 && !reader.take(part.before)) : !reader.at_digit()) break;
+    const auto value = reader.number(2);
+    if (!value || *value > part.highest ||
+        (*value == 0 && part.highest % 2 == 0 && part.highest == 12)) {
+      return wrong(std::string("the ") + part.name + " of the time is not a number in its range");
+    }
+    *part.value = *value;
+  }
+  if (reader.take('.')) moment.microsecond = reader.fraction();
+  if (!reader.at_end()) {
+    const auto own = parse_offset(reader.rest());
+    if (!own) return wrong("the time ends with something that is not an offset from UTC");
+    offset = *own;
+  }
+  using namespace std::chrono;
+  const year_month_day date{std::chrono::year(moment.year),
+                            std::chrono::month(static_cast<unsigned>(moment.month)),
+                            std::chrono::day(static_cast<unsigned>(moment.day))};
+  if (!date.ok()) return wrong("there is no such day");
+  const auto seconds = sys_days(date).time_since_epoch() / 1s + moment.hour * 3600LL +
+                       moment.minute * 60LL + moment.second;
+  return seconds * 1'000'000LL + moment.microsecond - offset * kMinute;
+}
+
+}  // namespace cannula::script
