@@ -189,7 +189,8 @@ std::string_view Message::raw(const Place& written) const {
                                  : part_of(text, delimiters.subcomponent, place.subcomponent);
 }
 
-bool Message::is_composite(const Place& place, std::string_view text) const {
+bool Message::is_composite(const Place& written, std::string_view text) const {
+  const Place place = spelled_out(written);
   if (place.subcomponent != 0) return false;
   const Delimiters& delimiters = received_->delimiters;
   if (place.repetition == Place::kWholeField && holds(text, delimiters.repetition)) return true;

@@ -6,73 +6,75 @@
 namespace cannula::hl7v2 {
 namespace {
 
-// Types without components in every version of the standard.
-constexpr std::array<std::string_view, 14> kLeafTypes = {
-    "ST", "TX", "FT", "NM", "SI", "ID", "IS", "DT", "TM", "DTM", "GTS", "SNM", "STX", "TN"};
+// Types without components in every version of the standard. IS is none of them: it became CWE
+// in 2.7.
+constexpr std::array<std::string_view, 13> kLeafTypes = {
+    "ST", "TX", "FT", "NM", "SI", "ID", "DT", "TM", "DTM", "GTS", "SNM", "STX", "TN"};
 
-// Composite types, each with those of its components that are composites themselves; the others are
-// leaves. The types are those of 2.5.1 and later; older ones of the same place differ in name only
-// (CE and CWE, CM and the later types).
+// Composite types. Their components are leaves but for two kinds: `composite` ones, and `varying`
+// ones, which are leaves in some versions and composites in others. 0 ends a list. Named as
+// in 2.5.1 and later; the types that older versions have at the same places differ in name only.
 struct CompositeType {
   std::string_view name;
-  std::array<std::uint8_t, 8> composite_components;  // 0 ends the list
+  std::array<std::uint8_t, 8> composite;
+  std::array<std::uint8_t, 6> varying;
 };
-constexpr std::array<CompositeType, 54> kCompositeTypes = {{
-    {"AD", {}},
-    {"AUI", {}},
-    {"CCD", {}},
-    {"CCP", {}},
-    {"CD", {1, 2, 3, 4, 5, 6}},
-    {"CE", {}},
-    {"CF", {}},
-    {"CNE", {}},
-    {"CNN", {}},
-    {"CP", {1, 4}},
-    {"CQ", {2}},
-    {"CSU", {}},
-    {"CWE", {}},
-    {"CX", {4, 6, 9, 10}},
-    {"DDI", {3, 4}},
-    {"DIN", {2}},
-    {"DLD", {1}},
-    {"DLN", {}},
-    {"DLT", {1}},
-    {"DR", {}},
-    {"DTN", {}},
-    {"ED", {1}},
-    {"EI", {}},
-    {"EIP", {1, 2}},
-    {"ELD", {4}},
-    {"ERL", {}},
-    {"FC", {1}},
-    {"FN", {}},
-    {"HD", {}},
-    {"ICD", {}},
-    {"JCC", {1, 2}},
-    {"LA1", {4, 9}},
-    {"LA2", {4}},
-    {"MA", {}},
-    {"MO", {}},
-    {"MOC", {1, 2}},
-    {"MOP", {2}},
-    {"MSG", {}},
-    {"NA", {}},
-    {"NDL", {1, 7}},
-    {"NR", {}},
-    {"OCD", {1}},
-    {"OSP", {1}},
-    {"PL", {4, 10, 11}},
-    {"PT", {}},
-    {"RP", {2}},
-    {"SAD", {}},
-    {"SN", {}},
-    {"VID", {2, 3}},
-    {"XAD", {1, 12}},
-    {"XCN", {2, 9, 14, 16, 17}},
-    {"XON", {6, 8}},
-    {"XPN", {1, 9, 10}},
-    {"XTN", {}},
-}};
+constexpr std::array kCompositeTypes = {
+    CompositeType{"AD", {}, {}},
+    CompositeType{"AUI", {}, {}},
+    CompositeType{"CCD", {}, {}},
+    CompositeType{"CCP", {}, {}},
+    CompositeType{"CD", {1, 2, 3, 4, 5, 6}, {}},
+    CompositeType{"CE", {}, {}},
+    CompositeType{"CF", {}, {}},
+    CompositeType{"CNE", {}, {}},
+    CompositeType{"CNN", {}, {}},
+    CompositeType{"CP", {1, 4}, {}},
+    CompositeType{"CQ", {2}, {}},
+    CompositeType{"CSU", {}, {}},
+    CompositeType{"CWE", {}, {}},
+    CompositeType{"CX", {4, 6, 9, 10}, {}},
+    CompositeType{"DDI", {3, 4}, {}},
+    CompositeType{"DIN", {2}, {}},
+    CompositeType{"DLD", {1}, {}},
+    CompositeType{"DLN", {}, {2}},
+    CompositeType{"DLT", {1}, {}},
+    CompositeType{"DR", {}, {1, 2}},
+    CompositeType{"DTN", {}, {}},
+    CompositeType{"ED", {1}, {}},
+    CompositeType{"EI", {}, {}},
+    CompositeType{"EIP", {1, 2}, {}},
+    CompositeType{"ELD", {4}, {}},
+    CompositeType{"ERL", {}, {}},
+    CompositeType{"FC", {1}, {}},
+    CompositeType{"FN", {}, {}},
+    CompositeType{"HD", {}, {}},
+    CompositeType{"ICD", {}, {}},
+    CompositeType{"JCC", {1, 2}, {}},
+    CompositeType{"LA1", {4, 9}, {1, 2, 3}},
+    CompositeType{"LA2", {4}, {1, 2, 3}},
+    CompositeType{"MA", {}, {}},
+    CompositeType{"MO", {}, {}},
+    CompositeType{"MOC", {1, 2}, {}},
+    CompositeType{"MOP", {2}, {}},
+    CompositeType{"MSG", {}, {}},
+    CompositeType{"NA", {}, {}},
+    CompositeType{"NDL", {1, 7}, {}},
+    CompositeType{"NR", {}, {}},
+    CompositeType{"OCD", {1}, {}},
+    CompositeType{"OSP", {1}, {}},
+    CompositeType{"PL", {4, 10, 11}, {1, 2, 3, 7, 8}},
+    CompositeType{"PT", {}, {}},
+    CompositeType{"RP", {2}, {}},
+    CompositeType{"SAD", {}, {}},
+    CompositeType{"SN", {}, {}},
+    CompositeType{"VID", {2, 3}, {}},
+    CompositeType{"XAD", {1, 12}, {9, 10, 15, 22, 23}},
+    CompositeType{"XCN", {2, 9, 14, 16, 17}, {8, 22, 23}},
+    CompositeType{"XON", {6, 8}, {2}},
+    CompositeType{"XPN", {1, 9, 10}, {12, 13}},
+    CompositeType{"XTN", {}, {15, 16, 17}},
+};
 
 const CompositeType* find_composite(std::string_view type) {
   const auto at = std::find_if(kCompositeTypes.begin(), kCompositeTypes.end(),
@@ -88,7 +90,7 @@ struct SegmentTypes {
 };
 constexpr std::array kSegments = {
     SegmentTypes{"AL1", "* CWE CWE CWE ST DT"},
-    SegmentTypes{"DG1", "SI ID CWE ST * IS CE DRG IS CE IS NM"},
+    SegmentTypes{"DG1", "SI ID CWE ST * IS CE CE ID IS CE NM"},
     SegmentTypes{"DSP", "SI SI TX ST TX"},
     SegmentTypes{"ERR", "* ERL CWE ID CWE ST TX TX IS CWE CWE XTN"},
     SegmentTypes{"EVN", "ID * * IS XCN * HD"},
@@ -97,19 +99,19 @@ constexpr std::array kSegments = {
     SegmentTypes{"MSH",
                  "ST ST HD HD HD HD * ST MSG ST PT VID * ST ID ID ID ID CWE ID EI XON XON HD HD"},
     SegmentTypes{"NK1",
-                 "SI XPN CWE XAD XTN XTN CWE DT DT ST JCC CX XON CWE CWE * * CWE CWE CWE CWE CWE "
-                 "CWE CWE CWE "
-                 "XPN CWE CWE CWE XPN XTN XAD CX CWE CWE CWE ST"},
+                 "SI XPN CWE XAD XTN XTN CWE DT DT ST JCC CX XON CWE IS * IS IS CWE CWE IS CWE ID "
+                 "IS CWE XPN CWE CWE "
+                 "CWE XPN XTN XAD CX IS CWE IS ST"},
     SegmentTypes{"NTE", "SI ID FT CWE"},
     SegmentTypes{
         "OBR",
-        "SI EI EI CWE ID * * * CQ XCN ID CWE ST * * XCN XTN ST ST ST ST * * ID ID * * XCN * ID CWE "
+        "SI EI EI CWE ID * * * CQ XCN ID CWE * * * XCN XTN ST ST ST ST * * ID ID * * XCN * ID CWE "
         "* * * * * NM CWE CWE CWE ID ID CWE CWE CWE CWE CWE CWE"},
     SegmentTypes{"OBX", "SI ID CWE * * CWE ST * NM ID ID * ST * CWE XCN CWE EI *"},
     SegmentTypes{
         "ORC",
         "ID EI EI EI ID ID * * * XCN XCN XCN PL XTN * CWE CWE CWE XCN CWE XON XAD XTN XAD CWE CWE"},
-    SegmentTypes{"PD1", "IS IS XON XCN IS IS IS ID CX CWE ID ID DT XON CWE ID DT DT IS IS IS"},
+    SegmentTypes{"PD1", "IS IS XON XCN IS IS IS IS ID CX CWE ID DT XON CWE IS DT DT IS IS IS"},
     SegmentTypes{"PID",
                  "SI CX CX CX XPN XPN * IS XPN CWE XAD IS XTN XTN CWE CWE CWE CX ST DLN CX CWE ST "
                  "ID NM CWE CWE "
@@ -118,7 +120,7 @@ constexpr std::array kSegments = {
                  "SI IS PL IS CX PL XCN XCN XCN IS PL IS IS IS IS IS XCN IS CX FC IS IS IS IS DT "
                  "NM NM IS IS DT "
                  "IS NM NM IS DT IS DLD CWE IS IS IS PL PL * * NM NM NM NM CX IS XCN"},
-    SegmentTypes{"PV2", "PL CWE CWE ST ST ST IS * * NM NM ST XCN DT ID IS DT IS NM IS IS ID XON"},
+    SegmentTypes{"PV2", "PL CWE CWE CWE ST ST IS * * NM NM ST XCN DT ID IS DT IS NM IS IS ID XON"},
     SegmentTypes{"RXA", "NM NM * * CWE NM CWE CWE CWE XCN * * * * ST * XON CWE CWE ID ID *"},
     SegmentTypes{"RXR", "CWE CWE CWE CWE CWE CWE"},
     SegmentTypes{"SCH",
@@ -160,9 +162,11 @@ Shape shape_of(std::string_view segment, std::uint32_t field, std::uint32_t comp
   if (component == 0) return shape_of_type(type);
   const CompositeType* composite = find_composite(type);
   if (composite == nullptr) return shape_of_type(type);
-  const auto& list = composite->composite_components;
-  return std::find(list.begin(), list.end(), component) == list.end() ? Shape::leaf
-                                                                      : Shape::composite;
+  const auto has = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), component) != list.end();
+  };
+  if (has(composite->composite)) return Shape::composite;
+  return has(composite->varying) ? Shape::unknown : Shape::leaf;
 }
 
 }  // namespace cannula::hl7v2
