@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +10,10 @@
 
 namespace cannula::cli {
 namespace {
+
+double rounded(double value) {
+  return std::round(value * 1000) / 1000;
+}
 
 struct ListenOptions {
   std::string address;
@@ -92,10 +98,10 @@ std::string summary(const ListenResult& result, bool as_json, double cpu) {
       {"unreadable", result.unreadable},
       {"connections", result.connections},
       {"bytes", result.bytes},
-      {"seconds", result.seconds},
-      {"per_second", rate},
+      {"seconds", rounded(result.seconds)},
+      {"per_second", rounded(rate)},
       {"cpu_us_per_message",
-       cpu * 1e6 / static_cast<double>(std::max<std::int64_t>(1, result.messages))}};
+       rounded(cpu * 1e6 / static_cast<double>(std::max<std::int64_t>(1, result.messages)))}};
   return json.dump(2) + "\n";
 }
 

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -8,6 +10,10 @@
 
 namespace cannula::cli {
 namespace {
+
+double rounded(double value) {
+  return std::round(value * 1000) / 1000;
+}
 
 struct SendOptions {
   std::string address;
@@ -101,17 +107,17 @@ std::string json_summary(const SendResult& result, const SendOrder& order, doubl
                                     {"stray_answers", result.strays},
                                     {"connections", order.connections},
                                     {"connections_lost", result.connections_lost},
-                                    {"seconds", result.seconds},
+                                    {"seconds", rounded(result.seconds)},
                                     {"per_second", static_cast<double>(result.latencies.count()) /
                                                        std::max(result.seconds, 1e-9)},
                                     {"latency_ms",
-                                     {{"min", result.latencies.smallest_ms()},
-                                      {"median", result.latencies.quantile_ms(0.5)},
-                                      {"p90", result.latencies.quantile_ms(0.9)},
-                                      {"p99", result.latencies.quantile_ms(0.99)},
-                                      {"p999", result.latencies.quantile_ms(0.999)},
-                                      {"max", result.latencies.largest_ms()}}},
-                                    {"cpu_us_per_message", cpu * 1e6 / answered},
+                                     {{"min", rounded(result.latencies.smallest_ms())},
+                                      {"median", rounded(result.latencies.quantile_ms(0.5))},
+                                      {"p90", rounded(result.latencies.quantile_ms(0.9))},
+                                      {"p99", rounded(result.latencies.quantile_ms(0.99))},
+                                      {"p999", rounded(result.latencies.quantile_ms(0.999))},
+                                      {"max", rounded(result.latencies.largest_ms())}}},
+                                    {"cpu_us_per_message", rounded(cpu * 1e6 / answered)},
                                     {"remarks", result.remarks}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

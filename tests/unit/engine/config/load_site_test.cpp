@@ -481,6 +481,41 @@ TEST(LoadSite, NoBytesMakeItThrow) {
   }
 }
 
+// Cut at every place and with a byte changed at every place: findings point into their text, and
+// nothing throws.
+TEST(LoadSite, ADamagedFileGivesFindingsInsideOfIt) {
+  const std::string whole = R"([source]
+type = "wire"
+listen = "127.0.0.1:0"
+tls = { certificate = "a", key = "env:PATH" }
+[order]
+by = ["PID-3.1", "MRG-1.1"]
+[[destination]]
+name = "a\u00e9"
+type = "folder"
+directory = '''x'''
+[destination.retry]
+first = "1s"
+)";
+  SiteFolder folder;
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    texts.push_back(whole.substr(0, i));
+    texts.push_back(whole);
+    texts.back()[i] = "[]{}\"\n=.\xC3\\"[i % 10];
+  }
+  for (const std::string& text : texts) {
+    folder.channel("c", text);
+    for (const Diagnostic& finding : load_site(folder.root(), test_transports()).findings) {
+      ASSERT_TRUE(finding.source != nullptr);
+      EXPECT_FALSE(finding.message.empty());
+      if (!finding.span) continue;
+      EXPECT_LE(finding.span->begin, finding.span->end) << text;
+      EXPECT_LE(finding.span->end, finding.source->text().size()) << text;
+    }
+  }
+}
+
 TEST(FindSite, LooksUpward) {
   SiteFolder folder;
   std::filesystem::create_directories(folder.root() / "channels/a");

@@ -1,0 +1,141 @@
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/engine/cli/run_cannula.h"
+
+namespace cannula::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+TEST(CommandLine, AnUnknownVerbSuggestsTheNearest) {
+  const Outcome outcome = run_cannula({"chekc"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("error[U101]: there is no verb `chekc`"));
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean `check`?"));
+}
+
+TEST(CommandLine, AnUnknownOptionSuggestsTheNearest) {
+  const Outcome outcome = run_cannula({"send", "127.0.0.1:1", "--cuont", "3"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean `--count`?"));
+}
+
+TEST(CommandLine, AWrongValueSaysWhatTheOptionTakes) {
+  EXPECT_THAT(run_cannula({"send", "127.0.0.1:1", "--count", "0"}).err,
+              HasSubstr("takes a whole number of 1 or more, not `0`"));
+  EXPECT_THAT(run_cannula({"send", "127.0.0.1:1", "--timeout", "5"}).err,
+              HasSubstr("takes a duration such as"));
+  EXPECT_THAT(run_cannula({"listen", "127.0.0.1:0", "--answer", "OK"}).err,
+              HasSubstr("takes one of AA|AE|AR|none, not `OK`"));
+  EXPECT_EQ(run_cannula({"send"}).code, kUsage);
+}
+
+TEST(CommandLine, EveryVerbHasHelpWithAnExample) {
+  for (const std::string verb :
+       {"new", "check", "send", "listen", "explain", "version", "reference"}) {
+    const Outcome outcome = run_cannula({verb, "--help"});
+    EXPECT_EQ(outcome.code, kFine);
+    EXPECT_THAT(outcome.out, HasSubstr("example:\n  cannula " + verb));
+    EXPECT_THAT(outcome.out, HasSubstr("--json"));
+    EXPECT_EQ(run_cannula({"help", verb}).out, outcome.out);
+  }
+}
+
+TEST(CommandLine, VersionIsPrintedEitherWay) {
+  EXPECT_THAT(run_cannula({"--version"}).out, StartsWith("cannula "));
+  EXPECT_TRUE(nlohmann::json::parse(run_cannula({"version", "--json"}).out).contains("version"));
+}
+
+TEST(CommandLine, WithoutAVerbTheOverviewIsAnError) {
+  const Outcome outcome = run_cannula({});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("usage: cannula VERB"));
+  EXPECT_EQ(run_cannula({"--help"}).code, kFine);
+}
+
+TEST(CommandLine, VerbsOfTwoWordsAreFoundAndExplained) {
+  const Verb verbs[] = {
+      {.name = "msg show",
+       .summary = "Show.",
+       .example = "cannula msg show X",
+       .declare = {},
+       .run = [](const Context&) { return 7; }},
+  };
+  const char* argv[] = {"cannula", "msg", "show"};
+  Context quiet;
+  quiet.err = std::fopen("/dev/null", "w");
+  EXPECT_EQ(run_command_line(3, argv, verbs, quiet), 7);
+  EXPECT_EQ(run_command_line(2, argv, verbs, quiet), kUsage);
+  std::fclose(quiet.err);
+}
+
+TEST(Explain, PrintsTheCodeInEitherCase) {
+  EXPECT_THAT(run_cannula({"explain", "c103"}).out, StartsWith("C103: Unknown key\n"));
+  EXPECT_EQ(run_cannula({"explain", "C999"}).code, kUsage);
+}
+
+TEST(NewSite, PassesItsOwnCheckInSilence) {
+  Folder folder;
+  EXPECT_EQ(run_cannula({"new", folder / "site"}).code, kFine);
+  const Outcome outcome = run_cannula({"check", folder / "site"});
+  EXPECT_EQ(outcome.code, kFine);
+  EXPECT_THAT(outcome.out + outcome.err, IsEmpty());
+}
+
+TEST(NewSite, NeverOverwrites) {
+  Folder folder;
+  std::filesystem::create_directories(folder / "site");
+  std::ofstream(folder / "site/README.md") << "mine";
+  const Outcome outcome = run_cannula({"new", folder / "site"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("README.md is there already"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "site/site.toml"));
+  std::string kept;
+  std::ifstream(folder / "site/README.md") >> kept;
+  EXPECT_EQ(kept, "mine");
+}
+
+TEST(Check, PrintsFindingsAndEndsWith78) {
+  Folder folder;
+  run_cannula({"new", folder / "site"});
+  std::ofstream(folder / "site/site.toml") << "[stroe]\n";
+  const Outcome outcome = run_cannula({"check", folder / "site"});
+  EXPECT_EQ(outcome.code, kInvalidSite);
+  EXPECT_THAT(outcome.out, StartsWith(folder / "site/site.toml:1:2: error[C103]"));
+
+  const Outcome json = run_cannula({"check", folder / "site", "--json"});
+  EXPECT_EQ(json.code, kInvalidSite);
+  const auto parsed = nlohmann::json::parse(json.out);
+  EXPECT_EQ(parsed["valid"], false);
+  EXPECT_EQ(parsed["findings"][0]["code"], "C103");
+  EXPECT_EQ(parsed["findings"][0]["line"], 1);
+  EXPECT_EQ(parsed["findings"][0]["column"], 2);
+}
+
+TEST(Check, FindsScriptErrorsBesideOthers) {
+  Folder folder;
+  run_cannula({"new", folder / "site"});
+  std::ofstream(folder / "site/site.toml") << "[stroe]\n";
+  std::ofstream(folder / "site/channels/results/main.lua") << "function main(msg\n";
+  const Outcome outcome = run_cannula({"check", folder / "site"});
+  EXPECT_THAT(outcome.out, HasSubstr("main.lua:"));
+  EXPECT_THAT(outcome.out, HasSubstr("error[L"));
+}
+
+TEST(Reference, PagesNameVerbsKeysAndCodes) {
+  EXPECT_THAT(run_cannula({"reference", "cli"}).out, HasSubstr("## send\n"));
+  EXPECT_THAT(run_cannula({"reference", "cli"}).out, Not(HasSubstr("## reference")));
+  EXPECT_THAT(run_cannula({"reference", "config"}).out, HasSubstr("`order.by`"));
+  EXPECT_THAT(run_cannula({"reference", "errors"}).out, HasSubstr("### C103: Unknown key"));
+  EXPECT_EQ(run_cannula({"reference", "nothing"}).code, kUsage);
+}
+
+}  // namespace
+}  // namespace cannula::cli
