@@ -190,13 +190,11 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     found.push_back(Segment{.header = header.value_or(SegmentHeader{.base = base})});
   }
 
-  for (const std::size_t index : without_header) {
-    Segment& segment = found[index];
-    const auto path = path_of(segment.header.base);
+  for (auto index = without_header.rbegin(); index != without_header.rend(); ++index) {
+    const auto path = path_of(found[*index].header.base);
     const auto file = TRY(settings_.file_system->open(path, FileSystem::Access::read));
     const std::uint64_t content = TRY(end_of_content(*file, 0));
-    const bool last = index + 1 == found.size();
-    if (last && content <= kSegmentHeaderSize) {
+    if (*index + 1 == found.size() && content <= kSegmentHeaderSize) {
       // A segment gets frames only when its header is on disk: this one was being made when the
       // power went.
       recovery.torn_bytes_cut += content;
@@ -206,20 +204,19 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     }
     if (identity_ == 0) {
       return Error{"J110",
-                   fmt::format("{} has no readable header, and no other segment tells "
-                               "which store it belongs to",
+                   fmt::format("{} has no readable header, and no other segment tells which store "
+                               "it belongs to",
                                path.string()),
-                   "restore the file from a backup",
-                   {}};
+                   "restore the file from a backup"};
     }
-    segment.header.identity = identity_;
-    segment.header.previous_base = index > 0 ? found[index - 1].header.base : 0;
-    segment.header.previous_end = index > 0 ? segment.header.base : 0;
-    add_once(
-        recovery.damage,
-        damage("J202", path,
-               "the header of the segment is damaged; its records were read by the file's name",
-               "restore the file from a backup if there is one"));
+  }
+  for (const std::size_t index : without_header) {
+    if (index >= found.size()) break;
+    SegmentHeader& header = found[index].header;
+    header.identity = identity_;
+    header.previous_base = index > 0 ? found[index - 1].header.base : 0;
+    header.previous_end = index > 0 ? header.base : 0;
+    found[index].header_damaged = true;
   }
   segments_ = std::move(found);
   return {};
@@ -259,6 +256,13 @@ Result<void> Journal::compare_neighbours(Recovery& recovery) {
                      std::string(kDamageHint)));
         }
       }
+    }
+    if (segment->header_damaged) {
+      add_once(
+          recovery.damage,
+          damage("J202", path,
+                 "the header is damaged; the records were read by the position in the file's name",
+                 "restore the file from a backup if there is one"));
     }
     kept.push_back(*segment);
   }

@@ -65,7 +65,8 @@ class Journal {
  private:
   struct Segment {
     SegmentHeader header;
-    Position limit = 0;  // where the frames end; of the last segment: end_ instead
+    bool header_damaged = false;  // what `header` says was put together from the file's name
+    Position limit = 0;           // where the frames end; of the last segment: end_ instead
   };
   // A segment's file and how far its frames go just now.
   struct Opened {
