@@ -81,10 +81,10 @@ struct EditedSegment;  // message_state.h
 
 class Message {
  public:
-  // Fails (H1xx) when there is no MSH segment that names delimiters, or when the bytes are more
-  // than 4 GB. A byte order mark, line ends, spaces and a start block character before MSH are
-  // accepted and kept, and so are blank bytes at the end. Segments end with CR, LF or CRLF, also
-  // mixed. A batch is split first (batch.h).
+  // `bytes` is not null. Fails (H1xx) when there is no MSH segment that names delimiters, or when
+  // the bytes are more than 4 GB. A byte order mark, line ends, spaces and a start block character
+  // before MSH are accepted and kept, and so are blank bytes at the end. Segments end with CR, LF
+  // or CRLF, also mixed. A batch is split first (batch.h).
   static Result<Message> parse(Bytes bytes);
 
   Message(const Message& other);

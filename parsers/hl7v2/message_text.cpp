@@ -358,6 +358,10 @@ std::vector<std::string> Message::get_all(const Path& path) const {
 }
 
 std::string_view Message::raw(const Path& path) const {
+  if (path.segment_index != Path::kAll && path.repetition != Path::kAll) {
+    const auto place = locate(path);
+    return place ? raw(*place) : std::string_view();
+  }
   for (const Place& place : locate_all(path)) {
     if (const std::string_view text = raw(place); !text.empty()) return text;
   }
