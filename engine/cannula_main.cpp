@@ -1,6 +1,7 @@
 // The program `cannula`: all verbs, all transports, all codes.
 #include <csignal>
 
+#include "channels/file/error_codes.h"
 #include "channels/file/file.h"
 #include "channels/mllp/error_codes.h"
 #include "channels/mllp/mllp.h"
@@ -9,19 +10,22 @@
 #include "engine/cli/error_codes.h"
 #include "engine/config/error_codes.h"
 #include "engine/security/error_codes.h"
+#include "engine/store/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
 
 int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
 
-  const cli::Verb verbs[] = {cli::new_verb(),      cli::check_verb(),   cli::send_verb(),
-                             cli::listen_verb(),   cli::explain_verb(), cli::version_verb(),
+  const cli::Verb verbs[] = {cli::new_verb(),        cli::check_verb(),    cli::run_verb(),
+                             cli::status_verb(),     cli::msg_list_verb(), cli::msg_show_verb(),
+                             cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
+                             cli::listen_verb(),     cli::explain_verb(),  cli::version_verb(),
                              cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
-      config::error_codes(), security::error_codes(), cli::error_codes(),
-      hl7v2::error_codes(),  mllp::error_codes(),     transport::error_codes(),
+      hl7v2::error_codes(),  transport::error_codes(), mllp::error_codes(),     file::error_codes(),
+      config::error_codes(), store::error_codes(),     security::error_codes(), cli::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

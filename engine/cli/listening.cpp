@@ -31,7 +31,11 @@ constexpr std::chrono::milliseconds kWriteTimeout{30'000};
 class Listening {
  public:
   Listening(const ListenOrder& order, JsonLines& log)
-      : order_(order), log_(log), ports_(tool_ports(io_)), signals_(io_, SIGINT, SIGTERM) {}
+      : order_(order),
+        log_(log),
+        ports_(tool_ports(io_)),
+        signals_(io_, SIGINT, SIGTERM),
+        grace_(io_) {}
 
   Result<ListenResult> run() {
     tls_ = TRY(make_server_tls(order_.use_tls ? &order_.tls : nullptr, ports_));
@@ -61,6 +65,12 @@ class Listening {
   }
 
   asio::awaitable<void> serve(asio::ip::tcp::socket socket, std::int64_t connection) {
+    ++serving_;
+    co_await serve_stream(std::move(socket), connection);
+    if (--serving_ == 0) grace_.cancel();
+  }
+
+  asio::awaitable<void> serve_stream(asio::ip::tcp::socket socket, std::int64_t connection) {
     auto accepted = co_await accept_stream(std::move(socket), tls_, std::chrono::seconds(30));
     if (!accepted) {
       ports_.report.log(Report::Level::warning, accepted.error().text());
@@ -120,7 +130,7 @@ class Listening {
     const std::string_view control_id = header ? header->control_id : std::string_view();
     const bool first = seen_.insert(std::hash<std::string_view>{}(control_id)).second;
     if (!first) ++result_.repeated;
-    if (order_.print) print(frame.content);
+    if (order_.print) print_message(order_.print, frame.content);
     const bool failing = order_.fail_every > 0 && result_.messages % order_.fail_every == 0;
     const bool closing = order_.close_every > 0 && result_.messages % order_.close_every == 0;
     if (!closing && order_.answer != "none") answer(header, failing, out);
@@ -174,18 +184,17 @@ class Listening {
     }
   }
 
-  void print(std::string_view message) const {
-    std::string text(message);
-    std::replace(text.begin(), text.end(), '\r', '\n');
-    fmt::print(order_.print, "{}\n", text);
-    std::fflush(order_.print);
-  }
-
   void stop() {
     stopping_ = true;
     listener_->close();
     for (auto& stream : streams_) stream->close();
     signals_.cancel();
+    if (serving_ == 0) return;
+    // A handshake or a delayed answer may still be under way; neither is worth waiting for.
+    grace_.expires_after(std::chrono::seconds(1));
+    grace_.async_wait([this](const boost::system::error_code& failure) {
+      if (!failure) io_.stop();
+    });
   }
 
   // After this turn of the loop, so that the last answers are on their way.
@@ -200,11 +209,13 @@ class Listening {
   asio::io_context io_{1};
   Ports ports_;
   asio::signal_set signals_;
+  asio::steady_timer grace_;
   std::shared_ptr<TlsContext> tls_;
   std::unique_ptr<Listener> listener_;
   Streams streams_;
   std::unordered_set<std::size_t> seen_;  // hashes of control ids
   ListenResult result_;
+  std::size_t serving_ = 0;
   bool stopping_ = false;
   Clock::time_point first_, last_;
 };

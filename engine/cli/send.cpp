@@ -20,7 +20,7 @@ struct SendOptions {
   std::vector<std::string> files;
   std::int64_t count = 0;
   SendOrder order;
-  bool unique = false, templates = false, tls = false, quiet = false;
+  bool unique = false, templates = false, tls = false, quiet = false, print = false;
   std::string ca, certificate, key, server_name;
   std::string log;
 };
@@ -59,6 +59,7 @@ void declare(Arguments& arguments, SendOptions& options) {
       "--log", "FILE", options.log,
       "Write a JSON line for every attempt that has ended: control_id and code (\"\" when no "
       "answer came).");
+  arguments.flag("--print", options.print, "Print each answer.");
   arguments.flag("--quiet", options.quiet, "Print failures only.");
 }
 
@@ -151,6 +152,8 @@ int send(SendOptions& options, const Context& context) {
   if (!options.quiet && !context.json && ::isatty(::fileno(context.err)) == 1) {
     order.progress = context.err;
   }
+
+  if (options.print) order.print = context.json ? context.err : context.out;
 
   const double cpu_before = cpu_seconds();
   const auto result = send_messages(order, *messages, log);

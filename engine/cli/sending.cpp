@@ -49,7 +49,8 @@ class Sending {
         messages_(messages),
         log_(log),
         signals_(io_, SIGINT, SIGTERM),
-        ticker_(io_) {}
+        ticker_(io_),
+        grace_(io_) {}
 
   Result<SendResult> run() {
     tls_ = TRY(make_client_tls(order_.use_tls ? &order_.tls : nullptr, tool_ports(io_)));
@@ -67,6 +68,7 @@ class Sending {
     });
     if (order_.progress) asio::co_spawn(io_, show_progress(), asio::detached);
     io_.run();
+    if (ended_ < begun_) ended_ = Clock::now();
     result_.seconds = std::chrono::duration<double>(ended_ - begun_).count();
     result_.unanswered = order_.count - result_.as_expected - result_.unexpected;
     log_.flush();
@@ -183,6 +185,7 @@ class Sending {
   }
 
   void take_answer(Lane& lane, const std::string& bytes, Clock::time_point now) {
+    if (order_.print) print_message(order_.print, bytes);
     const auto answer = hl7v2::Acknowledgement::parse(bytes);
     const std::string id = answer ? answer->control_id : std::string();
     auto attempt = lane.under_way.begin();
@@ -245,12 +248,18 @@ class Sending {
     for (Lane& lane : lanes_) {
       if (lane.stream) lane.stream->close();
     }
+    // A connection that is being made is not waited for.
+    grace_.expires_after(std::chrono::seconds(1));
+    grace_.async_wait([this](const boost::system::error_code& failure) {
+      if (!failure) io_.stop();
+    });
   }
 
   void finish() {
     ended_ = Clock::now();
     signals_.cancel();
     ticker_.cancel();
+    grace_.cancel();
   }
 
   const SendOrder& order_;
@@ -259,6 +268,7 @@ class Sending {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer ticker_;
+  asio::steady_timer grace_;
   std::shared_ptr<TlsContext> tls_;
   std::vector<Lane> lanes_;
   SendResult result_;

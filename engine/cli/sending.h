@@ -28,6 +28,7 @@ struct SendOrder {
   std::string expect;                  // the MSA-1 that counts as success; empty: AA or CA
   Values tls;                          // of tls_client_options()
   bool use_tls = false;
+  std::FILE* print = nullptr;     // where each answer is printed, or null
   std::FILE* progress = nullptr;  // where a line is kept up to date, or null
 };
 

@@ -31,6 +31,13 @@ Ports tool_ports(boost::asio::io_context& io) {
           std::filesystem::current_path()};
 }
 
+void print_message(std::FILE* to, std::string_view message) {
+  std::string text(message);
+  std::replace(text.begin(), text.end(), '\r', '\n');
+  fmt::print(to, "{}\n", text);
+  std::fflush(to);
+}
+
 double cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
