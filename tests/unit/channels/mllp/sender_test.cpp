@@ -1,0 +1,436 @@
+#include "channels/mllp/sender.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "channels/mllp/framing/deframer.h"
+#include "channels/mllp/receiver.h"
+#include "channels/transport/network.h"
+#include "parsers/hl7v2/header.h"
+#include "tests/unit/channels/certificates.h"
+#include "tests/unit/channels/support.h"
+
+namespace cannula::test {
+
+namespace {
+
+using mllp::Deframer;
+using mllp::Frame;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string message(const std::string& control_id, const std::string& ends = "") {
+  return "MSH|^~\\&|CANNULA|HOSP|EHR|HOSP|20260101120000||ADT^A01^ADT_A01|" + control_id +
+         "|P|2.5.1" + ends + "\rPID|1||4711\r";
+}
+
+std::string acknowledgement(const std::string& code, const std::string& control_id,
+                            const std::string& more = "") {
+  return "\x0BMSH|^~\\&|EHR|HOSP|CANNULA|HOSP|20260101120001||ACK|9|P|2.5.1\rMSA|" + code + "|" +
+         control_id + more + "\r\x1C\r";
+}
+
+// A receiver that does to each frame what the test says.
+class Partner {
+ public:
+  // The bytes to answer with; nothing to close instead.
+  using Behaviour = std::function<std::optional<std::string>(const std::string& control_id)>;
+
+  Partner(asio::io_context& io, Report& report, Behaviour behaviour, std::uint16_t port = 0)
+      : io_(io),
+        behaviour_(std::move(behaviour)),
+        listener_(Listener::open(io.get_executor(), Endpoint{"127.0.0.1", port}, report).value()) {
+    asio::co_spawn(io, accept_all(this, listener_), asio::detached);
+  }
+  ~Partner() { stop(); }
+
+  void stop() {
+    listener_->close();
+    for (Stream* stream : open) stream->close();
+  }
+  std::string address() const { return listener_->address(); }
+
+  std::vector<std::string> received;  // contents of the frames
+  std::size_t connections = 0;
+  std::set<Stream*> open;
+
+ private:
+  static asio::awaitable<void> accept_all(Partner* self, std::shared_ptr<Listener> listener) {
+    while (auto socket = co_await listener->accept()) {
+      ++self->connections;
+      asio::co_spawn(self->io_, self->serve(*std::move(socket)), asio::detached);
+    }
+  }
+
+  asio::awaitable<void> serve(asio::ip::tcp::socket socket) {
+    auto stream = (co_await accept_stream(std::move(socket), nullptr, kNever)).value();
+    open.insert(stream.get());
+    Deframer deframer(16 << 20);
+    std::vector<char> buffer(64 * 1024);
+    for (bool go_on = true; go_on;) {
+      const auto count = co_await stream->read_some(asio::buffer(buffer), kNever);
+      if (!count || *count == 0) break;
+      std::vector<Frame> frames;
+      deframer.feed({buffer.data(), *count}, frames);
+      for (const Frame& frame : frames) {
+        received.push_back(frame.content);
+        const auto header = hl7v2::Header::peek(frame.content);
+        const auto answer = behaviour_(header ? std::string(header->control_id) : "");
+        if (!answer) {
+          go_on = false;
+          break;
+        }
+        const std::array<asio::const_buffer, 1> piece{asio::buffer(*answer)};
+        co_await stream->write(piece, kNever);
+      }
+    }
+    open.erase(stream.get());
+  }
+
+  asio::io_context& io_;
+  Behaviour behaviour_;
+  std::shared_ptr<Listener> listener_;
+};
+
+class MllpSender : public ExecutorTest {
+ public:
+  ~MllpSender() override {
+    sender.reset();
+    if (partner) partner->stop();
+    settle();
+    partner.reset();
+    settle();
+  }
+  void settle() {
+    io.restart();
+    io.run_for(30ms);
+  }
+
+  void start(Partner::Behaviour behaviour, std::map<std::string, std::string> written = {}) {
+    partner = std::make_unique<Partner>(io, report, std::move(behaviour));
+    connect_to(partner->address(), std::move(written));
+  }
+  void connect_to(const std::string& address, std::map<std::string, std::string> written = {},
+                  const Values* tls = nullptr) {
+    written.emplace("address", address);
+    Values values = values_of(mllp::sender_options(), written);
+    if (tls != nullptr) values.set("tls", std::make_shared<const Values>(*tls));
+    sender = mllp::make_sender(values, ports()).value();
+  }
+
+  asio::awaitable<Answer> deliver(std::string payload) {
+    Parcel parcel;
+    parcel.payload = make_bytes(std::move(payload));
+    co_return co_await sender->deliver(parcel);
+  }
+
+  std::unique_ptr<Partner> partner;
+  std::unique_ptr<Sender> sender;
+};
+
+using Kind = Answer::Kind;
+
+TEST_F(MllpSender, DeliversAndKeepsTheAcknowledgement) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1"));
+    EXPECT_EQ(answer.kind, Kind::delivered);
+    EXPECT_THAT(*answer.response, HasSubstr("MSA|AA|1"));
+    EXPECT_FALSE(answer.response->starts_with("\x0B"));
+  }());
+  EXPECT_THAT(partner->received, ElementsAre(message("1")));
+}
+
+TEST_F(MllpSender, TakesACommitAcknowledgementForDelivered) {
+  start([](const std::string& id) { return acknowledgement("CA", id); });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1", "|||AL|NE"));
+    EXPECT_EQ(answer.kind, Kind::delivered);
+  }());
+}
+
+TEST_F(MllpSender, UsesAConnectionAgain) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    for (int i = 0; i < 20; ++i) {
+      const Answer answer = co_await deliver(message(std::to_string(i)));
+      EXPECT_EQ(answer.kind, Kind::delivered);
+    }
+  }());
+  EXPECT_EQ(partner->connections, 1u);
+}
+
+TEST_F(MllpSender, DeliversAtOnceOnAsManyConnectionsAsAreAsked) {
+  start([](const std::string& id) { return acknowledgement("AA", id); }, {{"connections", "5"}});
+  EXPECT_EQ(sender->concurrency(), 5u);
+  run([this]() -> asio::awaitable<void> {
+    std::size_t delivered = 0;
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 5; ++i) {
+        asio::co_spawn(
+            io,
+            [](MllpSender* self, std::string id, std::size_t& count) -> asio::awaitable<void> {
+              const Answer answer = co_await self->deliver(message(id));
+              count += answer.kind == Kind::delivered ? 1 : 0;
+            }(this, std::to_string(i), delivered),
+            asio::detached);
+      }
+      co_await until([&] { return delivered == (round + 1) * 5u; });
+    }
+    EXPECT_EQ(delivered, 10u);
+  }());
+  EXPECT_EQ(partner->connections, 5u);
+}
+
+TEST_F(MllpSender, TellsARefusalInTheReceiversOwnWords) {
+  for (const std::string code : {"AE", "AR", "CE", "CR"}) {
+    start([code](const std::string& id) {
+      return acknowledgement(code, id, "|unknown patient\rERR||PID^1^3|204^Unknown key|E");
+    });
+    run([&]() -> asio::awaitable<void> {
+      const Answer answer = co_await deliver(message("1"));
+      EXPECT_EQ(answer.kind, Kind::refused);
+      EXPECT_EQ(answer.reason.code, "M201");
+      EXPECT_THAT(answer.reason.message, HasSubstr(code + ": unknown patient"));
+      EXPECT_THAT(answer.reason.message, HasSubstr("204"));
+      EXPECT_TRUE(answer.response);
+    }());
+    sender.reset();
+    settle();
+  }
+}
+
+TEST_F(MllpSender, TriesAgainAfterTheRefusalsThatAreListed) {
+  std::string code = "AE";
+  start(
+      [&code](const std::string& id) {
+        return acknowledgement(code, id, "\rERR|||206^Application record locked|E");
+      },
+      {{"retry_on", "206"}});
+  run([&]() -> asio::awaitable<void> {
+    const Answer listed = co_await deliver(message("1"));
+    EXPECT_EQ(listed.kind, Kind::retry);
+    EXPECT_EQ(listed.reason.code, "M202");
+    EXPECT_TRUE(listed.response);
+  }());
+  EXPECT_EQ(partner->connections, 1u);
+}
+
+TEST_F(MllpSender, SkipsAcknowledgementsOfOtherMessages) {
+  start([](const std::string& id) {
+    return acknowledgement("AR", "other") + acknowledgement("AA", id) + acknowledgement("AA", id);
+  });
+  run([this]() -> asio::awaitable<void> {
+    for (const std::string id : {"1", "2", "3"}) {
+      const Answer answer = co_await deliver(message(id));
+      EXPECT_EQ(answer.kind, Kind::delivered);
+      EXPECT_THAT(*answer.response, HasSubstr("MSA|AA|" + id));
+    }
+  }());
+  EXPECT_EQ(report.counted("acknowledgements_unmatched_total"), 3);
+}
+
+TEST_F(MllpSender, NeverTakesALateAcknowledgementForTheNextMessage) {
+  start(
+      [](const std::string& id) -> std::optional<std::string> {
+        return id == "first" ? "" : acknowledgement("AA", "first") + acknowledgement("AR", id);
+      },
+      {{"timeout", "100ms"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer first = co_await deliver(message("first"));
+    EXPECT_EQ(first.kind, Kind::retry);
+    EXPECT_EQ(first.reason.code, "M203");
+    EXPECT_FALSE(first.response);
+    const Answer second = co_await deliver(message("second"));
+    EXPECT_EQ(second.kind, Kind::refused);
+  }());
+  EXPECT_EQ(partner->connections, 2u) << "a connection that ran into a time-out is not used again";
+}
+
+TEST_F(MllpSender, NamesTheWrongControlIdThatKeepsComing) {
+  start([](const std::string&) { return acknowledgement("AA", "wrong-one"); },
+        {{"timeout", "100ms"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1"));
+    EXPECT_EQ(answer.kind, Kind::retry);
+    EXPECT_EQ(answer.reason.code, "M203");
+    EXPECT_THAT(answer.reason.message, HasSubstr("'wrong-one'"));
+  }());
+}
+
+TEST_F(MllpSender, TakesAnAcknowledgementWithoutControlId) {
+  start([](const std::string&) { return acknowledgement("AA", ""); });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1"));
+    EXPECT_EQ(answer.kind, Kind::delivered);
+  }());
+}
+
+TEST_F(MllpSender, SendsAPayloadWithoutHeader) {
+  start([](const std::string&) { return acknowledgement("AA", "whatever"); });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver("no HL7 at all");
+    EXPECT_EQ(answer.kind, Kind::delivered);
+  }());
+  EXPECT_THAT(partner->received, ElementsAre("no HL7 at all"));
+}
+
+TEST_F(MllpSender, DoesNotTakeJustAnythingForAnAcknowledgement) {
+  start([](const std::string&) { return "\x0BOK\x1C\r"; }, {{"timeout", "100ms"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1"));
+    EXPECT_EQ(answer.kind, Kind::retry);
+    EXPECT_EQ(answer.reason.code, "M205");
+  }());
+}
+
+TEST_F(MllpSender, WaitsForNoAnswerWhereTheMessageAsksForNone) {
+  start([](const std::string&) { return ""; });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1", "|||NE|NE"));
+    EXPECT_EQ(answer.kind, Kind::delivered);
+    EXPECT_FALSE(answer.response);
+    co_await until([this] { return partner->received.size() == 1; });
+    EXPECT_EQ(partner->received.size(), 1u);
+  }());
+}
+
+TEST_F(MllpSender, RefusesAPayloadThatWouldBreakTheFrame) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1") + "NTE|\x1C|\r");
+    EXPECT_EQ(answer.kind, Kind::refused);
+    EXPECT_EQ(answer.reason.code, "M204");
+  }());
+  EXPECT_EQ(partner->connections, 0u);
+}
+
+TEST_F(MllpSender, TriesAgainWhenTheReceiverClosesWithoutAnAnswer) {
+  bool closes = true;
+  start([&closes](const std::string& id) -> std::optional<std::string> {
+    if (closes) return std::nullopt;
+    return acknowledgement("AA", id);
+  });
+  run([&]() -> asio::awaitable<void> {
+    const Answer first = co_await deliver(message("1"));
+    EXPECT_EQ(first.kind, Kind::retry);
+    EXPECT_EQ(first.reason.code, "T105");
+    closes = false;
+    const Answer second = co_await deliver(message("1"));
+    EXPECT_EQ(second.kind, Kind::delivered);
+  }());
+}
+
+TEST_F(MllpSender, NoticesAKeptConnectionThatThePeerHasClosed) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    co_await deliver(message("1"));
+    for (Stream* stream : partner->open) stream->close();
+    co_await until([this] { return partner->open.empty(); });
+    const Answer answer = co_await deliver(message("2"));
+    EXPECT_EQ(answer.kind, Kind::delivered);
+  }());
+  EXPECT_EQ(report.counted("connections_stale_total"), 1);
+  EXPECT_THAT(partner->received, ElementsAre(message("1"), message("2")));
+}
+
+TEST_F(MllpSender, ReachesAReceiverThatComesBack) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    co_await deliver(message("1"));
+    const std::uint16_t port = Endpoint::parse(partner->address())->port;
+    partner->stop();
+    co_await pause(20ms);
+    const Answer down = co_await deliver(message("2"));
+    EXPECT_EQ(down.kind, Kind::retry);
+    EXPECT_EQ(down.reason.code, "T103");
+    partner = std::make_unique<Partner>(
+        io, report, [](const std::string& id) { return acknowledgement("AA", id); }, port);
+    const Answer up = co_await deliver(message("2"));
+    EXPECT_EQ(up.kind, Kind::delivered);
+  }());
+}
+
+TEST_F(MllpSender, ReadsAnAnswerThatIsLargerThanItKeeps) {
+  start(
+      [](const std::string& id) {
+        return acknowledgement("AA", id, "\rNTE|1||" + std::string(500'000, 'x'));
+      },
+      {{"max_response", "100KB"}});
+  run([this]() -> asio::awaitable<void> {
+    for (const std::string id : {"1", "2"}) {
+      const Answer answer = co_await deliver(message(id));
+      EXPECT_EQ(answer.kind, Kind::delivered);
+      EXPECT_LE(answer.response->size(), 100u * 1024);
+    }
+  }());
+}
+
+TEST_F(MllpSender, DeliversALargePayload) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  const std::string large = message("1") + "OBX|1|ED|||" + std::string(5 << 20, 'A') + "\r";
+  run([&]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(large);
+    EXPECT_EQ(answer.kind, Kind::delivered);
+  }());
+  EXPECT_TRUE(partner->received.at(0) == large);
+}
+
+TEST_F(MllpSender, StopEndsDeliveriesUnderWay) {
+  start([](const std::string&) { return ""; });
+  run([this]() -> asio::awaitable<void> {
+    std::vector<Answer> answers;
+    for (const std::string id : {"1", "2"}) {
+      asio::co_spawn(
+          io,
+          [](MllpSender* self, std::string own, std::vector<Answer>& out) -> asio::awaitable<void> {
+            out.push_back(co_await self->deliver(message(own)));
+          }(this, id, answers),
+          asio::detached);
+    }
+    co_await until([this] { return partner->received.size() == 2; });
+    co_await sender->stop();
+    EXPECT_EQ(answers.size(), 2u);
+    for (const Answer& answer : answers) {
+      EXPECT_EQ(answer.kind, Kind::retry);
+      EXPECT_EQ(answer.reason.code, "M206");
+    }
+    const Answer after = co_await deliver(message("3"));
+    EXPECT_EQ(after.reason.code, "M206");
+  }());
+}
+
+TEST_F(MllpSender, DeliversToItsOwnReceiverOverMutualTls) {
+  Authority authority(folder.path, "authority");
+  const auto server = authority.issue("server", {"IP:127.0.0.1"});
+  const auto own = authority.issue("own", {"DNS:cannula.example"});
+  const Values server_values =
+      values_of(tls_server_options(), {{"certificate", server.certificate},
+                                       {"key", server.key},
+                                       {"client_ca", authority.certificate()}});
+  const Values client_values = values_of(
+      tls_client_options(),
+      {{"ca", authority.certificate()}, {"certificate", own.certificate}, {"key", own.key}});
+  FakeIntake intake;
+  Values receiving = values_of(mllp::receiver_options(), {{"listen", "127.0.0.1:0"}});
+  receiving.set("tls", std::make_shared<const Values>(server_values));
+  auto receiver = mllp::make_receiver(receiving, ports(), intake).value();
+  ASSERT_TRUE(receiver->start());
+  connect_to(receiver->address(), {}, &client_values);
+  run([&]() -> asio::awaitable<void> {
+    for (const std::string id : {"1", "2", "3"}) {
+      const Answer answer = co_await deliver(message(id));
+      EXPECT_EQ(answer.kind, Kind::delivered) << answer.reason.text();
+    }
+    co_await sender->stop();
+    co_await receiver->stop(kNever);
+  }());
+  EXPECT_EQ(intake.peers.size(), 1u);
+  EXPECT_EQ(intake.arrivals.size(), 3u);
+}
+
+}  // namespace
+
+}  // namespace cannula::test
