@@ -43,7 +43,24 @@ void MessageLife::apply(const Record& record, Position position) {
   last_position = position;
   changed = true;
   std::visit([&](const auto& kind) { apply(kind, position); }, record);
-  row.state = derived_state();
+  const MessageState before = std::exchange(row.state, derived_state());
+  if (outcome == MessageState::queued) explain_dead_delivery(before);
+}
+
+// A message is dead because of a delivery: a list of dead messages should say of which, and why.
+void MessageLife::explain_dead_delivery(MessageState before) {
+  if (row.state == MessageState::dead) {
+    for (const DeliveryLife& delivery : deliveries) {
+      if (delivery.row.state != DeliveryState::dead) continue;
+      row.code = delivery.row.code;
+      row.reason = delivery.row.destination + ": " + delivery.row.reason;
+      return;
+    }
+  }
+  if (before == MessageState::dead) {
+    row.code.clear();
+    row.reason.clear();
+  }
 }
 
 bool MessageLife::settled() const {

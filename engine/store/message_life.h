@@ -46,6 +46,7 @@ struct MessageLife {
 
   DeliveryLife& delivery(std::uint32_t ordinal);
   MessageState derived_state() const;
+  void explain_dead_delivery(MessageState before);
 };
 
 // Order keys as the index keeps them: eight bytes each.
