@@ -80,6 +80,7 @@ int load_text(lua_State* L) {
   if (const char* mode = luaL_optstring(L, 3, "t"); std::strchr(mode, 't') == nullptr) {
     throw ScriptError("L206", "load takes text only, not compiled chunks");
   }
+  Machine::of(L).work(L, 4 * text.size());
   const bool has_environment = lua_gettop(L) >= 4;
   if (luaL_loadbufferx(L, text.data(), text.size(), name.c_str(), "t") != LUA_OK) {
     luaL_pushfail(L);
