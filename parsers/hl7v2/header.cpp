@@ -56,7 +56,8 @@ std::string_view Header::trigger() const {
 }
 
 std::string Header::event() const {
-  std::string event(first_part(first_part(message_type, delimiters.repetition), delimiters.component));
+  std::string event(
+      first_part(first_part(message_type, delimiters.repetition), delimiters.component));
   if (const std::string_view name = trigger(); !name.empty()) {
     event += '^';
     event += name;

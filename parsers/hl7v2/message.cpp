@@ -72,8 +72,7 @@ std::string Message::type() const {
   return type;
 }
 
-// -- Segments
-// --------------------------------------------------------------------------------------------------------
+// -- Segments -----------------------------------------------------------------------------------
 
 const EditedText* EditedSegment::find(std::uint32_t number) const {
   const auto at = std::lower_bound(
@@ -172,8 +171,7 @@ std::string Message::text_of(SegmentId segment) const {
   return out;
 }
 
-// -- Editing segments
-// ------------------------------------------------------------------------------------------------
+// -- Editing segments ---------------------------------------------------------------------------
 
 Message::Edits& Message::edits() {
   if (!edits_) edits_ = std::make_unique<Edits>(received_->tables.size());
@@ -249,8 +247,7 @@ Error Message::removed_segment() {
           "look it up again", std::nullopt};
 }
 
-// -- Out
-// -------------------------------------------------------------------------------------------------------------
+// -- Out ----------------------------------------------------------------------------------------
 
 bool Message::edited() const {
   return edits_ != nullptr;

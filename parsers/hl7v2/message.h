@@ -105,8 +105,7 @@ class Message {
   // Looked up when asked for.
   std::vector<Diagnostic> findings(std::size_t limit = 100) const;
 
-  // -- Segments
-  // ------------------------------------------------------------------------------------------------------
+  // -- Segments ---------------------------------------------------------------------------------
   std::size_t segment_count() const;
   SegmentId segment_at(std::size_t position) const;                 // position < segment_count()
   std::optional<std::size_t> position_of(SegmentId segment) const;  // nullopt once removed
@@ -130,8 +129,7 @@ class Message {
   std::vector<Group> groups(std::string_view name) const;
   std::vector<Group> groups(std::string_view name, const Group& within) const;
 
-  // -- Places
-  // --------------------------------------------------------------------------------------------------------
+  // -- Places -----------------------------------------------------------------------------------
   // Where a path leads: one place, or with [*] any number. nullopt or empty only when the segment
   // is not there. `[*]` for a repetition gives the repetitions that are there. A relative path
   // needs `base`, and is looked up in it.
@@ -148,10 +146,9 @@ class Message {
   std::uint32_t components(const Place& place) const;
   std::uint32_t subcomponents(const Place& place) const;
 
-  // -- Reading and writing (see above)
-  // ------------------------------------------------------------------------------- raw(): as it
-  // stands, without unescaping; empty when not populated. The view lives until that field is edited
-  // or the Message (and, unedited, every copy of it) is gone.
+  // -- Reading and writing (see above) -----------------------------------------------------------
+  // raw(): as it stands, without unescaping; empty when not populated. The view lives until the
+  // Message is edited or gone.
   std::optional<std::string> get(const Place& place) const;
   std::string_view raw(const Place& place) const;
   bool is_null(const Place& place) const;  // HL7 null: exactly `""`
@@ -159,8 +156,8 @@ class Message {
 
   // Fails (H3xx) for MSH-1 and MSH-2, for a place without a field, and for a removed segment.
   Result<void> set(const Place& place, std::optional<std::string_view> text);
-  Result<void> set_raw(const Place& place,
-                       std::string_view encoded);  // always encoded: for exact copies
+  // set_raw takes the text as encoded at every place, for exact copies.
+  Result<void> set_raw(const Place& place, std::string_view encoded);
 
   // The same by path. With [*], get and raw read the first place that is populated, set writes
   // every place there is. set appends the segment when the path names the next one of its name that
@@ -171,8 +168,7 @@ class Message {
   bool is_null(const Path& path) const;
   Result<void> set(const Path& path, std::optional<std::string_view> text);
 
-  // -- Out
-  // -----------------------------------------------------------------------------------------------------------
+  // -- Out --------------------------------------------------------------------------------------
   bool edited() const;
   std::string encode() const;              // the received bytes where nothing was edited
   void encode_to(std::string& out) const;  // appended

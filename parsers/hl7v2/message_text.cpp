@@ -168,8 +168,7 @@ std::uint32_t Message::subcomponents(const Place& place) const {
   return count_parts(text, received_->delimiters.subcomponent);
 }
 
-// -- Reading
-// ---------------------------------------------------------------------------------------------------------
+// -- Reading ------------------------------------------------------------------------------------
 
 std::string_view Message::raw(const Place& written) const {
   const Place place = spelled_out(written);
@@ -227,8 +226,7 @@ bool Message::is_null(const Place& place) const {
   return raw(place) == "\"\"";
 }
 
-// -- Writing
-// ---------------------------------------------------------------------------------------------------------
+// -- Writing ------------------------------------------------------------------------------------
 
 Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
   const std::string_view wanted = text.value_or("");
@@ -285,8 +283,7 @@ Result<void> Message::write(const Place& written, std::string_view encoded) {
   return {};
 }
 
-// -- Paths
-// -----------------------------------------------------------------------------------------------------------
+// -- Paths --------------------------------------------------------------------------------------
 
 std::optional<Place> Message::locate(const Path& path, std::optional<SegmentId> base) const {
   std::optional<SegmentId> segment = base;

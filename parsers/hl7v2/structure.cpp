@@ -220,8 +220,7 @@ bool Structure::Walk::next(std::string_view segment, std::uint32_t watched) {
   }
 }
 
-// -- Groups of a message
-// ---------------------------------------------------------------------------------------------
+// -- Groups of a message ------------------------------------------------------------------------
 
 namespace {
 

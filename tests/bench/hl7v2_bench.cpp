@@ -62,8 +62,7 @@ std::size_t work(const Bytes& bytes, const std::vector<Path>& reads, const Path&
   return read + out.size();
 }
 
-// -- The floor
-// -------------------------------------------------------------------------------------------------------
+// -- The floor ----------------------------------------------------------------------------------
 
 struct FloorField {
   std::string_view segment;
@@ -132,8 +131,7 @@ std::size_t floor_work(std::string_view bytes, FloorTables& tables, std::string&
   return read + out.size();
 }
 
-// -- Benchmarks
-// ------------------------------------------------------------------------------------------------------
+// -- Benchmarks ---------------------------------------------------------------------------------
 
 void report_bytes(benchmark::State& state, std::size_t bytes) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes));

@@ -46,8 +46,7 @@ std::string error_of(std::string_view bytes) {
   return message ? "none" : message.error().code;
 }
 
-// -- Parsing
-// ---------------------------------------------------------------------------------------------------------
+// -- Parsing ------------------------------------------------------------------------------------
 
 TEST(Message, ReadsSegmentsInOrder) {
   const Message message = parse(kResult);
@@ -124,8 +123,7 @@ TEST(Message, SaysWhatItFoundWithoutShowingTheContent) {
               HasSubstr("UTF-16"));
 }
 
-// -- Reading
-// ---------------------------------------------------------------------------------------------------------
+// -- Reading ------------------------------------------------------------------------------------
 
 TEST(Message, ReadsLeavesUnescapedAndCompositesAsTheyStand) {
   const Message message = parse(kResult);
@@ -205,8 +203,26 @@ TEST(Message, AFieldOfTextIsALeafWhateverStandsInIt) {
   EXPECT_THAT(get(message, "OBX[2]-5"), Optional(Eq("A\\T\\B^C")));
 }
 
-// -- Writing
-// ---------------------------------------------------------------------------------------------------------
+TEST(Message, ADecodedDelimiterDividesNothing) {
+  const Message message = parse("MSH|^~\\&|A\rPID|||a\\X5E\\b\\X7C0D\\c^d\rNTE|1||x\\X7E\\y\r");
+  EXPECT_EQ(message.segment_count(), 3U);
+  EXPECT_EQ(message.components(Place{1, 3}), 2U);
+  EXPECT_THAT(get(message, "PID-3.1"), Optional(Eq("a^b|\rc")));
+  EXPECT_EQ(message.repetitions(Place{2, 3}), 1U);
+  EXPECT_THAT(get(message, "NTE-3"), Optional(Eq("x~y")));
+}
+
+TEST(Message, ALargeDocumentInAFieldIsReadInPlace) {
+  const std::string document(3000000, 'Q');
+  Message message =
+      parse(std::string(kResult) + "OBX|3|ED|PDF^Report^L||^AP^^Base64^" + document + "||||||F\r");
+  EXPECT_EQ(message.raw(path("OBX[3]-5.5")).data() - message.received()->data(),
+            static_cast<std::ptrdiff_t>(message.received()->find(document)));
+  set(message, "OBX[3]-11", "C");
+  EXPECT_THAT(get(message, "OBX[3]-5.5"), Optional(Eq(document)));
+}
+
+// -- Writing ------------------------------------------------------------------------------------
 
 TEST(Message, AnEditChangesItsFieldOnly) {
   Message message = parse(kResult);
@@ -275,6 +291,20 @@ TEST(Message, ClearingEmptiesAndDoesNothingWhereThereIsNothing) {
   EXPECT_EQ(message.encode(), replaced(kResult, "|F|||1 Main", "||||1 Main"));
 }
 
+TEST(Message, NullIsWrittenAsTwoQuotationMarks) {
+  Message message = parse(kResult);
+  set(message, "PID-8", "\"\"");
+  EXPECT_TRUE(message.is_null(path("PID-8")));
+  EXPECT_THAT(message.encode(), HasSubstr("|19700101|\"\"|"));
+}
+
+TEST(Message, AnExactCopyKeepsEscapesAndStructure) {
+  Message message = parse(kResult);
+  const Place from{4, 5};
+  ASSERT_TRUE(message.set_raw(Place{5, 4}, message.raw(from)));
+  EXPECT_EQ(message.raw(Place{5, 4}), message.raw(from));
+}
+
 TEST(Message, WritingWhatWasReadIsTheIdentity) {
   Message message = parse(kResult);
   for (SegmentId segment = 0; segment < message.segment_count(); ++segment) {
@@ -326,8 +356,7 @@ TEST(Message, WithoutAnEscapeCharacterNothingBreaksTheStructure) {
   EXPECT_EQ(message.encode(), "MSH|^~&|A\rNTE|1||a b c d\r");
 }
 
-// -- Segments
-// --------------------------------------------------------------------------------------------------------
+// -- Segments -----------------------------------------------------------------------------------
 
 TEST(Message, WritingToTheNextSegmentAddsIt) {
   Message message = parse(kResult);
