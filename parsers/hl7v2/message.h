@@ -14,20 +14,17 @@
 // decided by its data type (PID-5 is a composite, PID-5.2 and NTE-3 are leaves, OBX-5 is what OBX-2
 // says); anything else by the text itself: it is a composite when it holds a delimiter of a lower
 // level, for a field `^` or `&`, for a component `&`.
-//   * A leaf reads as plain text, escapes decoded; a delimiter found in it unescaped is part of the
-//   text.
+//   * A leaf reads as plain text, escapes decoded; a delimiter found in it unescaped is text.
 //     Writing a leaf escapes every delimiter, so what is read back is what was written.
 //   * A composite reads as encoded text, as it stands. Writing a composite takes the text as
-//   encoded: `^` and `&` divide
-//     it, and `~` too where a whole field is written (kWholeField). A field separator or a line end
-//     in it is escaped.
-//   * Not populated, whether `||` or past the end of the segment, reads as nullopt (2.4.3.1); HL7
-//   null reads as `""`,
-//     two quote characters. Writing nullopt or "" empties a place, and does nothing where there is
-//     nothing.
+//     encoded: `^` and `&` divide it, and `~` too where a whole field is written (kWholeField).
+//     A field separator or a line end in it is escaped.
+//   * Not populated, whether `||` or past the end of the segment, reads as nullopt (2.4.3.1);
+//     HL7 null reads as `""`, two quote characters. Writing nullopt or "" empties a place, and
+//     does nothing where there is nothing.
 //   * Writing what was read changes no byte: set(place, get(place)) is the identity.
-//   * Writing fills up missing separators, repetitions and components; an edit changes no other
-//   field's bytes.
+//   * Writing fills up missing separators, repetitions and components; an edit changes no byte of
+//     another field.
 //
 // Threads: const members may be called from several threads at once; a Message that is being edited
 // has one owner. Copies are cheap: they share the received bytes and tables.
