@@ -112,9 +112,15 @@ void print(std::FILE* to, std::string_view text);
 Verb check_verb();
 Verb explain_verb();
 Verb listen_verb();
+Verb msg_discard_verb();
+Verb msg_list_verb();
+Verb msg_resend_verb();
+Verb msg_show_verb();
 Verb new_verb();
 Verb reference_verb();
+Verb run_verb();
 Verb send_verb();
+Verb status_verb();
 Verb version_verb();
 
 }  // namespace cannula::cli

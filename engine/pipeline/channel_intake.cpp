@@ -32,10 +32,12 @@ struct Offer {
 
 namespace {
 
-// Suspends the awaiting coroutine until `start(resume)` calls resume, from whatever thread.
+// Suspends the awaiting coroutine until `start(resume)` calls resume, from whatever thread. No
+// coroutine itself, and its callers name their lambda before they await it: g++ 12 destroys
+// temporaries of a co_await expression twice (PR 99576).
 template <class Start>
 asio::awaitable<void> suspended_until(Start start) {
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+  return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
       [start = std::move(start)](auto handler) mutable {
         auto executor = asio::get_associated_executor(handler);
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
@@ -77,7 +79,8 @@ store::Accepted ChannelIntake::record_of(const Arrival& arrival) const {
 
 asio::awaitable<void> ChannelIntake::wait_for_room() {
   while (!store_.has_room()) {
-    co_await suspended_until([this](auto resume) { store_.when_room(std::move(resume)); });
+    auto ask = [this](auto resume) { store_.when_room(std::move(resume)); };
+    co_await suspended_until(std::move(ask));
   }
 }
 
@@ -141,7 +144,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
 // Submits the offer and waits: for the disk, and with ack = "processed" or "delivered:…" for what
 // becomes of each.
 asio::awaitable<void> ChannelIntake::commit(std::shared_ptr<Offer> offer) {
-  co_await suspended_until([this, offer](auto resume) {
+  auto submit = [this, offer](auto resume) {
     offer->resume = std::move(resume);
     offer->open = 1;
     store_.submit(std::move(offer->records), [channel = channel_, offer](Commits committed) {
@@ -149,7 +152,8 @@ asio::awaitable<void> ChannelIntake::commit(std::shared_ptr<Offer> offer) {
       if (offer->committed) hand_over(*channel, offer);
       offer->one_more_known();
     });
-  });
+  };
+  return suspended_until(std::move(submit));
 }
 
 // On the journal's thread, in its order.

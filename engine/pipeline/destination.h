@@ -95,6 +95,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void wake();
   void take_in();
   void dispatch();
+  Parcel parcel_of(const Delivery& delivery) const;
   boost::asio::awaitable<void> attempt(Lane::Entry* entry);
   void settle(Lane::Entry* entry, const Answer& answer);
   void settle_delivered(Lane::Entry* entry, const Answer& answer);

@@ -1,0 +1,225 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "engine/cli/site_question.h"
+#include "engine/cli/verb.h"
+
+namespace cannula::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string text_of(const json& object, const char* name) {
+  return object.value(name, std::string());
+}
+
+std::string list_text(const json& answer) {
+  std::string text;
+  for (const json& row : answer["messages"]) {
+    text += fmt::format(
+        "{}  {}  {:<9} {:<16} {:<8} {}{}\n", text_of(row, "id"), text_of(row, "received_at"),
+        text_of(row, "state"), text_of(row, "channel"), text_of(row, "event"),
+        text_of(row, "control_id"),
+        row.contains("reason") ? "  " + text_of(row, "reason").substr(0, 80) : std::string());
+  }
+  return text.empty() ? "no messages\n" : text;
+}
+
+// Bytes of a message for a terminal: a line a segment, other control characters made visible,
+// nothing a terminal would obey.
+std::string bytes_text(const json& holder, const std::string& name) {
+  if (holder.contains(name + "_base64")) {
+    return "    (not UTF-8; base64) " + text_of(holder, (name + "_base64").c_str()) + "\n";
+  }
+  std::string text = "    ";
+  const std::string bytes = text_of(holder, name.c_str());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    if (byte == '\r' || byte == '\n') {
+      if (byte == '\r' && i + 1 < bytes.size() && bytes[i + 1] == '\n') ++i;
+      if (i + 1 < bytes.size()) text += "\n    ";
+    } else if (byte < 0x20 || byte == 0x7F) {
+      text += fmt::format("<{:02X}>", byte);
+    } else {
+      text += bytes[i];
+    }
+  }
+  return text + "\n";
+}
+
+void add_outcome(std::string& text, const json& record) {
+  text += record.contains("response_to_delivery")
+              ? fmt::format("the script handled the answer to delivery {}",
+                            record["response_to_delivery"].get<int>())
+              : std::string("the script ran");
+  text += fmt::format(": {}\n", text_of(record, "state"));
+  if (record.contains("reason")) text += fmt::format("    {}\n", text_of(record, "reason"));
+  for (const json& line : record["log"]) {
+    text += fmt::format("    {} {}{}\n", text_of(line, "level"), text_of(line, "text"),
+                        line.contains("fields") ? " " + line["fields"].dump() : std::string());
+  }
+  for (const json& delivery : record["deliveries"]) {
+    text += fmt::format("  delivery {} to {}\n", delivery["ordinal"].get<int>(),
+                        text_of(delivery, "destination"));
+    text += delivery.contains("payload_is") ? "    the received bytes\n"
+                                            : bytes_text(delivery, "payload");
+  }
+}
+
+void add_attempt(std::string& text, const json& record) {
+  text += fmt::format("delivery {} to {}, attempt {}: {}\n", record["delivery"].get<int>(),
+                      text_of(record, "destination"), record["number"].get<int>(),
+                      text_of(record, "state"));
+  if (record.contains("reason")) text += fmt::format("    {}\n", text_of(record, "reason"));
+  if (record.contains("next_at"))
+    text += fmt::format("    again at {}\n", text_of(record, "next_at"));
+  if (record.contains("response") || record.contains("response_base64")) {
+    text += "  it answered\n" + bytes_text(record, "response");
+  }
+}
+
+std::string show_text(const json& answer) {
+  const json& message = answer["message"];
+  std::string text = fmt::format("message {}  {}  {}\nchannel {}  event {}  control id {}\n",
+                                 text_of(message, "id"), text_of(message, "state"),
+                                 text_of(message, "reason"), text_of(message, "channel"),
+                                 text_of(message, "event"), text_of(message, "control_id"));
+  for (const json& record : answer["trail"]) {
+    const std::string kind = text_of(record, "record");
+    text += fmt::format("\n{}  ", text_of(record, "at"));
+    if (kind == "accepted") {
+      text +=
+          fmt::format("received from {}{}\n", text_of(record, "peer"),
+                      record.contains("refusal") ? ", refused: " + text_of(record, "refusal") : "");
+      text += bytes_text(record, "body");
+    } else if (kind == "outcome") {
+      add_outcome(text, record);
+    } else if (kind == "attempt") {
+      add_attempt(text, record);
+    } else {
+      text += fmt::format("{}{} by {}: {}\n", kind,
+                          record.contains("delivery")
+                              ? fmt::format(" delivery {}", record["delivery"].get<int>())
+                              : "",
+                          text_of(record, "actor"), text_of(record, "reason"));
+    }
+  }
+  return text;
+}
+
+std::string acting_user() {
+  const char* name = ::getenv("SUDO_USER");
+  if (!name || !*name) name = ::getenv("USER");
+  return name && *name ? name : "uid " + std::to_string(::getuid());
+}
+
+struct ActOptions {
+  std::string id, site, reason;
+  std::int64_t delivery = 0;
+};
+
+Verb act_verb(const std::string& act, std::string summary, std::string example) {
+  auto options = std::make_shared<ActOptions>();
+  return {
+      .name = "msg " + act,
+      .summary = std::move(summary),
+      .example = std::move(example),
+      .declare =
+          [options](Arguments& arguments) {
+            arguments.positional("ID", options->id, "The message's id.", true);
+            arguments.positional("SITE", options->site, "The site's folder.");
+            arguments.number("--delivery", "N", options->delivery, 0, 0xFFFFFFFF,
+                             "Only this delivery of it; 0: the whole message.");
+            arguments.text("--reason", "TEXT", options->reason, "Why; kept with the message.");
+          },
+      .run =
+          [options, act](const Context& context) {
+            const json request{{"id", options->id},
+                               {"delivery", options->delivery},
+                               {"reason", options->reason},
+                               {"actor", acting_user()}};
+            return answer_question(options->site, act, request, context, [&](const json& answer) {
+              return fmt::format("{} {}{}\n", answer.contains("resent") ? "resent" : "discarded",
+                                 options->id,
+                                 answer.contains("note") ? ": " + text_of(answer, "note") : "");
+            });
+          }};
+}
+
+}  // namespace
+
+Verb msg_list_verb() {
+  struct Options {
+    std::string site, channel, state, control_id, destination, before;
+    std::int64_t limit = 50;
+    bool oldest_first = false;
+  };
+  auto options = std::make_shared<Options>();
+  return {
+      .name = "msg list",
+      .summary = "List messages, the newest first.",
+      .example = "cannula msg list my-site --channel lab-results --state dead",
+      .declare =
+          [options](Arguments& arguments) {
+            arguments.positional("SITE", options->site, "The site's folder.");
+            arguments.text("--channel", "NAME", options->channel, "Only of this channel.");
+            arguments.text(
+                "--state", "STATE", options->state,
+                "Only in this state: accepted, queued, done, filtered, parked, rejected or dead.");
+            arguments.text("--control-id", "ID", options->control_id,
+                           "Only with this control id (MSH-10).");
+            arguments.text("--destination", "NAME", options->destination,
+                           "Only with a delivery to it.");
+            arguments.text("--before", "ID", options->before,
+                           "Only older than this message, to page on.");
+            arguments.number("--limit", "N", options->limit, 1, 10'000, "At most so many.");
+            arguments.flag("--oldest-first", options->oldest_first, "In the order they came.");
+          },
+      .run =
+          [options](const Context& context) {
+            const json query{{"channel", options->channel},
+                             {"state", options->state},
+                             {"control_id", options->control_id},
+                             {"destination", options->destination},
+                             {"before", options->before},
+                             {"limit", options->limit},
+                             {"oldest_first", options->oldest_first}};
+            return answer_question(options->site, "list", query, context, list_text);
+          }};
+}
+
+Verb msg_show_verb() {
+  struct Options {
+    std::string id, site;
+  };
+  auto options = std::make_shared<Options>();
+  return {.name = "msg show",
+          .summary =
+              "Show all that is known of a message, from the received bytes to the answer of the "
+              "other side.",
+          .example = "cannula msg show 0K2H8ZQ4R7T1C my-site",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("ID", options->id, "The message's id.", true);
+                arguments.positional("SITE", options->site, "The site's folder.");
+              },
+          .run =
+              [options](const Context& context) {
+                return answer_question(options->site, "show", json{{"id", options->id}}, context,
+                                       show_text);
+              }};
+}
+
+Verb msg_resend_verb() {
+  return act_verb(
+      "resend", "Put a message, or one delivery of it, back to work.",
+      "cannula msg resend 0K2H8ZQ4R7T1C my-site --delivery 1 --reason \"the EHR is back\"");
+}
+
+Verb msg_discard_verb() {
+  return act_verb("discard", "End what is parked, held, dead or still queued of a message.",
+                  "cannula msg discard 0K2H8ZQ4R7T1C my-site --reason \"sent by mistake\"");
+}
+
+}  // namespace cannula::cli

@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include "engine/cli/verb.h"
+#include "engine/config/site.h"
+#include "engine/ops/control.h"
+#include "engine/pipeline/engine.h"
+
+namespace cannula::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+struct RunOptions {
+  std::string site;
+  std::string log_level = "info";
+};
+
+// One descriptor a connection: as many as the system lets us have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Signals are taken by sigwait() in one place; every thread started afterwards inherits the mask.
+sigset_t block_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void set_up_log(const std::string& level) {
+  auto log = std::make_shared<spdlog::logger>("cannula",
+                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  log->set_level(spdlog::level::from_str(level));
+  log->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(log));
+}
+
+// A site that runs: the engine and what goes over to a changed configuration. reload() may be asked
+// for by a signal and over the control socket at once.
+class RunningSite {
+ public:
+  RunningSite(std::filesystem::path root, std::shared_ptr<const config::Site> site,
+              const Context& context)
+      : root_(std::move(root)),
+        transports_(context.transports),
+        engine_(std::move(site), context.transports) {}
+
+  pipeline::Engine& engine() { return engine_; }
+
+  std::vector<Diagnostic> reload() {
+    std::scoped_lock lock(reloading_);
+    config::LoadedSite loaded = config::load_site(root_, transports_);
+    if (!loaded.site) {
+      spdlog::error("reload: the configuration has errors; the old one stays in use\n{}",
+                    render(loaded.findings));
+      return loaded.findings;
+    }
+    std::vector<Diagnostic> findings =
+        engine_.reload(std::make_shared<const config::Site>(*std::move(loaded.site)));
+    if (findings.empty()) {
+      spdlog::info("reload: the new configuration is in use");
+    } else {
+      spdlog::error("reload: the old configuration stays in use\n{}", render(findings));
+    }
+    return findings;
+  }
+
+ private:
+  const std::filesystem::path root_;
+  const std::span<const Transport> transports_;
+  std::mutex reloading_;
+  pipeline::Engine engine_;
+};
+
+void wait_for_the_end(RunningSite& running, const sigset_t& signals) {
+  while (true) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGHUP) {
+      spdlog::info("stopping ({})", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      return;
+    }
+    running.reload();
+  }
+}
+
+int run(const RunOptions& options, const Context& context) {
+  const auto begun = steady_clock::now();
+  const auto folder = site_folder(options.site);
+  if (!folder) {
+    print_error(context, folder.error());
+    return kUsage;
+  }
+  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  print(context.err, render(loaded.findings));
+  if (!loaded.site) return kInvalidSite;
+
+  const sigset_t signals = block_signals();
+  raise_descriptor_limit();
+  set_up_log(options.log_level);
+  auto site = std::make_shared<const config::Site>(*std::move(loaded.site));
+  RunningSite running(*folder, site, context);
+  const std::vector<Diagnostic> findings = running.engine().start();
+  if (!findings.empty()) {
+    print(context.err, render(findings));
+    return has_errors(findings) && findings.front().source ? kInvalidSite : kFailed;
+  }
+  ops::HttpServer server;
+  auto listening =
+      server.listen(ops::control_socket(*site),
+                    ops::control_handler(running.engine(), [&] { return running.reload(); }));
+  if (listening && site->admin.listen) {
+    auto admin = server.listen(*site->admin.listen, ops::admin_handler(running.engine()));
+    if (admin) {
+      spdlog::info("admin listens on {}", *admin);
+    } else {
+      listening = admin.error();
+    }
+  }
+  if (!listening) {
+    print_error(context, listening.error());
+    return kFailed;
+  }
+  running.engine().each_channel([](const pipeline::ChannelView& view) {
+    if (!view.address.empty())
+      spdlog::info("channel {} listens on {}", view.channel.name(), view.address);
+  });
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
+  print(context.out, context.json ? nlohmann::json{{"ready_ms", took.count()}}.dump() + "\n"
+                                  : fmt::format("ready in {} ms\n", took.count()));
+  std::fflush(context.out);
+  wait_for_the_end(running, signals);
+  running.engine().stop();
+  spdlog::info("stopped");
+  return kFine;
+}
+
+}  // namespace
+
+Verb run_verb() {
+  auto options = std::make_shared<RunOptions>();
+  return {.name = "run",
+          .summary = "Run a site until SIGTERM; SIGHUP reloads its configuration.",
+          .example = "cannula run my-site",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("SITE", options->site, "The site's folder.");
+                arguments.choice("--log-level", options->log_level,
+                                 {"debug", "info", "warning", "error"},
+                                 "The least that is logged, on standard error.");
+              },
+          .run = [options](const Context& context) { return run(*options, context); }};
+}
+
+}  // namespace cannula::cli

@@ -1,0 +1,383 @@
+#include "engine/pipeline/engine.h"
+
+#include <gmock/gmock.h>
+
+#include "engine/pipeline/clock.h"
+#include "tests/unit/engine/pipeline/fake_wires.h"
+
+namespace cannula::pipeline {
+namespace {
+
+using config::OrderConfig;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kRelay = "function main(msg) send('ehr', msg) end";
+
+class EngineTest : public testing::Test {
+ protected:
+  std::shared_ptr<config::Site> site(const std::string& script) {
+    auto site = std::make_shared<config::Site>();
+    site->root = folder_.path();
+    site->store.directory = folder_.path() / "state";
+    site->channels["lab"] = channel("lab", script);
+    return site;
+  }
+  static config::ChannelConfig channel(const std::string& name, const std::string& script) {
+    config::ChannelConfig channel;
+    channel.name = name;
+    channel.source_type = "fake";
+    channel.source.set("listen", name);
+    channel.source_written = name;
+    config::DestinationConfig destination;
+    destination.name = "ehr";
+    destination.type = "fake";
+    destination.retry = {std::chrono::milliseconds(1), std::chrono::milliseconds(5),
+                         std::chrono::hours(1)};
+    channel.destinations.push_back(destination);
+    channel.script = std::make_shared<const Source>("main.lua", script);
+    return channel;
+  }
+  std::unique_ptr<Engine> start(std::shared_ptr<const config::Site> site) {
+    auto engine = std::make_unique<Engine>(std::move(site), transports_);
+    const auto findings = engine->start();
+    EXPECT_THAT(findings, IsEmpty()) << render(findings);
+    return engine;
+  }
+  // Waits until the message is in the state, and tells its row.
+  static store::MessageRow wait_for(Engine& engine, MessageId id, store::MessageState state) {
+    store::MessageRow row;
+    for (int i = 0; i < 6000; ++i) {
+      engine.store().catch_up();
+      auto found = engine.store().message(id);
+      if (found && *found) row = **found;
+      if (row.state == state) return row;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ADD_FAILURE() << "message is " << store::name_of(row.state) << ", not " << store::name_of(state)
+                  << ": " << row.reason;
+    return row;
+  }
+
+  TemporaryFolder folder_;
+  FakeWires wires_;
+  const std::vector<Transport> transports_{fake_transport(wires_)};
+};
+
+TEST_F(EngineTest, AMessageGoesFromSourceToDestinationByteForByte) {
+  auto engine = start(site(kRelay));
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  ASSERT_EQ(receipts.size(), 1u);
+  EXPECT_EQ(receipts[0].disposition, Disposition::accepted);
+  const auto sent = wires_.delivered(1);
+  EXPECT_EQ(sent[0].payload, oru(1, "A"));
+  EXPECT_EQ(sent[0].key, receipts[0].id.text() + "-ehr-1");
+  wait_for(*engine, receipts[0].id, store::MessageState::done);
+}
+
+TEST_F(EngineTest, TheScriptDecidesWhatBecomesOfAMessage) {
+  auto engine = start(site(R"(
+    function main(msg)
+      local word = msg["MSH-10"]
+      if word == "N1" then return skip("not wanted") end
+      if word == "N2" then return park("a person must see it") end
+      if word == "N3" then return reject("not for us") end
+      if word == "N4" then error("a mistake") end
+    end)"));
+  const auto receipts =
+      wires_.offer("lab", {oru(1, "A"), oru(2, "A"), oru(3, "A"), oru(4, "A"), oru(5, "A")});
+  EXPECT_EQ(wait_for(*engine, receipts[0].id, store::MessageState::filtered).reason, "not wanted");
+  EXPECT_EQ(wait_for(*engine, receipts[1].id, store::MessageState::parked).reason,
+            "a person must see it");
+  EXPECT_EQ(wait_for(*engine, receipts[2].id, store::MessageState::rejected).reason, "not for us");
+  EXPECT_THAT(wait_for(*engine, receipts[3].id, store::MessageState::dead).reason,
+              HasSubstr("a mistake"));
+  wait_for(*engine, receipts[4].id, store::MessageState::done);
+}
+
+TEST_F(EngineTest, EachKeyKeepsItsOrderWhateverFails) {
+  auto with_keys = site(kRelay);
+  with_keys->channels["lab"].order.by = OrderConfig::By::paths;
+  with_keys->channels["lab"].order.paths = {*hl7v2::Path::parse("PID-3.1")};
+  with_keys->engine.workers = 4;
+  wires_.answer = [](const Parcel& parcel, int attempt) {
+    const bool fails = attempt == 1 && std::hash<std::string>{}(parcel.key) % 3 == 0;
+    return Answer{
+        fails ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto engine = start(with_keys);
+  constexpr int kCount = 600;
+  for (int i = 0; i < kCount; i += 10) {
+    std::vector<std::string> some;
+    for (int k = i; k < i + 10; ++k) some.push_back(oru(1000 + k, "P" + std::to_string(k % 7)));
+    wires_.offer("lab", std::move(some));
+  }
+  std::map<std::string, std::string> last;
+  for (const Sent& sent : wires_.delivered(kCount)) {
+    const auto message = hl7v2::Message::parse(make_bytes(sent.payload));
+    const std::string patient = *message->get(*hl7v2::Path::parse("PID-3.1"));
+    const std::string number = *message->get(*hl7v2::Path::parse("MSH-10"));
+    EXPECT_LT(last[patient], number);
+    last[patient] = number;
+  }
+}
+
+TEST_F(EngineTest, ARestartContinuesWhereItStopped) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 50; ++i) bodies.push_back(oru(100 + i, "A"));
+  {
+    auto engine = start(site(kRelay));
+    wires_.offer("lab", bodies);
+    engine->stop(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(wires_.delivered_count(), 0u);
+  away = false;
+  auto engine = start(site(kRelay));
+  const auto sent = wires_.delivered(50);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(sent[i].payload, bodies[i]);
+}
+
+// More than any window holds: what has no room in memory waits on disk and keeps its order.
+TEST_F(EngineTest, ABacklogBeyondTheWindowIsReadBackInOrder) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  constexpr int kCount = 10'000;
+  for (int i = 0; i < kCount; i += 500) {
+    std::vector<std::string> some;
+    for (int k = i; k < i + 500; ++k) some.push_back(oru(100'000 + k, "A"));
+    wires_.offer("lab", std::move(some));
+  }
+  engine->each_channel([](const ChannelView& view) {
+    EXPECT_LE(view.channel.destinations().at("ehr")->in_memory(), 4096u + 512u);
+  });
+  away = false;
+  const auto sent = wires_.delivered(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    ASSERT_THAT(sent[i].payload, HasSubstr("|N" + std::to_string(100'000 + i) + "|")) << i;
+  }
+}
+
+TEST_F(EngineTest, ARefusedDeliveryIsDeadAndCanBeSentAgainWithTheSameKey) {
+  std::atomic<bool> refuse{true};
+  std::vector<std::string> keys;
+  wires_.answer = [&](const Parcel& parcel, int) {
+    keys.push_back(parcel.key);
+    return Answer{refuse ? Answer::Kind::refused : Answer::Kind::delivered,
+                  make_bytes("MSA|AR"),
+                  Error{"M1", "it said no"},
+                  {}};
+  };
+  auto engine = start(site(kRelay));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  EXPECT_EQ(wait_for(*engine, id, store::MessageState::dead).reason, "ehr: it said no");
+  refuse = false;
+  ASSERT_TRUE(engine->resend(id, 1, "tester", "mended"));
+  wires_.delivered(1);
+  wait_for(*engine, id, store::MessageState::done);
+  EXPECT_THAT(keys, ElementsAre(id.text() + "-ehr-1", id.text() + "-ehr-1"));
+}
+
+TEST_F(EngineTest, AParkedMessageRunsThroughItsScriptAgainWhenResent) {
+  auto engine = start(site(R"(
+    function main(msg)
+      state.seen = (state.seen or 0) + 1
+      if state.seen == 1 then return park("the first time") end
+      send('ehr', msg)
+    end)"));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_for(*engine, id, store::MessageState::parked);
+  ASSERT_TRUE(engine->resend(id, 0, "tester", "again"));
+  // The first run parked and wrote no state, so the message parks again: state is kept only when a
+  // run finishes.
+  wait_for(*engine, id, store::MessageState::parked);
+  EXPECT_EQ(wires_.delivered_count(), 0u);
+}
+
+TEST_F(EngineTest, WithHoldKeyLaterOnesOfTheKeyWaitForAPerson) {
+  auto held = site(R"(
+    function main(msg)
+      if msg["MSH-10"] == "N1" then return park("look at it") end
+      send('ehr', msg)
+    end)");
+  held->channels["lab"].order.by = OrderConfig::By::paths;
+  held->channels["lab"].order.paths = {*hl7v2::Path::parse("PID-3.1")};
+  held->channels["lab"].order.on_hold = OrderConfig::OnHold::hold_key;
+  auto engine = start(held);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A"), oru(3, "B")});
+  EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N3|"));
+  wait_for(*engine, receipts[0].id, store::MessageState::parked);
+
+  engine->stop();  // the hold outlives a restart
+  engine = start(held);
+  wires_.offer("lab", {oru(4, "B")});
+  EXPECT_THAT(wires_.delivered(2)[1].payload, HasSubstr("|N4|"));
+  ASSERT_TRUE(engine->discard(receipts[0].id, 0, "tester", "not needed"));
+  EXPECT_THAT(wires_.delivered(3)[2].payload, HasSubstr("|N2|"));
+}
+
+TEST_F(EngineTest, TheAnswerOfADestinationReachesTheScript) {
+  wires_.answer = [](const Parcel& parcel, int) {
+    const bool first = parcel.key.ends_with("-ehr-1");
+    return Answer{Answer::Kind::delivered, make_bytes(first ? "created 4711" : "fine"), {}, {}};
+  };
+  auto engine = start(site(R"(
+    function main(msg) send('ehr', msg) end
+    function on_response(msg, destination, response)
+      if response.text == "created 4711" then send(destination, "next to " .. response.text) end
+    end)"));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  const auto sent = wires_.delivered(2);
+  EXPECT_EQ(sent[1].payload, "next to created 4711");
+  EXPECT_EQ(sent[1].key, id.text() + "-ehr-2");
+  wait_for(*engine, id, store::MessageState::done);
+}
+
+TEST_F(EngineTest, AckProcessedTellsTheSenderWhatTheScriptDecided) {
+  auto processed = site(R"(
+    function main(msg)
+      if msg["MSH-10"] == "N2" then return reject("unknown patient") end
+      send('ehr', msg)
+    end)");
+  processed->channels["lab"].ack.when = config::AckConfig::When::processed;
+  auto engine = start(processed);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  EXPECT_EQ(receipts[0].disposition, Disposition::accepted);
+  EXPECT_EQ(receipts[1].disposition, Disposition::refused);
+  EXPECT_THAT(receipts[1].reason.message, HasSubstr("unknown patient"));
+}
+
+TEST_F(EngineTest, AckDeliveredWaitsForTheDestination) {
+  auto waits = site(kRelay);
+  waits->channels["lab"].ack = {config::AckConfig::When::delivered, "ehr"};
+  wires_.answer = [](const Parcel&, int attempt) {
+    return Answer{attempt < 3 ? Answer::Kind::retry : Answer::Kind::delivered,
+                  nullptr,
+                  Error{"T1", "away"},
+                  {}};
+  };
+  auto engine = start(waits);
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_EQ(receipts[0].disposition, Disposition::accepted);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(EngineTest, APartnerSendsOnlyWhatItMay) {
+  auto with_partner = site(kRelay);
+  config::PartnerConfig partner;
+  partner.name = "clinic";
+  partner.may = {"ADT^*"};
+  with_partner->partners["clinic"] = partner;
+  with_partner->channels["lab"].partner = "clinic";
+  auto engine = start(with_partner);
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_EQ(receipts[0].disposition, Disposition::refused);
+  const auto row = wait_for(*engine, receipts[0].id, store::MessageState::rejected);
+  EXPECT_THAT(row.reason, HasSubstr("ORU^R01"));
+}
+
+TEST_F(EngineTest, ADestinationThatIsAwayIsProbedAndDrainsWhenItIsBack) {
+  std::atomic<bool> away{true};
+  std::atomic<int> attempts{0};
+  wires_.answer = [&](const Parcel&, int) {
+    ++attempts;
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto many_keys = site(kRelay);
+  many_keys->channels["lab"].order.by = OrderConfig::By::none;
+  auto engine = start(many_keys);
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 200; ++i) bodies.push_back(oru(i, "A"));
+  wires_.offer("lab", bodies);
+  bool seen_away = false;
+  for (int i = 0; i < 6000 && !seen_away; ++i) {
+    engine->each_channel([&](const ChannelView& view) {
+      seen_away = view.channel.destinations().at("ehr")->away();
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(seen_away);
+  EXPECT_LT(attempts, 200);
+  away = false;
+  wires_.delivered(200);
+}
+
+TEST_F(EngineTest, AReloadChangesTheScriptAndKeepsTheChannel) {
+  auto engine = start(site(kRelay));
+  wires_.offer("lab", {oru(1, "A")});
+  wires_.delivered(1);
+  EXPECT_THAT(engine->reload(site("function main(msg) msg['MSH-4'] = 'NEW'; send('ehr', msg) end")),
+              IsEmpty());
+  wires_.offer("lab", {oru(2, "A")});
+  EXPECT_THAT(wires_.delivered(2)[1].payload, HasSubstr("|LAB|NEW|"));
+}
+
+TEST_F(EngineTest, AReloadThatCannotWorkChangesNothing) {
+  auto engine = start(site(kRelay));
+  EXPECT_THAT(render(engine->reload(site("function main(msg) send('ehr', msg)"))),
+              HasSubstr("main.lua"));
+  auto with_another = site(kRelay);
+  with_another->channels["adt"] = channel("adt", kRelay);
+  wires_.refuse_to_listen = true;
+  EXPECT_THAT(render(engine->reload(with_another)), HasSubstr("refuses to listen"));
+  wires_.refuse_to_listen = false;
+  wires_.offer("lab", {oru(1, "A")});
+  wires_.delivered(1);
+}
+
+TEST_F(EngineTest, AReloadThatChangesAChannelLosesAndDoublesNothing) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 100; ++i) bodies.push_back(oru(i, "A"));
+  wires_.offer("lab", bodies);
+  auto changed = site(kRelay);
+  changed->channels["lab"].source_written = "another";
+  away = false;
+  EXPECT_THAT(engine->reload(changed), IsEmpty());
+  wires_.offer("lab", {oru(100, "A")});
+  const auto sent = wires_.delivered(101);
+  std::set<std::string> keys;
+  for (const Sent& one : sent) keys.insert(one.key);
+  EXPECT_EQ(keys.size(), 101u);
+  EXPECT_THAT(sent.back().payload, HasSubstr("|N100|"));
+}
+
+TEST_F(EngineTest, AScriptThatRunsIntoItsLimitsPausesItsChannelAndNoOther) {
+  auto two = site("function main(msg) while true do end end");
+  two->channels["lab"].script_time = std::chrono::milliseconds(20);
+  two->channels["adt"] = channel("adt", kRelay);
+  auto engine = start(two);
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 10; ++i) bodies.push_back(oru(i, "A"));
+  const auto receipts = wires_.offer("lab", bodies);
+  wires_.offer("adt", bodies);
+  wires_.delivered(10);
+  wait_for(*engine, receipts[4].id, store::MessageState::dead);
+  bool paused = false;
+  for (int i = 0; i < 6000 && !paused; ++i) {
+    engine->each_channel([&](const ChannelView& view) {
+      if (view.channel.name() == "lab") paused = view.channel.paused();
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(paused);
+  EXPECT_EQ(wires_.offer("lab", {oru(11, "A")})[0].disposition, Disposition::accepted);
+}
+
+}  // namespace
+}  // namespace cannula::pipeline

@@ -1,0 +1,181 @@
+// A transport of the test's own: messages come in when the test says so, and deliveries are
+// answered as the test says.
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+#include <future>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "engine/pipeline/engine.h"
+
+namespace cannula::pipeline {
+
+struct Sent {
+  std::string key;
+  std::string payload;
+};
+
+// Shared by the test, the receivers and the senders.
+class FakeWires {
+ public:
+  // What the other side says to the n-th attempt (from 1) of this payload.
+  std::function<Answer(const Parcel&, int attempt)> answer = [](const Parcel&, int) {
+    return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
+  };
+  std::atomic<bool> refuse_to_listen{false};
+
+  // Offers messages on a channel's intake, on its executor, and waits for the receipts.
+  std::vector<Receipt> offer(const std::string& listen, std::vector<std::string> bodies) {
+    Intake* intake = nullptr;
+    boost::asio::any_io_executor executor;
+    {
+      std::scoped_lock lock(mutex_);
+      intake = intakes_.at(listen).first;
+      executor = intakes_.at(listen).second;
+    }
+    std::vector<Arrival> arrivals;
+    for (std::string& body : bodies) {
+      Arrival arrival;
+      const auto header = hl7v2::Message::parse(make_bytes(body));
+      if (header) arrival.event = header->type();
+      arrival.body = make_bytes(std::move(body));
+      arrivals.push_back(std::move(arrival));
+    }
+    Peer peer;
+    peer.address = "127.0.0.1";
+    return boost::asio::co_spawn(
+               executor,
+               [&]() -> boost::asio::awaitable<std::vector<Receipt>> {
+                 co_return co_await intake->offer(peer, std::move(arrivals));
+               },
+               boost::asio::use_future)
+        .get();
+  }
+
+  void note(const Parcel& parcel) {
+    {
+      std::scoped_lock lock(mutex_);
+      delivered_.push_back({parcel.key, *parcel.payload});
+    }
+    changed_.notify_all();
+  }
+  int attempt_of(const Parcel& parcel) {
+    std::scoped_lock lock(mutex_);
+    return ++attempts_[parcel.key];
+  }
+  // What the other side took, once there are at least `count` of them.
+  std::vector<Sent> delivered(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60),
+                                  [&] { return delivered_.size() >= count; }))
+        << delivered_.size() << " of " << count;
+    return delivered_;
+  }
+  std::size_t delivered_count() {
+    std::scoped_lock lock(mutex_);
+    return delivered_.size();
+  }
+  void add_intake(const std::string& listen, Intake& intake,
+                  boost::asio::any_io_executor executor) {
+    std::scoped_lock lock(mutex_);
+    intakes_.insert_or_assign(listen, std::pair(&intake, executor));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Sent> delivered_;
+  std::map<std::string, int> attempts_;
+  std::map<std::string, std::pair<Intake*, boost::asio::any_io_executor>> intakes_;
+};
+
+class FakeReceiver : public Receiver {
+ public:
+  FakeReceiver(FakeWires& wires, std::string name, Intake& intake,
+               boost::asio::any_io_executor executor)
+      : wires_(wires), name_(std::move(name)), intake_(intake), executor_(std::move(executor)) {}
+  Result<void> start() override {
+    if (wires_.refuse_to_listen) return Error{"T999", "the test refuses to listen"};
+    wires_.add_intake(name_, intake_, executor_);
+    return {};
+  }
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }
+  std::string address() const override { return "fake:" + name_; }
+
+ private:
+  FakeWires& wires_;
+  const std::string name_;
+  Intake& intake_;
+  boost::asio::any_io_executor executor_;
+};
+
+class FakeSender : public Sender {
+ public:
+  FakeSender(FakeWires& wires, boost::asio::any_io_executor executor)
+      : wires_(wires), executor_(executor) {}
+  boost::asio::awaitable<Answer> deliver(const Parcel& parcel) override {
+    co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+    Answer answer = wires_.answer(parcel, wires_.attempt_of(parcel));
+    if (answer.kind == Answer::Kind::delivered) wires_.note(parcel);
+    co_return answer;
+  }
+  std::size_t concurrency() const override { return 4; }
+  boost::asio::awaitable<void> stop() override { co_return; }
+
+ private:
+  FakeWires& wires_;
+  boost::asio::any_io_executor executor_;
+};
+
+inline constexpr Option kFakeOptions[] = {{"listen", OptionType::text, "The name of the intake."}};
+
+inline Transport fake_transport(FakeWires& wires) {
+  Transport transport;
+  transport.type = "fake";
+  transport.description = "A transport of the test's own.";
+  transport.source_options = kFakeOptions;
+  transport.destination_options = kFakeOptions;
+  transport.make_receiver = [&wires](const Values& values, Ports ports,
+                                     Intake& intake) -> Result<std::unique_ptr<Receiver>> {
+    return std::unique_ptr<Receiver>(
+        std::make_unique<FakeReceiver>(wires, values.text("listen"), intake, ports.executor));
+  };
+  transport.make_sender = [&wires](const Values&, Ports ports) -> Result<std::unique_ptr<Sender>> {
+    return std::unique_ptr<Sender>(std::make_unique<FakeSender>(wires, ports.executor));
+  };
+  return transport;
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cannula-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A message of an invented patient: `patient` in PID-3.1, `number` in MSH-10.
+inline std::string oru(int number, const std::string& patient, const std::string& more = "") {
+  return "MSH|^~\\&|LAB|GEN|EHR|GEN|20260101120000+0000||ORU^R01^ORU_R01|N" +
+         std::to_string(number) + "|P|2.5.1\rPID|1||" + patient +
+         "^^^GEN^MR||Invented^Ina\rOBX|1|NM|K^Potassium||" + std::to_string(number) + "|mmol/L" +
+         more + "\r";
+}
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,173 @@
+#include "engine/pipeline/lanes.h"
+
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace cannula::pipeline {
+namespace {
+
+using IntLanes = Lanes<int>;
+
+int take(IntLanes& lanes, IntLanes::Entry*& entry) {
+  entry = lanes.next();
+  return entry ? entry->item : -1;
+}
+
+TEST(Lanes, ItemsOfDifferentKeysAreOutAtOnce) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {20});
+  IntLanes::Entry *a, *b;
+  EXPECT_EQ(take(lanes, a), 1);
+  EXPECT_EQ(take(lanes, b), 2);
+}
+
+TEST(Lanes, TheSecondOfAKeyWaitsForTheFirst) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {10});
+  IntLanes::Entry *a, *b;
+  EXPECT_EQ(take(lanes, a), 1);
+  EXPECT_EQ(take(lanes, b), -1);
+  lanes.release(a);
+  EXPECT_EQ(take(lanes, b), 2);
+}
+
+TEST(Lanes, AMergeWaitsForBothPatientsAndBothWaitForIt) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {20});
+  lanes.add(3, {20, 10});
+  lanes.add(4, {10});
+  lanes.add(5, {20});
+  IntLanes::Entry *a, *b, *merge, *after;
+  EXPECT_EQ(take(lanes, a), 1);
+  EXPECT_EQ(take(lanes, b), 2);
+  EXPECT_EQ(take(lanes, merge), -1);
+  lanes.release(a);
+  EXPECT_EQ(take(lanes, merge), -1);
+  lanes.release(b);
+  EXPECT_EQ(take(lanes, merge), 3);
+  EXPECT_EQ(take(lanes, after), -1);
+  lanes.release(merge);
+  EXPECT_EQ(take(lanes, after), 4);
+  EXPECT_EQ(take(lanes, after), 5);
+}
+
+TEST(Lanes, WhatIsPutBackKeepsItsPlace) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {10});
+  IntLanes::Entry* entry;
+  take(lanes, entry);
+  lanes.put_back(entry);
+  EXPECT_EQ(take(lanes, entry), 1);
+}
+
+TEST(Lanes, AHeldKeyWaitsAndOthersPass) {
+  IntLanes lanes;
+  lanes.hold({10});
+  lanes.add(1, {10});
+  lanes.add(2, {20});
+  IntLanes::Entry* entry;
+  EXPECT_EQ(take(lanes, entry), 2);
+  EXPECT_EQ(take(lanes, entry), -1);
+  lanes.unhold({10});
+  EXPECT_EQ(take(lanes, entry), 1);
+}
+
+TEST(Lanes, AHoldSetWhileAnItemIsReadyStillHoldsIt) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.hold({10});
+  IntLanes::Entry* entry;
+  EXPECT_EQ(take(lanes, entry), -1);
+  lanes.unhold({10});
+  EXPECT_EQ(take(lanes, entry), 1);
+}
+
+TEST(Lanes, WhatAPersonPutsBackGoesFirstAndPassesTheHold) {
+  IntLanes lanes;
+  lanes.hold({10});
+  lanes.add(2, {10});
+  lanes.add_first(1, {10});
+  IntLanes::Entry* entry;
+  EXPECT_EQ(take(lanes, entry), 1);
+  lanes.release(entry);
+  EXPECT_EQ(take(lanes, entry), -1);
+  lanes.unhold({10});
+  EXPECT_EQ(take(lanes, entry), 2);
+}
+
+TEST(Lanes, UrgentItemsGoBeforeOthersButNotBeforeEarlierOnesOfTheirKey) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {20});
+  lanes.add(3, {30}, true);
+  lanes.add(4, {20}, true);
+  IntLanes::Entry* entry;
+  EXPECT_EQ(take(lanes, entry), 3);
+  EXPECT_EQ(take(lanes, entry), 1);
+  EXPECT_EQ(take(lanes, entry), 2);
+  EXPECT_EQ(take(lanes, entry), -1);
+}
+
+TEST(Lanes, RemovedItemsLetTheNextOneGo) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {10});
+  lanes.add(3, {10});
+  EXPECT_EQ(lanes.remove_if([](int item) { return item < 3; }), 2u);
+  IntLanes::Entry* entry;
+  EXPECT_EQ(take(lanes, entry), 3);
+}
+
+// Whatever is added, put back and finished in whatever order: never two of a key at once, and each
+// key in order.
+TEST(Lanes, OrderHoldsUnderRandomUse) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    std::minstd_rand random(seed);
+    IntLanes lanes;
+    std::vector<IntLanes::Entry*> out;
+    std::map<std::uint64_t, int> last_finished;
+    int added = 0, finished = 0;
+    while (finished < 500) {
+      const unsigned act = random() % 4;
+      if (act == 0 && added < 500) {
+        store::OrderKeys keys;
+        for (unsigned k = random() % 3; k > 0; --k) keys.push_back(random() % 6);
+        lanes.add(added++, keys, random() % 5 == 0);
+      } else if (act == 1) {
+        if (auto* entry = lanes.next()) {
+          for (const auto* other : out) {
+            for (auto key : other->keys()) {
+              EXPECT_EQ(std::count(entry->keys().begin(), entry->keys().end(), key), 0);
+            }
+          }
+          out.push_back(entry);
+        }
+      } else if (!out.empty()) {
+        const std::size_t i = random() % out.size();
+        IntLanes::Entry* entry = out[i];
+        out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
+        if (act == 2) {
+          lanes.put_back(entry);
+          continue;
+        }
+        for (auto key : entry->keys()) {
+          auto [last, first_of_key] = last_finished.try_emplace(key, -1);
+          EXPECT_LT(last->second, entry->item);
+          last->second = entry->item;
+        }
+        lanes.release(entry);
+        ++finished;
+      }
+    }
+    EXPECT_TRUE(lanes.empty());
+  }
+}
+
+}  // namespace
+}  // namespace cannula::pipeline
