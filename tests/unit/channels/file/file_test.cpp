@@ -1,0 +1,443 @@
+#include "channels/file/file.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "channels/file/error_codes.h"
+#include "channels/file/filename_template.h"
+#include "channels/file/inbox.h"
+#include "channels/file/receiver.h"
+#include "channels/file/sender.h"
+#include "tests/unit/channels/support.h"
+
+namespace cannula::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+std::string message(const std::string& control_id) {
+  return "MSH|^~\\&|LAB|HOSP|CANNULA|HOSP|20260101120000||ORU^R01^ORU_R01|" + control_id +
+         "|P|2.5.1\rPID|1||4711\r";
+}
+
+// Names of the regular files in a folder.
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  if (!fs::exists(folder)) return names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file()) names.insert(entry.path().filename().string());
+  }
+  return names;
+}
+
+class FileReceiver : public ExecutorTest {
+ public:
+  ~FileReceiver() override { receiver.reset(); }
+
+  void start(std::map<std::string, std::string> written = {}) {
+    written.emplace("directory", "in");
+    written.emplace("poll", "10ms");
+    written.emplace("stable_for", "0s");
+    receiver =
+        file::make_receiver(values_of(file::receiver_options(), written), ports(), intake).value();
+    const auto started = receiver->start();
+    ASSERT_TRUE(started) << started.error().text();
+  }
+  // Until the source has taken everything that matches.
+  void run_until(std::function<bool()> condition) {
+    run([&]() -> asio::awaitable<void> {
+      co_await until(condition);
+      EXPECT_TRUE(condition());
+      co_await receiver->stop(kNever);
+    }());
+  }
+  void put(const std::string& name, std::string_view content) const {
+    folder.write("in/" + name, content);
+  }
+
+  fs::path in = [this] {
+    fs::create_directories(folder.path / "in");
+    return folder.path / "in";
+  }();
+  FakeIntake intake;
+  std::unique_ptr<Receiver> receiver;
+};
+
+TEST_F(FileReceiver, TakesAFileAndMovesItWhenItsMessagesAreStored) {
+  put("a.hl7", message("1"));
+  start();
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1")));
+  EXPECT_EQ(intake.arrivals[0].event, "ORU^R01");
+  EXPECT_EQ(intake.arrivals[0].control_id, "1");
+  EXPECT_EQ(intake.arrivals[0].attributes, R"({"file":"a.hl7"})");
+  EXPECT_THAT(names_in(in), IsEmpty());
+  EXPECT_THAT(names_in(in / ".done"), ElementsAre("a.hl7"));
+}
+
+TEST_F(FileReceiver, DeletesAFileWhereThatIsAskedFor) {
+  put("a.hl7", message("1"));
+  start({{"after", "delete"}});
+  run_until([this] { return names_in(in).empty(); });
+  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_FALSE(fs::exists(in / ".done"));
+}
+
+TEST_F(FileReceiver, TakesOldFilesFirstAndOnlyThoseOfThePattern) {
+  put("b.hl7", message("old"));
+  put("a.hl7", message("new"));
+  put("c.txt", "other");
+  put(".hidden.hl7", message("hidden"));
+  fs::create_directory(in / "d.hl7");
+  fs::create_symlink("/etc/passwd", in / "e.hl7");
+  const auto now = fs::file_time_type::clock::now();
+  fs::last_write_time(in / "b.hl7", now - 2h);
+  fs::last_write_time(in / "a.hl7", now - 1h);
+  start({{"pattern", "*.hl7"}});
+  run_until([this] { return names_in(in / ".done").size() == 2; });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("old"), message("new")));
+  EXPECT_TRUE(fs::exists(in / "c.txt"));
+  EXPECT_TRUE(fs::is_symlink(in / "e.hl7")) << "links are not followed";
+}
+
+TEST_F(FileReceiver, DividesAFileOfSeveralMessages) {
+  put("batch.hl7",
+      "FHS|^~\\&|LAB\rBHS|^~\\&|LAB\r" + message("1") + message("2") + "BTS|2\rFTS|1\r");
+  start();
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1"), message("2")));
+  EXPECT_EQ(intake.arrivals[1].attributes, R"({"file":"batch.hl7","message":2})");
+  EXPECT_THAT(intake.batches, ElementsAre(2u));
+}
+
+TEST_F(FileReceiver, TakesAFileWholeWhereThatIsAskedForOrItIsNoHl7) {
+  put("a.hl7", message("1") + message("2"));
+  start({{"split", "none"}});
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1") + message("2")));
+  intake.arrivals.clear();
+  put("b.csv", "code,text\r\nMSH|no message\r\n");
+  start();
+  run_until([this] { return names_in(in / ".done").size() == 2; });
+  EXPECT_THAT(intake.bodies(), ElementsAre("code,text\r\nMSH|no message\r\n"));
+  EXPECT_FALSE(intake.arrivals[0].defect);
+}
+
+TEST_F(FileReceiver, OffersAHugeBatchInSlices) {
+  std::string batch;
+  for (int i = 0; i < 1000; ++i) batch += message(std::to_string(i));
+  put("batch.hl7", batch);
+  start();
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_EQ(intake.arrivals.size(), 1000u);
+  for (const std::size_t size : intake.batches) EXPECT_LE(size, 256u);
+}
+
+TEST_F(FileReceiver, SetsAFileWithRefusedMessagesAsideWithTheReasons) {
+  intake.decide = [](const Arrival& arrival) {
+    Receipt receipt;
+    receipt.id = MessageId{5};
+    receipt.disposition =
+        arrival.control_id == "bad" ? Disposition::refused : Disposition::accepted;
+    receipt.reason = {"P123", "this partner may not send it", "", std::nullopt};
+    return receipt;
+  };
+  put("mixed.hl7", message("good") + message("bad"));
+  start({{"after", "delete"}});
+  run_until([this] { return names_in(in / ".errors").size() == 2; });
+  EXPECT_THAT(names_in(in / ".errors"), ElementsAre("mixed.hl7", "mixed.hl7.reason.txt"));
+  const std::string reason = content_of(in / ".errors/mixed.hl7.reason.txt");
+  EXPECT_THAT(reason, HasSubstr("message 2 (control id 'bad', 0000000000005)"));
+  EXPECT_THAT(reason, HasSubstr("[P123]"));
+  EXPECT_THAT(reason, Not(HasSubstr("good")));
+  EXPECT_EQ(report.lines_with("[F106]"), 1u);
+}
+
+TEST_F(FileReceiver, KeepsTheBeginningOfAnOversizedFile) {
+  put("big.hl7", message("1") + std::string(300'000, 'x'));
+  start({{"max_size", "100KB"}});
+  run_until([this] { return !names_in(in / ".errors").empty(); });
+  ASSERT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_EQ(intake.arrivals[0].body->size(), file::Inbox::kKept);
+  EXPECT_EQ(intake.arrivals[0].defect->code, "F105");
+  EXPECT_EQ(fs::file_size(in / ".errors/big.hl7"), message("1").size() + 300'000);
+}
+
+TEST_F(FileReceiver, LeavesAFileUntilItCanBeStoredAndOffersNothingTwice) {
+  int room = 300;
+  intake.decide = [&room](const Arrival&) {
+    Receipt receipt;
+    if (room-- > 0) receipt.disposition = Disposition::accepted;
+    receipt.reason = {"J101", "the disk is full", "", std::nullopt};
+    return receipt;
+  };
+  std::string batch;
+  for (int i = 0; i < 512; ++i) batch += message(std::to_string(i));
+  put("batch.hl7", batch);
+  start();
+  run([&]() -> asio::awaitable<void> {
+    co_await until([this] { return report.lines_with("[J101]") == 1; });
+    co_await pause(50ms);
+    EXPECT_TRUE(fs::exists(in / "batch.hl7"));
+    EXPECT_EQ(report.lines_with("[J101]"), 1u) << "said once";
+    intake.arrivals.clear();
+    room = 10'000;
+    co_await until([this] { return !names_in(in / ".done").empty(); });
+    co_await receiver->stop(kNever);
+  }());
+  ASSERT_EQ(intake.arrivals.size(), 212u) << "the 300 that were accepted are not offered again";
+  EXPECT_EQ(intake.arrivals[0].control_id, "300");
+}
+
+TEST_F(FileReceiver, DoesNotOfferAFileAgainThatCannotBeTakenAway) {
+  if (::geteuid() == 0) {
+    // Rights do not bind root; a folder in the place of the target does.
+    put("a.hl7", message("1"));
+    start({{"move_to", "done"}});
+    fs::remove(in / "done");
+    folder.write("in/done", "a file in the way");
+    fs::last_write_time(in / "done", fs::file_time_type::clock::now() + 1h);
+  } else {
+    GTEST_SKIP() << "needs to be root";
+  }
+  run([&]() -> asio::awaitable<void> {
+    co_await until([this] { return report.lines_with("[F104]") > 0; });
+    co_await pause(60ms);
+    co_await receiver->stop(kNever);
+  }());
+  EXPECT_EQ(std::count_if(intake.arrivals.begin(), intake.arrivals.end(),
+                          [](const Arrival& arrival) { return arrival.control_id == "1"; }),
+            1);
+}
+
+TEST_F(FileReceiver, NumbersFilesOfTheSameName) {
+  fs::create_directories(in / ".done");
+  folder.write("in/.done/a.hl7", "an earlier one");
+  put("a.hl7", message("1"));
+  start();
+  run_until([this] { return names_in(in / ".done").size() == 2; });
+  EXPECT_THAT(names_in(in / ".done"), ElementsAre("a.hl7", "a.hl7.1"));
+  EXPECT_EQ(content_of(in / ".done/a.hl7"), "an earlier one");
+}
+
+TEST_F(FileReceiver, OffersLeftoversAgainAfterARestart) {
+  put("a.hl7", message("1"));
+  start();
+  intake.held.emplace(io, asio::steady_timer::time_point::max());
+  run([&]() -> asio::awaitable<void> {
+    co_await until([this] { return intake.arrivals.size() == 1; });
+    receiver.reset();  // as a crash between storing and moving
+    intake.held->cancel();
+    co_await pause(30ms);
+  }());
+  intake.held.reset();
+  EXPECT_TRUE(fs::exists(in / "a.hl7"));
+  start();
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1"), message("1")));
+}
+
+TEST_F(FileReceiver, FinishesTheFileUnderWayWhenStopped) {
+  put("a.hl7", message("1"));
+  intake.held.emplace(io, asio::steady_timer::time_point::max());
+  start();
+  run([&]() -> asio::awaitable<void> {
+    co_await until([this] { return intake.arrivals.size() == 1; });
+    asio::steady_timer release(io, 20ms);
+    release.async_wait([this](boost::system::error_code) { intake.held->cancel(); });
+    co_await receiver->stop(kNever);
+    EXPECT_THAT(names_in(in / ".done"), ElementsAre("a.hl7"));
+  }());
+}
+
+TEST_F(FileReceiver, SaysWhyItCannotStart) {
+  const auto error_of = [this](std::map<std::string, std::string> written) {
+    return file::make_receiver(values_of(file::receiver_options(), written), ports(), intake)
+        .value()
+        ->start()
+        .error();
+  };
+  EXPECT_EQ(error_of({{"directory", "missing"}}).code, "F101");
+  EXPECT_THAT(error_of({{"directory", "missing"}}).message, HasSubstr("missing"));
+  EXPECT_THAT(error_of({{"directory", "in"}, {"move_to", "/proc"}}).message,
+              HasSubstr("another file system"));
+  put("blocked", "");
+  EXPECT_EQ(error_of({{"directory", "in"}, {"errors_to", "blocked"}}).code, "F101");
+}
+
+class Inbox : public testing::Test {
+ protected:
+  file::Inbox inbox(std::chrono::milliseconds stable_for) const {
+    return file::Inbox({folder.path, "*.hl7", stable_for, folder.path / ".done",
+                        folder.path / ".errors", 1 << 20});
+  }
+  static std::vector<std::string> names(const Result<std::vector<file::WaitingFile>>& files) {
+    std::vector<std::string> all;
+    for (const auto& waiting : *files) all.push_back(waiting.name);
+    return all;
+  }
+
+  Folder folder;
+  const std::chrono::steady_clock::time_point start{1h};
+};
+
+TEST_F(Inbox, WaitsUntilAFileHasNotChangedForAWhile) {
+  file::Inbox watched = inbox(5s);
+  folder.write("a.hl7", "one");
+  EXPECT_THAT(names(watched.look(start)), IsEmpty());
+  EXPECT_THAT(names(watched.look(start + 4s)), IsEmpty());
+  folder.write("a.hl7", "one and more");
+  EXPECT_THAT(names(watched.look(start + 6s)), IsEmpty()) << "it grew";
+  EXPECT_THAT(names(watched.look(start + 10s)), IsEmpty());
+  EXPECT_THAT(names(watched.look(start + 11s)), ElementsAre("a.hl7"));
+}
+
+TEST_F(Inbox, TakesARenamedFileAtOnce) {
+  file::Inbox watched = inbox(1h);
+  folder.write("a.tmp", "one");
+  EXPECT_THAT(names(watched.look(start)), IsEmpty());
+  fs::rename(folder.path / "a.tmp", folder.path / "a.hl7");
+  EXPECT_THAT(names(watched.look(start + 1s)), ElementsAre("a.hl7"));
+}
+
+TEST_F(Inbox, TellsWhenAFileChangedBeforeItWasRead) {
+  file::Inbox watched = inbox(0s);
+  folder.write("a.hl7", "one");
+  const auto files = watched.look(start).value();
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_TRUE(watched.read(files[0])->unchanged);
+  folder.write("a.hl7", "one and more");
+  EXPECT_FALSE(watched.read(files[0])->unchanged);
+  fs::remove(folder.path / "a.hl7");
+  EXPECT_FALSE(watched.read(files[0])->unchanged);
+}
+
+std::string name_by(std::string_view text, const Parcel& parcel) {
+  return file::FilenameTemplate::parse(text)->name_of(parcel).value();
+}
+
+TEST(FilenameTemplate, FillsInItsPlaceholders) {
+  Parcel parcel;
+  parcel.message = MessageId{std::uint64_t{1'767'312'000'000} << 20};  // 2026-01-02 00:00 UTC
+  parcel.key = "0K2H8ZQ4R7T1C-ehr-1";
+  parcel.channel = "lab-results";
+  parcel.event = "ORU^R01";
+  EXPECT_EQ(name_by("{date}/{channel}-{event}-{key}.hl7", parcel),
+            "20260102/lab-results-ORU_R01-0K2H8ZQ4R7T1C-ehr-1.hl7");
+  EXPECT_EQ(name_by("{id}", parcel), parcel.message.text());
+}
+
+TEST(FilenameTemplate, LetsNoValueLeaveTheFolder) {
+  Parcel parcel;
+  const std::vector<std::string> keys = {
+      "../../etc/passwd",     "/etc/passwd", "..",      ".", "a/../b", "a\\b",
+      std::string("a\0b", 3), ".hidden",     "\xC3\xA4"};
+  for (const std::string& key : keys) {
+    parcel.key = key;
+    const std::string name = name_by("out/{key}", parcel);
+    EXPECT_EQ(std::count(name.begin(), name.end(), '/'), 1) << name;
+    EXPECT_NE(name[4], '.') << name;
+  }
+  parcel.event = "";
+  EXPECT_EQ(name_by("{event}-{id}", parcel), "_-0000000000000");
+}
+
+TEST(FilenameTemplate, RefusesTemplatesThatCannotWork) {
+  for (const char* text : {"", "fixed.hl7", "{date}.hl7", "{name}-{key}", "{key", "../{key}",
+                           "/tmp/{key}", "a//{key}", "{key}/", "a/../{key}", "./{key}"}) {
+    const auto parsed = file::FilenameTemplate::parse(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, "F201");
+  }
+  Parcel parcel;
+  parcel.key = std::string(300, 'k');
+  EXPECT_EQ(file::FilenameTemplate::parse("{key}")->name_of(parcel).error().code, "F203");
+}
+
+class FileSender : public ExecutorTest {
+ public:
+  asio::awaitable<Answer> deliver(const std::string& key, const std::string& content) {
+    Parcel parcel;
+    parcel.message = MessageId{1};
+    parcel.key = key;
+    parcel.payload = make_bytes(content);
+    co_return co_await sender->deliver(parcel);
+  }
+  void start(std::map<std::string, std::string> written) {
+    sender = file::make_sender(values_of(file::sender_options(), written), ports()).value();
+  }
+
+  std::unique_ptr<Sender> sender;
+};
+
+using Kind = Answer::Kind;
+
+TEST_F(FileSender, WritesAFileForEachDeliveryAndTheSameForTheSameKey) {
+  fs::create_directory(folder.path / "out");
+  start({{"directory", "out"}, {"filename", "day/{key}.hl7"}});
+  run([this]() -> asio::awaitable<void> {
+    for (const std::string content : {"first attempt", "second attempt"}) {
+      const Answer answer = co_await deliver("A-1", content);
+      EXPECT_EQ(answer.kind, Kind::delivered) << answer.reason.text();
+    }
+    const Answer other = co_await deliver("A-2", "");
+    EXPECT_EQ(other.kind, Kind::delivered);
+    co_await sender->stop();
+    const Answer late = co_await deliver("A-3", "late");
+    EXPECT_EQ(late.kind, Kind::retry);
+    EXPECT_EQ(late.reason.code, "F204");
+  }());
+  EXPECT_THAT(names_in(folder.path / "out/day"), UnorderedElementsAre("A-1.hl7", "A-2.hl7"))
+      << "no temporary file is left";
+  EXPECT_EQ(content_of(folder.path / "out/day/A-1.hl7"), "second attempt");
+}
+
+TEST_F(FileSender, TriesAgainWhereTheFolderIsAway) {
+  start({{"directory", "out"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer away = co_await deliver("A-1", "content");
+    EXPECT_EQ(away.kind, Kind::retry);
+    EXPECT_EQ(away.reason.code, "F202");
+    EXPECT_THAT(away.reason.message, HasSubstr("No such file"));
+    fs::create_directory(folder.path / "out");
+    const Answer there = co_await deliver("A-1", "content");
+    EXPECT_EQ(there.kind, Kind::delivered);
+  }());
+  EXPECT_EQ(content_of(folder.path / "out/A-1.hl7"), "content");
+}
+
+TEST_F(FileSender, RefusesATemplateThatCannotWork) {
+  const Values values =
+      values_of(file::sender_options(), {{"directory", "out"}, {"filename", "x.hl7"}});
+  EXPECT_EQ(file::make_sender(values, ports()).error().code, "F201");
+}
+
+TEST(FileTransport, DescribesItsOptionsAndCodes) {
+  const Transport transport = file::transport();
+  EXPECT_EQ(transport.type, "file");
+  for (const auto options : {transport.source_options, transport.destination_options}) {
+    EXPECT_FALSE(options.empty());
+    for (const Option& option : options) {
+      EXPECT_TRUE(option.description.ends_with('.')) << option.name;
+      if (option.default_value.empty()) continue;
+      EXPECT_NO_THROW(parse_value(option, option.default_value));
+    }
+  }
+  std::string_view last;
+  for (const ErrorCode& code : file::error_codes()) {
+    EXPECT_LT(last, code.code);
+    EXPECT_GT(code.explanation.size(), 40u) << code.code;
+    last = code.code;
+  }
+}
+
+}  // namespace
+
+}  // namespace cannula::test
