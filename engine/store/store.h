@@ -72,13 +72,13 @@ struct DeliveryRow {
 };
 
 struct MessageQuery {
-  std::string channel;  // empty: all
-  std::optional<MessageState> state;
-  std::string control_id;
-  std::string destination;                    // messages with a delivery to it …
-  std::optional<DeliveryState> delivery_state;  // … in this state
-  MessageId after;            // exclusive, for paging on in rising order
-  MessageId before;           // exclusive; with newest_first
+  std::string channel{};  // empty: all
+  std::optional<MessageState> state{};
+  std::string control_id{};
+  std::string destination{};                  // messages with a delivery to it …
+  std::optional<DeliveryState> delivery_state{};  // … in this state
+  MessageId after{};          // exclusive, for paging on in rising order
+  MessageId before{};          // exclusive; with newest_first
   Timestamp received_from = 0;
   Timestamp received_to = 0;  // 0: no bound
   bool newest_first = false;

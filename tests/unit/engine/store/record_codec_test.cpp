@@ -53,7 +53,7 @@ Outcome full_outcome() {
        .priority = 0,
        .payload = make_bytes("")}};
   record.state_writes = {{.key = "last", .value = "12"},
-                         {.key = "gone", .value = std::nullopt},
+                         {.key = "gone", .value = {}},
                          {.key = "", .value = ""}};
   record.trace = "{}\n{}";
   return record;
