@@ -1,3 +1,4 @@
 # cannula_fuzzer(NAME LINKS room…), one line each.
 cannula_fuzzer(mllp LINKS channels/mllp/framing)
 cannula_fuzzer(hl7v2 LINKS parsers/hl7v2)
+cannula_fuzzer(journal LINKS engine/store)
