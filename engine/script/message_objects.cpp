@@ -141,10 +141,18 @@ constexpr Binding kMembers[] = {
 };
 enum Property { kType, kStructure, kId, kPartner, kReceivedAt, kRaw };
 
+bool is_lower(char letter) {
+  return letter >= 'a' && letter <= 'z';
+}
+
 // "PID-3.1", "PID", "OBX[2]", or a member.
 Key resolve_key(lua_State*, std::string_view text) {
   if (const auto member = find_member(kMembers, text)) return {Key::Kind::member, *member, {}};
   const auto path = Path::parse(text);
+  // msg.typ is a slip, not a segment TYP.
+  if (path && path->field == 0 && std::any_of(text.begin(), text.end(), is_lower)) {
+    unknown_member("Message", kMembers, text);
+  }
   if (path && path->segment[0] != 0) {
     return {path->field == 0 ? Key::Kind::segment : Key::Kind::path, 0, *path};
   }

@@ -49,6 +49,9 @@ bool matches_class(unsigned char letter, unsigned char name) {
     case 'x':
       result = std::isxdigit(letter) != 0;
       break;
+    case 'z':  // deprecated in Lua, and still in use
+      result = letter == 0;
+      break;
     default:
       return name == letter;
   }

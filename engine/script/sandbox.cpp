@@ -136,7 +136,12 @@ void set_string_metatable(lua_State* L) {
   lua_pop(L, 2);
 }
 
+// [library] -> []; also where Lua's own error messages look for the names of functions.
 void add_library(lua_State* L, int globals, const char* name) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
   protect_table(L, name);
   lua_setfield(L, globals, name);
 }
@@ -226,6 +231,11 @@ int open_sandbox(lua_State* L) {
 
   open_state_table(L);
   lua_setfield(L, globals, "state");
+
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, globals);
+  lua_setfield(L, -2, "_G");
+  lua_pop(L, 1);
 
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, &guarded<unknown_global>);

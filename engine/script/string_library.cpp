@@ -163,10 +163,6 @@ void add_replacement_text(lua_State* L, luaL_Buffer& out, const Matcher& matcher
     } else if (kind == '0') {
       luaL_addlstring(&out, begin, static_cast<std::size_t>(end - begin));
     } else if (kind >= '1' && kind <= '9') {
-      if (kind - '1' >= std::max(1, matcher.captures())) {
-        throw PatternError(std::string("invalid capture index %") + kind +
-                           " in replacement string");
-      }
       push_capture(L, matcher, kind - '1', begin, end);
       luaL_tolstring(L, -1, nullptr);
       lua_remove(L, -2);

@@ -35,8 +35,8 @@ int concat(lua_State* L) {
     machine.work(L, 2);
     lua_rawgeti(L, 1, at);
     if (lua_isstring(L, -1) == 0) {
-      return luaL_error(L, "invalid value (at index %I) in table for 'concat'",
-                        static_cast<LUAI_UACINT>(at));
+      return luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
+                        luaL_typename(L, -1), static_cast<LUAI_UACINT>(at));
     }
     luaL_addvalue(&out);
     if (at == last) break;
@@ -75,11 +75,9 @@ int remove(lua_State* L) {
   check_writable(L, 1);
   const lua_Integer size = static_cast<lua_Integer>(lua_rawlen(L, 1));
   lua_Integer place = luaL_optinteger(L, 2, size);
-  if (lua_gettop(L) != 1) {
-    luaL_argcheck(L,
-                  static_cast<lua_Unsigned>(size) + 1 - static_cast<lua_Unsigned>(place) <=
-                      static_cast<lua_Unsigned>(size) + (size == 0 ? 1u : 0u),
-                  2, "position out of bounds");
+  if (place != size) {
+    luaL_argcheck(L, static_cast<lua_Unsigned>(place) - 1 <= static_cast<lua_Unsigned>(size), 2,
+                  "position out of bounds");
   }
   Machine& machine = Machine::of(L);
   lua_rawgeti(L, 1, place);

@@ -254,7 +254,7 @@ constexpr Refusal kRefusals[] = {
     {"ByteRange", "local a = #{('x'):rep(3000000):byte(1, -1)}", "string slice too long"},
     {"FakeElements",
      "table.concat(setmetatable({}, {__index = function() return 'x' end}), '', 1, 2^40)",
-     "invalid value (at index 1)"},
+     "invalid value (nil) at index 1"},
     {"FakeLength", "table.insert(setmetatable({}, {__len = function() return 2^40 end}), 5, 'x')",
      "position out of bounds"},
 };

@@ -1,0 +1,130 @@
+#include "engine/script/error_codes.h"
+
+#include <array>
+
+namespace cannula::script {
+namespace {
+
+constexpr std::array kCodes = {
+    ErrorCode{"L101", "A script cannot be compiled",
+              "Lua's compiler stopped at the place shown. The message names the token it did not "
+              "expect; the cause often stands before it: a missing 'end', a missing comma, an "
+              "unclosed quote."},
+    ErrorCode{"L102", "The script does not define main",
+              "Each channel script defines a global function main(msg), which is called for every "
+              "message. A local function, or one of another name, is not found."},
+    ErrorCode{
+        "L103", "The top level of a script failed",
+        "What stands outside of functions runs once, when the script is loaded, under the same "
+        "limits as a message. It raised an error or reached a limit. There is no message yet at "
+        "that time, so send, state and log lines have nothing to work on."},
+    ErrorCode{
+        "L106", "The script's state cannot be made",
+        "The memory limit of the channel, or that of all scripts together, leaves no room for "
+        "a Lua state. An empty state needs about 100 KB."},
+    ErrorCode{"L200", "The script raised an error",
+              "An error of the script itself or of Lua, such as a nil that was indexed. The reason "
+              "names file and line and the calls that led there. Nothing was sent. The message is "
+              "dead and can be resent once the script is corrected."},
+    ErrorCode{
+        "L201", "The script ran too long",
+        "A message may take as much Lua time as the channel's limit says (2 s unless it is "
+        "set). Look for a loop that does not end, or for work that grows with the message, at "
+        "the place the reason shows. Waiting for other channels is not counted."},
+    ErrorCode{
+        "L202", "The script needs too much memory",
+        "The strings, tables and messages a script holds may have as many bytes as the "
+        "channel's limit says (64 MB unless it is set), and a table at most 16,384 keys that "
+        "are not 1, 2, 3 …. Look for a table that grows with every message, or a string built "
+        "piece by piece in a loop: collect the pieces and use table.concat."},
+    ErrorCode{"L203", "An unknown name",
+              "The script reads a global that nothing defined: a misspelt variable, a local used "
+              "outside of its block, or a library that is not available (io, os, debug, package). "
+              "rawget(_G, \"name\") asks without an error."},
+    ErrorCode{"L204", "Something read-only was written",
+              "Once a script is loaded its globals and the libraries do not change, so that one "
+              "message cannot alter the next. Use 'local' inside functions, and state[…] for what "
+              "is to last."},
+    ErrorCode{"L205", "A metatable the sandbox refuses",
+              "Finalizers (__gc) run outside of every limit and weak tables (__mode) can hold up "
+              "the collector, so neither is available."},
+    ErrorCode{"L206", "A function of Lua that is limited here",
+              "load takes a text of at most 64 KB, neither compiled chunks nor reader functions; "
+              "collectgarbage only counts. Put larger code into lib/ and use require."},
+    ErrorCode{
+        "L207", "An object of an earlier message",
+        "Messages, segments and nodes belong to the run they were made in. The script kept one "
+        "in a variable that outlives the run. Keep its text instead, or state[…]."},
+    ErrorCode{"L208", "Too many coroutines close each other",
+              "More than 100 coroutines were closed one inside the other, each by the __close of "
+              "another. Close them in a loop instead."},
+    ErrorCode{"L209", "A pattern needs too many steps",
+              "A Lua pattern tried the same bytes in more ways than is reasonable: two or more of "
+              "'.-', '.*' or 'x?' in a row do that on a text that does not match. Say more exactly "
+              "what may stand between, as in '[^,]*,', or use find with plain = true."},
+    ErrorCode{"L210", "A value of the wrong kind",
+              "A function got something else than it takes; the message says what. Methods are "
+              "called with a colon, msg:each(…), and a node's text is read with node:text()."},
+    ErrorCode{"L211", "Not an HL7 v2 message",
+              "The script read a field of something that has no MSH segment at its start. The text "
+              "behind says what stands there instead."},
+    ErrorCode{"L212", "An unknown destination",
+              "send names a destination that channel.toml of this channel does not define."},
+    ErrorCode{"L213", "A payload that cannot be sent",
+              "send takes a message or a string. Of a node or a segment, send its :text()."},
+    ErrorCode{
+        "L214", "An unknown option of send",
+        "The options are key, which orders messages at the destination, and priority, which is "
+        "\"stat\" or absent."},
+    ErrorCode{"L215", "A secret that cannot be read",
+              "secret names something that site.toml does not define, or whose variable or file "
+              "cannot be read."},
+    ErrorCode{
+        "L216", "A message was ended without a reason",
+        "skip, park and reject take the reason as a text; people look for the message by it. "
+        "reject is for main only: when a destination answers, the message was long accepted."},
+    ErrorCode{"L217", "An unknown module",
+              "require takes the name of a file in lib/ of the site, without .lua. Other modules, "
+              "and compiled ones, are not available."},
+    ErrorCode{
+        "L218", "Modules that require each other",
+        "A module was required while it was still being loaded, by itself or through another, "
+        "or it failed when it was loaded before."},
+    ErrorCode{
+        "L219", "The script ran too long where it cannot be suspended",
+        "Where a function of the engine calls back into the script, as string.format('%s') does "
+        "with a __tostring, other messages wait. That may take 100 ms unless the limit is set "
+        "otherwise."},
+    ErrorCode{"L220", "A place in a message that cannot be read",
+              "A path is written PID-3.1, in a segment 3.1, and numbers count from 1. The text "
+              "behind says where reading stopped."},
+    ErrorCode{"L221", "An unknown member",
+              "A message, a segment, a node or a group has no member or group of that name."},
+    ErrorCode{"L222", "An edit that cannot be made",
+              "MSH-1 and MSH-2 cannot be written, nor a segment that was removed or belongs to "
+              "another message. In a group, add the segment first."},
+    ErrorCode{"L223", "A value that state cannot keep",
+              "state keeps strings in UTF-8, finite numbers, booleans and tables of them, up to "
+              "16 levels and 256 KB, under keys of 1 to 256 bytes, at most 1,000 in one message."},
+    ErrorCode{
+        "L224", "Not a time",
+        "A time is a number of seconds since 1970, or a text as HL7 v2 or ISO 8601 write it."},
+    ErrorCode{"L225", "No message is under way",
+              "send, state, skip and the like were called at the top level of a script, which runs "
+              "when it is loaded. Call them inside main or on_response."},
+    ErrorCode{
+        "L226", "The script cannot take a message",
+        "Its state was closed after a limit and is being replaced, or it has no on_response. "
+        "The engine loads the script again by itself; a message that met this is worked again "
+        "when it is resent."},
+    ErrorCode{"L227", "Fields of a log line that are not a table",
+              "Write log.info(\"routed\", { ward = code }): the second argument is a table."},
+};
+
+}  // namespace
+
+std::span<const ErrorCode> error_codes() {
+  return kCodes;
+}
+
+}  // namespace cannula::script

@@ -1,0 +1,323 @@
+// log, phi, secret, state, time, require, check and the generated reference.
+#include "engine/script/error_codes.h"
+#include "engine/script/reference.h"
+#include "tests/unit/engine/script/script_fixture.h"
+
+namespace cannula::script {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class LibraryTest : public ScriptTest {
+ protected:
+  std::string value(const std::string& expression) {
+    return sent("send('ehr', tostring(" + expression + "))");
+  }
+  std::string trace(const std::string& body) {
+    const Conclusion conclusion = work("function main(msg)\n" + body + "\nend");
+    EXPECT_EQ(conclusion.kind, Conclusion::Kind::finished) << conclusion.reason;
+    return conclusion.trace;
+  }
+};
+
+TEST_F(LibraryTest, LogLinesAreJsonLines) {
+  EXPECT_EQ(trace("log.info('routed', { ward = 'W1', n = 2, f = 1.5, ok = true, list = {1, 'b'} })")
+                .find("{\"at\":\"2026-01-15T09:30:42.123456Z\",\"level\":\"info\",\"text\":"
+                      "\"routed\",\"fields\":{"),
+            0u);
+  EXPECT_THAT(trace("log.info('x', { list = {1, 'b'} })"), HasSubstr("\"list\":[1,\"b\"]"));
+  EXPECT_EQ(trace("log.debug('a\\n\"b\"\\1')"),
+            "{\"at\":\"2026-01-15T09:30:42.123456Z\",\"level\":\"debug\",\"text\":"
+            "\"a\\n\\\"b\\\"\\u0001\"}\n");
+  EXPECT_THAT(trace("log.warn('\\xff\\xfe\\xc3\\xbc')"),
+              HasSubstr("\"\xEF\xBF\xBD\xEF\xBF\xBD\xC3\xBC\""));
+  EXPECT_THAT(trace("log.error('x', { f = print, m = msg, nan = 0/0 })"), HasSubstr("(function)"));
+  EXPECT_THAT(trace("print('a', 1, nil)"), HasSubstr("\"text\":\"a\\t1\\tnil\""));
+  EXPECT_THAT(failure("log.info('x', 'y')"), HasSubstr("[L227]"));
+}
+
+TEST_F(LibraryTest, TheLogOfAFailedRunIsKept) {
+  const Conclusion conclusion = work("function main(msg) log.info('before') error('x') end");
+  EXPECT_EQ(conclusion.kind, Conclusion::Kind::failed);
+  EXPECT_THAT(conclusion.trace, HasSubstr("before"));
+}
+
+TEST_F(LibraryTest, AFloodOfLogLinesIsCut) {
+  const std::string lines = trace("for i = 1, 20000 do log.info('line ' .. i) end");
+  EXPECT_LT(lines.size(), 300u << 10);
+  EXPECT_THAT(lines, HasSubstr("further log lines of this message were dropped"));
+}
+
+TEST_F(LibraryTest, ACyclicTableInALogLineEnds) {
+  EXPECT_THAT(trace("local t = {} t.t = t log.info('x', t)"), HasSubstr("\"t\""));
+}
+
+TEST_F(LibraryTest, PhiIsMaskedWhereverItIsPrinted) {
+  EXPECT_THAT(trace("log.info('x', { mrn = phi(msg['PID-3.1']), deep = { phi('777001') } })"),
+              testing::AllOf(HasSubstr("\"mrn\":\"***\""), HasSubstr("[\"***\"]"),
+                             Not(HasSubstr("777001"))));
+  EXPECT_THAT(trace("log.info(phi('777001')) log.info('MRN ' .. tostring(phi('777001')))"),
+              Not(HasSubstr("777001")));
+  EXPECT_THAT(trace("log.info('MRN ' .. phi('777001')) print(phi('777001'))"),
+              Not(HasSubstr("777001")));
+  EXPECT_EQ(value("phi(nil)"), "nil");
+  EXPECT_EQ(value("phi('a') == phi('a')"), "true");
+  EXPECT_EQ(value("phi('a') == phi('b')"), "false");
+}
+
+TEST_F(LibraryTest, PhiIsUsedLikeItsValue) {
+  EXPECT_THAT(sent("msg['PID-5.1'] = phi('Secret') send('ehr', msg)"), HasSubstr("|Secret^Anna"));
+  EXPECT_EQ(sent("send('ehr', 'MRN ' .. phi('1') .. '!')"), "MRN 1!");
+  const Conclusion conclusion =
+      work("function main(msg) send('ehr', msg, { key = phi('777001') }) end");
+  EXPECT_EQ(conclusion.sends.at(0).key, "777001");
+}
+
+TEST_F(LibraryTest, SecretsAreOpaque) {
+  EXPECT_EQ(value("secret('ehr')"), "***");
+  EXPECT_THAT(failure("local s = secret('nothing')"), HasSubstr("there is no secret 'nothing'"));
+  EXPECT_THAT(failure("send('ehr', secret('ehr'))"), HasSubstr("[L213]"));
+  EXPECT_THAT(failure("local s = 'x' .. secret('ehr')"),
+              HasSubstr("attempt to concatenate a secret value"));
+  EXPECT_THAT(failure("local s = secret('ehr').value"), HasSubstr("has no members"));
+  EXPECT_THAT(failure("msg['PID-3'] = secret('ehr')"), Not(HasSubstr("open sesame")));
+  EXPECT_THAT(trace("log.info('x', { s = secret('ehr') })"), HasSubstr("\"s\":\"***\""));
+}
+
+TEST_F(LibraryTest, StateIsReadFromTheHost) {
+  host_.kept = {{"count", "41"},
+                {"float", "1.0"},
+                {"name", "\"N\xC3\xBC\""},
+                {"flag", "true"},
+                {"list", "[1,[2,{\"a\":null}],\"x\"]"},
+                {"object", "{\"a\":{\"b\":[true]}}"}};
+  EXPECT_EQ(value("state['count'] + 1"), "42");
+  EXPECT_EQ(value("state.float"), "1.0");
+  EXPECT_EQ(value("state.get('name')"), "N\xC3\xBC");
+  EXPECT_EQ(value("state.flag"), "true");
+  EXPECT_EQ(value("state.list[2][1] .. state.list[3]"), "2x");
+  EXPECT_EQ(value("state.object.a.b[1]"), "true");
+  EXPECT_EQ(value("state['nothing']"), "nil");
+  EXPECT_EQ(value("state.get('nothing', 7)"), "7");
+}
+
+TEST_F(LibraryTest, StateWritesTravelWithTheConclusion) {
+  host_.kept = {{"old", "1"}};
+  const Conclusion conclusion = work(R"(function main(msg)
+    state["count"] = (state["count"] or 0) + 1
+    state.set("table", { b = { 1, 2.5, "x" }, e = {} })
+    state["old"] = nil
+    send("ehr", tostring(state["count"]) .. tostring(state["old"]) .. state.table.b[3])
+  end)");
+  ASSERT_EQ(conclusion.kind, Conclusion::Kind::finished) << conclusion.reason;
+  EXPECT_EQ(*conclusion.sends.at(0).payload, "1nilx");
+  ASSERT_EQ(conclusion.state_writes.size(), 3u);
+  EXPECT_EQ(conclusion.state_writes[0].key, "count");
+  EXPECT_EQ(conclusion.state_writes[0].value, "1");
+  EXPECT_EQ(conclusion.state_writes[1].value, std::nullopt);
+  EXPECT_THAT(*conclusion.state_writes[2].value, HasSubstr("\"b\":[1,2.5,\"x\"]"));
+  EXPECT_EQ(host_.kept.size(), 1u);
+}
+
+TEST_F(LibraryTest, OnlyAFinishedRunWritesState) {
+  for (const char* end : {"error('x')", "skip('x')", "park('x')", "reject('x')"}) {
+    EXPECT_TRUE(
+        work("function main(msg) state.a = 1 " + std::string(end) + " end").state_writes.empty());
+  }
+}
+
+TEST_F(LibraryTest, StateRefusesWhatItCannotKeep) {
+  for (const auto& [expression, text] :
+       {std::pair{"print", "not a function"}, std::pair{"msg", "not a Message"},
+        std::pair{"0/0", "not finite"}, std::pair{"'\\xff'", "not UTF-8"},
+        std::pair{"phi('x')", "not a phi"}, std::pair{"{[1.5] = 1}", "keys are neither"},
+        std::pair{"{1, nil, 3, x = 1}", "keys are neither"},
+        std::pair{"('x'):rep(300000)", "256 KB"}}) {
+    EXPECT_THAT(failure("state.a = " + std::string(expression)), HasSubstr(text));
+    EXPECT_EQ(code_, "L223");
+  }
+  EXPECT_THAT(failure("local t = {} t.t = t state.a = t"), HasSubstr("16 levels"));
+  EXPECT_THAT(failure("local t = {} for i = 1, 100000 do t[i] = 'xxxx' end state.a = t"),
+              HasSubstr("256 KB"));
+  EXPECT_THAT(failure("state[1] = 1"), HasSubstr("a key of state is a string"));
+  EXPECT_THAT(failure("state.get = 1"), HasSubstr("state.set(\"get\", value)"));
+  EXPECT_THAT(failure("for k in pairs(state) do end"), HasSubstr("cannot be walked"));
+  EXPECT_THAT(failure("for i = 1, 2000 do state['k' .. i] = i end"), HasSubstr("1,000"));
+}
+
+TEST_F(LibraryTest, AllThatStateKeepsComesBackAsItWas) {
+  for (const char* json : {"1", "-9223372036854775808", "0.1", "1e+300", "true", "\"\\u0000\\\"\"",
+                           "[1,2]", "{\"a\":[{}]}"}) {
+    host_.kept = {{"a", json}};
+    const Conclusion conclusion = work("function main(msg) state.b = state.a end");
+    ASSERT_EQ(conclusion.state_writes.size(), 1u) << conclusion.reason;
+    EXPECT_EQ(conclusion.state_writes[0].value, json);
+  }
+}
+
+TEST_F(LibraryTest, TimeStandsStillDuringARun) {
+  ASSERT_TRUE(load("function main(msg) local a = time.now() for i = 1, 300000 do end send('ehr', "
+                   "tostring(time.now() == a)) end")
+                  .empty());
+  const auto run = runtime_->begin(input());
+  run->resume(std::chrono::microseconds(10));
+  host_.time += 5'000'000;
+  EXPECT_EQ(*finish(*run).sends.at(0).payload, "true");
+  EXPECT_EQ(value("time.format(time.now())"), "20260115093047+0000");
+}
+
+TEST_F(LibraryTest, TimesAreFormattedAndRead) {
+  EXPECT_EQ(value("time.format(0)"), "19700101000000+0000");
+  EXPECT_EQ(value("time.format(0, '%Y-%m-%dT%H:%M:%S.%L%Z', '-0530')"),
+            "1969-12-31T18:30:00.000-05:30");
+  EXPECT_EQ(value("time.format(1.25, '%S.%f %%')"), "01.250000 %");
+  EXPECT_EQ(value("time.parse('20260115093042+0100')"), "1768465842");
+  EXPECT_EQ(value("time.parse('20260115093042', '+0100')"), "1768465842");
+  EXPECT_EQ(value("time.parse('2026-01-15T09:30:42+01:00')"), "1768465842");
+  EXPECT_EQ(value("time.parse('20260115093042.5')"), "1768469442.5");
+  EXPECT_EQ(value("time.parse('1961')"), "-283996800");
+  EXPECT_EQ(value("time.parse('19610615')"), "-269740800");
+  EXPECT_EQ(value("time.parse('2024-02-29')"), "1709164800");
+  EXPECT_EQ(value("time.parse('0001')"), "-62135596800");
+  EXPECT_EQ(value("time.parse(msg['PID-7'])"), "-269740800");
+  for (const char* text :
+       {"''", "'x'", "'2026013'", "'20260230'", "'20261301'", "'20260115256000'", "'2026-1-5'",
+        "'20260115093042+1'", "'20260115 0930'", "nil", "'20260100'"}) {
+    EXPECT_EQ(value("select('#', time.parse(" + std::string(text) + "))"), "2") << text;
+  }
+  EXPECT_THAT(failure("time.format(0, '%q')"), HasSubstr("not %q"));
+  EXPECT_THAT(failure("time.format(1/0)"), HasSubstr("[L224]"));
+  EXPECT_THAT(failure("time.format(0, '%Y', 'CET')"), HasSubstr("+0100"));
+}
+
+TEST_F(LibraryTest, ModulesRunOnceInAState) {
+  modules_["wards"] = "local loads = 0 loads = loads + 1 return { loads = loads, name = ... }";
+  modules_["nothing"] = "seen = true";
+  ASSERT_TRUE(load(R"(
+    local wards = require("wards")
+    local other = require("nothing")
+    function main(msg)
+      assert(wards == require("wards"))
+      send("ehr", wards.name .. wards.loads .. tostring(other) .. tostring(seen))
+    end)")
+                  .empty());
+  EXPECT_EQ(*finish(*runtime_->begin(input())).sends.at(0).payload, "wards1truetrue");
+}
+
+TEST_F(LibraryTest, ModulesAreSharedByTheirNameOnly) {
+  modules_["a"] = "return require('b')";
+  modules_["b"] = "return require('a')";
+  auto findings = load("require('a')\nfunction main() end");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_THAT(findings[0].message, HasSubstr("is required while it is being loaded"));
+  EXPECT_THAT(
+      failure("require('gone')"),
+      HasSubstr(
+          "there is no module 'gone'; modules are the files lib/NAME.lua of the site, here: a, b"));
+  EXPECT_THAT(failure("require('/etc/passwd')"), HasSubstr("[L217]"));
+}
+
+TEST_F(LibraryTest, AModuleMayBeSuspended) {
+  modules_["slow"] = "local n = 0 for i = 1, 2000000 do n = n + 1 end return n";
+  const Conclusion conclusion =
+      work("function main(msg) send('ehr', tostring(require('slow'))) end");
+  ASSERT_EQ(conclusion.sends.size(), 1u) << conclusion.reason;
+  EXPECT_EQ(*conclusion.sends[0].payload, "2000000");
+}
+
+// -- check
+
+TEST_F(LibraryTest, SyntaxErrorsAreFoundWithTheirPlace) {
+  const auto at = [&](const std::string& text) {
+    const auto findings = load(text);
+    if (findings.size() != 1 || findings[0].code != "L101") return std::string("no single L101");
+    const std::string shown = render(findings);
+    return shown.substr(0, shown.find(": error"));
+  };
+  EXPECT_EQ(at("function main(msg)\n  local x = = 1\nend"), "channels/lab/main.lua:2:13");
+  EXPECT_EQ(at("x = 1 )"), "channels/lab/main.lua:1:7");
+  EXPECT_EQ(at("f(a, b) (c d)"), "channels/lab/main.lua:1:12");
+  EXPECT_EQ(at("local end = 1"), "channels/lab/main.lua:1:7");
+  EXPECT_EQ(at("function main(msg)\n"), "channels/lab/main.lua:2:1");
+  EXPECT_EQ(at("local s = \"open\nmain()"), "channels/lab/main.lua:1:11");
+  EXPECT_EQ(at("if a == b then if a == c then x() end end end"), "channels/lab/main.lua:1:43");
+}
+
+TEST_F(LibraryTest, CheckFindsErrorsInEveryFileAndRunsNothing) {
+  Program program;
+  program.main = std::make_shared<Source>("main.lua", "while true do end function main() end");
+  program.modules["a"] = std::make_shared<Source>("lib/a.lua", "local = 1");
+  program.modules["b"] = std::make_shared<Source>("lib/b.lua", "return 1 1");
+  const auto findings = check(program);
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_EQ(findings[0].source->name(), "lib/a.lua");
+  EXPECT_EQ(findings[1].source->name(), "lib/b.lua");
+}
+
+TEST_F(LibraryTest, AMissingMainIsAWarningOfCheckAndAnErrorOfLoading) {
+  Program program;
+  program.main = std::make_shared<Source>("main.lua", "function handle(msg) end -- domain");
+  const auto findings = check(program);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].severity, Severity::warning);
+  EXPECT_EQ(findings[0].code, "L102");
+  const auto loading = load("local function main(msg) end");
+  ASSERT_EQ(loading.size(), 1u);
+  EXPECT_EQ(loading[0].severity, Severity::error);
+  EXPECT_EQ(loading[0].code, "L102");
+}
+
+TEST_F(LibraryTest, AFailingTopLevelPointsToItsLine) {
+  const auto findings = load("local a\n\nlocal b = a.c\nfunction main() end");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].code, "L103");
+  EXPECT_THAT(render(findings), HasSubstr("channels/lab/main.lua:3:1: error[L103]"));
+  const auto early = load("send('ehr', 'x')\nfunction main() end");
+  ASSERT_EQ(early.size(), 1u);
+  EXPECT_THAT(early[0].message, HasSubstr("there is no message yet"));
+}
+
+// -- The reference
+
+TEST_F(LibraryTest, TheTypesNameEveryFunctionOfOurs) {
+  const std::string types = lua_types();
+  EXPECT_TRUE(types.starts_with("---@meta\n"));
+  for (const char* line :
+       {"---@class Message", "function Message:each(name) end", "---@param name? string",
+        "---@return fun(): Segment", "function send(destination, payload, options) end",
+        "---@param options? SendOptions", "function log.info(text, fields) end",
+        "function time.parse(text, offset) end", "---@return number?", "---@field type string"}) {
+    EXPECT_THAT(types, HasSubstr(line));
+  }
+  EXPECT_THAT(types, Not(HasSubstr("function pcall")));
+  ASSERT_TRUE(load(types + "\nfunction main() end").empty() || load("function main() end").empty());
+}
+
+TEST_F(LibraryTest, TheTypesAreLua) {
+  Program program;
+  program.main = std::make_shared<Source>("types.lua", lua_types() + "function main() end");
+  const auto findings = check(program);
+  EXPECT_TRUE(findings.empty()) << render(findings);
+}
+
+TEST_F(LibraryTest, TheReferenceShowsEveryFunction) {
+  const std::string page = reference_page();
+  for (const char* text :
+       {"## Message", "### `:each(name?: string): fun(): Segment`", "### `.type: string`",
+        "### `send(destination: string", "### `log.info(", "| `string.rep(", "## `state`"}) {
+    EXPECT_THAT(page, HasSubstr(text));
+  }
+}
+
+TEST_F(LibraryTest, EveryCodeIsExplainedOnce) {
+  std::string_view last;
+  for (const ErrorCode& code : error_codes()) {
+    EXPECT_LT(last, code.code);
+    EXPECT_GT(code.explanation.size(), 60u) << code.code;
+    last = code.code;
+  }
+}
+
+}  // namespace
+}  // namespace cannula::script
