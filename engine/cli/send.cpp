@@ -87,39 +87,42 @@ std::string plain_summary(const SendResult& result, const SendOrder& order) {
   }
   std::string codes;
   for (const auto& [code, count] : result.by_code) codes += fmt::format("{} {}, ", code, count);
-  return fmt::format(
-      "{} messages in {:.2f} s, {:.0f} a second: {}no answer {}\n"
-      "latency min {:.2f} ms, median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms\n",
-      order.count, result.seconds, static_cast<double>(result.latencies.count()) / result.seconds,
-      codes, result.unanswered, result.latencies.smallest_ms(), result.latencies.quantile_ms(0.5),
-      result.latencies.quantile_ms(0.99), result.latencies.largest_ms());
+  std::string text = fmt::format(
+      "{} messages in {:.2f} s, {:.0f} a second: {}no answer {}\n", order.count, result.seconds,
+      static_cast<double>(result.latencies.count()) / result.seconds, codes, result.unanswered);
+  if (result.latencies.count() > 0) {
+    text += fmt::format("latency min {:.2f} ms, median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms\n",
+                        result.latencies.smallest_ms(), result.latencies.quantile_ms(0.5),
+                        result.latencies.quantile_ms(0.99), result.latencies.largest_ms());
+  }
+  return text;
 }
 
 std::string json_summary(const SendResult& result, const SendOrder& order, double cpu) {
-  const auto answered = static_cast<double>(std::max<std::uint64_t>(1, result.latencies.count()));
-  const nlohmann::ordered_json json{{"address", order.address.text()},
-                                    {"messages", order.count},
-                                    {"sent", result.sent},
-                                    {"acknowledged", result.by_code},
-                                    {"as_expected", result.as_expected},
-                                    {"unexpected", result.unexpected},
-                                    {"unanswered", result.unanswered},
-                                    {"failed", order.count - result.as_expected},
-                                    {"stray_answers", result.strays},
-                                    {"connections", order.connections},
-                                    {"connections_lost", result.connections_lost},
-                                    {"seconds", rounded(result.seconds)},
-                                    {"per_second", static_cast<double>(result.latencies.count()) /
-                                                       std::max(result.seconds, 1e-9)},
-                                    {"latency_ms",
-                                     {{"min", rounded(result.latencies.smallest_ms())},
-                                      {"median", rounded(result.latencies.quantile_ms(0.5))},
-                                      {"p90", rounded(result.latencies.quantile_ms(0.9))},
-                                      {"p99", rounded(result.latencies.quantile_ms(0.99))},
-                                      {"p999", rounded(result.latencies.quantile_ms(0.999))},
-                                      {"max", rounded(result.latencies.largest_ms())}}},
-                                    {"cpu_us_per_message", rounded(cpu * 1e6 / answered)},
-                                    {"remarks", result.remarks}};
+  const auto answered = static_cast<double>(result.latencies.count());
+  const nlohmann::ordered_json json{
+      {"address", order.address.text()},
+      {"messages", order.count},
+      {"sent", result.sent},
+      {"acknowledged", result.by_code},
+      {"as_expected", result.as_expected},
+      {"unexpected", result.unexpected},
+      {"unanswered", result.unanswered},
+      {"failed", order.count - result.as_expected},
+      {"stray_answers", result.strays},
+      {"connections", order.connections},
+      {"connections_lost", result.connections_lost},
+      {"seconds", rounded(result.seconds)},
+      {"per_second", rounded(answered / std::max(result.seconds, 1e-9))},
+      {"latency_ms",
+       {{"min", rounded(result.latencies.smallest_ms())},
+        {"median", rounded(result.latencies.quantile_ms(0.5))},
+        {"p90", rounded(result.latencies.quantile_ms(0.9))},
+        {"p99", rounded(result.latencies.quantile_ms(0.99))},
+        {"p999", rounded(result.latencies.quantile_ms(0.999))},
+        {"max", rounded(result.latencies.largest_ms())}}},
+      {"cpu_us_per_message", rounded(cpu * 1e6 / std::max(answered, 1.0))},
+      {"remarks", result.remarks}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
