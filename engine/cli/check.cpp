@@ -65,6 +65,9 @@ int check(const std::string& named, const Context& context) {
   std::vector<Diagnostic> findings = std::move(loaded.findings);
   check_scripts(loaded.site ? *loaded.site : loaded.partial, findings);
   sort_and_merge(findings);
+  for (Diagnostic& finding : findings) {
+    if (finding.hint.empty()) finding.hint = fmt::format("`cannula explain {}`", finding.code);
+  }
   if (context.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const Diagnostic& finding : findings) list.push_back(as_json(finding));

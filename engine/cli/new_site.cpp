@@ -56,7 +56,7 @@ by = "PID-3.1"                 # in order for each patient, in parallel across p
 [[destination]]
 name      = "archive"
 type      = "file"
-directory = "state/archive"
+directory = "archive"            # there already: a folder that is missing may be a disk not mounted
 )"},
     {"channels/results/main.lua",
      R"(-- Runs once for each message. Received bytes never change; edits are on a copy.
@@ -82,7 +82,7 @@ end
 
 `site.toml` is about the engine, `partners/` about who may send, `channels/` about what is done with a message: the
 `channel.toml` says where it comes from and where it may go, the `main.lua` beside it decides. Modules that several scripts
-share go into `lib/`. What the engine keeps is in `state/`, which is not for git.
+share go into `lib/`. Results arrive in `archive/`. What the engine keeps is in `state/`, which is not for git.
 )"},
     {"messages/result.hl7",
      R"(MSH|^~\&|LAB|EXAMPLE-LAB|EHR|GENERAL|20260115083000+0000||ORU^R01^ORU_R01|EXAMPLE-1|P|2.5.1
@@ -90,6 +90,7 @@ PID|1||90001^^^GENERAL^MR||Example^Erin||19800214|F
 OBR|1|ORD-1|ACC-1|K^Potassium^L|||20260115080000+0000
 OBX|1|NM|K^Potassium^L||4.1|mmol/L|3.5-5.1|N|||F|||20260115080000+0000
 )"},
+    {"archive/.gitignore", "# What is delivered here is not for git.\n*\n!.gitignore\n"},
     {".gitignore", "# What the engine keeps: messages, keys, sockets.\nstate/\n"},
 };
 
