@@ -9,6 +9,9 @@
 #include "engine/cli/command_line.h"
 #include "engine/cli/error_codes.h"
 #include "engine/config/error_codes.h"
+#include "engine/ops/error_codes.h"
+#include "engine/pipeline/error_codes.h"
+#include "engine/script/error_codes.h"
 #include "engine/security/error_codes.h"
 #include "engine/store/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
@@ -17,15 +20,17 @@ int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
 
-  const cli::Verb verbs[] = {cli::new_verb(),        cli::check_verb(),    cli::run_verb(),
-                             cli::status_verb(),     cli::msg_list_verb(), cli::msg_show_verb(),
+  const cli::Verb verbs[] = {cli::new_verb(),        cli::check_verb(),       cli::run_verb(),
+                             cli::status_verb(),     cli::msg_list_verb(),    cli::msg_show_verb(),
                              cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
-                             cli::listen_verb(),     cli::explain_verb(),  cli::version_verb(),
+                             cli::listen_verb(),     cli::explain_verb(),     cli::version_verb(),
                              cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
-      hl7v2::error_codes(),  transport::error_codes(), mllp::error_codes(),     file::error_codes(),
-      config::error_codes(), store::error_codes(),     security::error_codes(), cli::error_codes(),
+      hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),
+      file::error_codes(),     config::error_codes(),    store::error_codes(),
+      security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
+      ops::error_codes(),      script::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

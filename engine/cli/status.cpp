@@ -29,8 +29,8 @@ std::string status_text(const nlohmann::json& status) {
       text += "  PAUSED: its script keeps running into its limits";
     text += fmt::format("\n  messages    {}\n",
                         counts_text(channel.value("messages", nlohmann::json::object())));
-    for (const auto& [destination, counts] :
-         channel.value("destinations", nlohmann::json::object()).items()) {
+    const auto destinations = channel.value("destinations", nlohmann::json::object());
+    for (const auto& [destination, counts] : destinations.items()) {
       const bool away = channel.contains("away") && channel["away"].value(destination, false);
       text +=
           fmt::format("  to {:<9}{}{}\n", destination, counts_text(counts), away ? "  AWAY" : "");
