@@ -167,8 +167,8 @@ std::span<const Option> sender_options() {
 }
 
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {
-  Settings settings{ports.site / values.text("directory"),
-                    TRY(FilenameTemplate::parse(values.text("filename")))};
+  FilenameTemplate name = TRY(FilenameTemplate::parse(values.text("filename")));
+  Settings settings{ports.site / values.text("directory"), std::move(name)};
   return std::make_unique<FileSender>(std::move(settings), std::move(ports));
 }
 
