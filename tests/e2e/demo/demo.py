@@ -46,6 +46,7 @@ what the senders saw  {counts['messages']:6,} messages, all acknowledged: {count
 what the EHRs saw     {counts['arrived']:6,} messages ({counts['filtered']} others are filtered by the script)
                       {counts['repeated']:6,} deliveries repeated around the kill: same id, same bytes
                       {counts['resent']:6,} messages twice, because the sender lost the ACK and sent again
+what the archive has  {counts['archived']:6,} files, one for each admission taken in
 the proof             {counts['lost']:6,} acknowledged messages lost
                       {counts['patients']:6,} patients, each with all messages in order
                       {len(verdict.broken):6,} promises broken""")

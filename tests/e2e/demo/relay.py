@@ -88,10 +88,20 @@ class Relay:
     def status(self):
         return cannula_json("status", self.site)
 
+    def archived(self):
+        """How many files the channel for admissions has written."""
+        return len(list((self.site / "archive").glob("*.hl7")))
+
     def examine(self):
         sent = [attempt for feed in self.feeds for attempt in logs.read_sent(self.folder / f"{feed.name}.log")]
         arrivals = [arrival for channel in EHRS for arrival in logs.read_arrivals(self._ehr_log(channel))]
-        return proof.examine(self.feeds, sent, arrivals)
+        verdict = proof.examine(self.feeds, sent, arrivals)
+        # Deliveries repeated under the same key overwrite their file, so there is one for each message taken in.
+        taken_in = {arrival.message_id for arrival in logs.read_arrivals(self._ehr_log("admissions"))}
+        verdict.counts["archived"] = self.archived()
+        verdict.promise(self.archived() == len(taken_in),
+                        f"the archive holds {self.archived()} files of {len(taken_in)} admissions")
+        return verdict
 
     def _ehr_log(self, channel):
         return self.folder / f"ehr-{channel}.log"
