@@ -13,6 +13,7 @@ namespace cannula::script {
 namespace {
 
 constexpr std::size_t kSpareThreads = 16;
+constexpr std::size_t kLongestError = 4096;  // bytes of a script's error text that are kept
 
 const char* code_of(Machine::Stop stop) {
   switch (stop) {
@@ -32,7 +33,7 @@ const char* code_of(Machine::Stop stop) {
 std::string error_text(lua_State* thread) {
   switch (lua_type(thread, -1)) {
     case LUA_TSTRING:
-      return std::string(view_at(thread, -1));
+      return std::string(view_at(thread, -1).substr(0, kLongestError));
     case LUA_TNIL:
     case LUA_TNONE:
       return "the script raised an error without a value: error(nil)";

@@ -108,7 +108,7 @@ int copy(lua_State* L) {
 
 int encode(lua_State* L) {
   const Message& message = self(L).read();
-  count_work(L, message);
+  Machine::of(L).work(L, message.received()->size() / 16);
   push(L, message.encode());
   return 1;
 }

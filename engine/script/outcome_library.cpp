@@ -81,6 +81,7 @@ int send(lua_State* L) {
   send.payload = payload_argument(L);
   read_options(L, send);
   const std::size_t size = send.payload ? send.payload->size() : 0;
+  runtime.machine().work(L, size / 16);
   charge(L, session, sizeof(Send) + size + (send.key ? send.key->size() : 0));
   session.sends.push_back(std::move(send));
   return 0;

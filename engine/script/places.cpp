@@ -22,7 +22,7 @@ void push_text(lua_State* L, const std::optional<std::string>& text) {
 }
 
 void count_work(lua_State* L, const Message& message) {
-  Machine::of(L).work(L, 4 + message.segment_count() / 4);
+  Machine::of(L).work(L, 4 + message.segment_count() / 2);
 }
 
 std::optional<int> find_member(std::span<const Binding> members, std::string_view name) {

@@ -318,6 +318,10 @@ TEST_F(SandboxTest, AnErrorObjectIsNeverAskedForItsText) {
   EXPECT_FALSE(runtime_->closed());
 }
 
+TEST_F(SandboxTest, AHugeErrorTextIsCut) {
+  EXPECT_LT(failure("error(('x'):rep(5000000))").size(), 5000u);
+}
+
 TEST_F(SandboxTest, ErrorsInMessageHandlersEnd) {
   const std::string text = sent(R"(
     local ok, why = xpcall(error, function(e) error(e) end, 'x')
