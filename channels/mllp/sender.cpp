@@ -198,7 +198,8 @@ asio::awaitable<Answer> MllpSender::read_answer(Link& link, ExpectedAnswer& expe
     }
     if (!count) co_return retry(count.error());
     if (*count == 0) {
-      co_return retry({"T105", settings_.address.text() + " closed the connection without an answer",
+      co_return retry({"T105",
+                       settings_.address.text() + " closed the connection without an answer",
                        "the message will be sent again", std::nullopt});
     }
     link.deframer.feed({link.buffer.data(), *count}, frames);
