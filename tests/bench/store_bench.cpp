@@ -205,6 +205,7 @@ void life_of_messages(benchmark::State& state) {
 BENCHMARK(life_of_messages)
     ->ArgNames({"records", "window", "zero_ahead"})
     ->Args({1, 64, 4 << 20})
+    ->Args({3, 64, 0})
     ->Args({3, 64, 4 << 20})
     ->Args({3, 256, 4 << 20})
     ->Args({3, 256, 0})
