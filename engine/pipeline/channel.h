@@ -28,7 +28,8 @@ class Scheduler;
 // by the scheduler.
 struct Turns {
   std::atomic<int> working{0};
-  bool in_ring = false;  // under the scheduler's mutex
+  std::atomic<int> slow{0};  // scripts of it in the slow lane
+  bool in_ring = false;      // under the scheduler's mutex
 };
 
 // What became of a message that its sender waits for (ack = "processed" or "delivered:…").
@@ -50,6 +51,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   WorkQueue& queue() { return queue_; }
   ScriptState& state() { return state_; }
   Turns& turns() { return turns_; }
+  const Turns& turns() const { return turns_; }
   const store::Store& store() const { return store_; }
 
   // Before start. The destinations live as long as the channel.
@@ -79,6 +81,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void resume_work();
   // No worker takes from it any more. Messages go on being accepted.
   void stop_work() { stopped_ = true; }
+  bool stopped() const { return stopped_; }
   bool may_work() const { return !stopped_ && !paused(); }
 
   // Puts back to work a message (ordinal 0) or a delivery, after its Resent record is on disk.

@@ -1,9 +1,9 @@
 #include "engine/pipeline/scheduler.h"
 
-#include <list>
-
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace cannula::pipeline {
 using std::chrono::microseconds;
@@ -12,33 +12,23 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds kTurn{5};         // a channel's share before the next one has its turn
-constexpr microseconds kSlice{2000};     // of a script that goes on after it was suspended
+constexpr milliseconds kTurn{5};       // a channel's share before the next one has its turn
+constexpr microseconds kSlice{2000};   // of a script, before others have their turn
+constexpr int kSlowLanePriority = 10;  // nice: a tenth of a worker's share when the machine is busy
 constexpr milliseconds kRefillPoll{10};  // while messages wait on disk and the index is behind
 constexpr std::size_t kBacklogForHelp =
     256;  // waiting messages of one channel that call a second worker
 
 }  // namespace
 
-// A script in the middle of a message. It stays with the worker whose Lua state it runs in.
-struct Scheduler::Suspended {
-  std::shared_ptr<Channel> channel;
-  WorkQueue::Lane::Entry* entry = nullptr;
-  std::shared_ptr<const hl7v2::Message> message;
-  std::unique_ptr<script::Run> run;
-  std::chrono::nanoseconds worked{0};
-};
-
 struct Scheduler::Worker {
   struct State {
     std::shared_ptr<Channel> channel;
     std::shared_ptr<const script::Program> program;
     std::unique_ptr<script::Runtime> runtime;
-    bool busy = false;  // a run is suspended in it
   };
   std::thread thread;
   std::unordered_map<const Channel*, State> states;
-  std::list<Suspended> suspended;
   std::uint64_t removals_seen = 0;  // under the scheduler's mutex
 };
 
@@ -57,6 +47,9 @@ void Scheduler::start() {
   for (auto& worker : workers_) {
     worker->thread = std::thread([this, &worker = *worker] { run(worker); });
   }
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, workers_.size() / 2); ++i) {
+    slow_threads_.emplace_back([this] { run_slow_lane(); });
+  }
 }
 
 void Scheduler::stop() {
@@ -65,11 +58,15 @@ void Scheduler::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  slow_wake_.notify_all();
   for (auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
-    worker->suspended.clear();  // before the Lua states that they run in
     worker->states.clear();
   }
+  for (auto& thread : slow_threads_) thread.join();
+  slow_threads_.clear();
+  slow_lane_.clear();
+  spare_.clear();
 }
 
 void Scheduler::add(std::shared_ptr<Channel> channel) {
@@ -86,19 +83,23 @@ void Scheduler::add(std::shared_ptr<Channel> channel) {
 
 void Scheduler::remove(const std::string& name) {
   std::unique_lock lock(mutex_);
-  std::erase_if(channels_, [&](const auto& channel) {
-    if (channel->name() != name) return false;
-    channel->stop_work();
-    return true;
-  });
+  auto found = std::find_if(channels_.begin(), channels_.end(),
+                            [&](const auto& channel) { return channel->name() == name; });
+  if (found == channels_.end()) return;
+  const std::shared_ptr<Channel> leaving = *found;
+  leaving->stop_work();
+  channels_.erase(found);
   std::erase_if(ring_, [&](const auto& channel) { return channel->name() == name; });
   const std::uint64_t removal = ++removals_;
   wake_.notify_all();
+  slow_wake_.notify_all();
   let_go_.wait(lock, [&] {
-    return stopping_ || std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-             return worker->removals_seen >= removal;
-           });
+    const bool workers_let_go =
+        std::all_of(workers_.begin(), workers_.end(),
+                    [&](const auto& worker) { return worker->removals_seen >= removal; });
+    return stopping_ || (workers_let_go && leaving->turns().slow == 0);
   });
+  spare_.erase(leaving.get());
 }
 
 // While a worker is at it, it looks for more by itself; others are only called to a backlog.
@@ -132,13 +133,17 @@ void Scheduler::unstall() {
   wake_.notify_all();
 }
 
+// As many of its scripts in the slow lane as there are workers: the rest of its messages wait for
+// them.
+bool Scheduler::may_be_taken(const Channel& channel) const {
+  return channel.turns().slow < static_cast<int>(workers_.size());
+}
+
 std::shared_ptr<Channel> Scheduler::next_channel(Worker& worker) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (worker.removals_seen != removals_) {
       worker.removals_seen = removals_;
-      std::erase_if(worker.suspended,
-                    [&](const Suspended& run) { return !run.channel->may_work(); });
       std::erase_if(worker.states, [&](const auto& state) {
         return std::find(channels_.begin(), channels_.end(), state.second.channel) ==
                channels_.end();
@@ -146,16 +151,15 @@ std::shared_ptr<Channel> Scheduler::next_channel(Worker& worker) {
       let_go_.notify_all();
     }
     if (stalls_ == 0) {
-      for (auto place = ring_.begin(); place != ring_.end(); ++place) {
-        std::shared_ptr<Channel> channel = *place;
-        auto state = worker.states.find(channel.get());
-        if (state != worker.states.end() && state->second.busy) continue;
+      auto place = std::find_if(ring_.begin(), ring_.end(),
+                                [this](const auto& channel) { return may_be_taken(*channel); });
+      if (place != ring_.end()) {
+        std::shared_ptr<Channel> channel = std::move(*place);
         ring_.erase(place);
         channel->turns().in_ring = false;
         return channel;
       }
     }
-    if (!worker.suspended.empty()) return nullptr;
     const bool wants_refill = std::any_of(
         channels_.begin(), channels_.end(),
         [](const auto& channel) { return channel->may_work() && channel->queue().wants_refill(); });
@@ -172,15 +176,51 @@ std::shared_ptr<Channel> Scheduler::next_channel(Worker& worker) {
 }
 
 void Scheduler::run(Worker& worker) {
+  while (std::shared_ptr<Channel> channel = next_channel(worker)) take_turn(worker, channel);
+}
+
+void Scheduler::run_slow_lane() {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
+                kSlowLanePriority);  // of this thread alone, on Linux
+  std::unique_lock lock(mutex_);
   while (true) {
-    std::shared_ptr<Channel> channel = next_channel(worker);
-    {
-      std::scoped_lock lock(mutex_);
-      if (stopping_) return;
+    slow_wake_.wait(lock, [this] { return stopping_ || !slow_lane_.empty(); });
+    if (stopping_) return;
+    Suspended run = std::move(slow_lane_.front());
+    slow_lane_.pop_front();
+    lock.unlock();
+    bool finished =
+        run.channel->stopped();  // dropped: nothing of it is committed, so it runs again elsewhere
+    if (!finished) {
+      const auto begun = steady_clock::now();
+      finished = run.run->resume(kSlice) == script::Run::Step::finished;
+      run.worked += steady_clock::now() - begun;
+      if (finished) end_run(run);
     }
-    if (channel) take_turn(worker, channel);
-    run_suspended(worker);
+    if (finished) run.run.reset();
+    lock.lock();
+    if (!finished) {
+      slow_lane_.push_back(std::move(run));
+    } else {
+      leave_slow_lane(std::move(run));
+    }
   }
+}
+
+// With mutex_ held. Its Lua state goes back to the workers, unless a limit has closed it.
+void Scheduler::leave_slow_lane(Suspended run) {
+  const std::shared_ptr<Channel> channel = run.channel;
+  --channel->turns().slow;
+  run.entry = nullptr;
+  run.message.reset();
+  if (!channel->stopped() && !run.runtime->closed())
+    spare_[channel.get()].push_back(std::move(run));
+  let_go_.notify_all();
+  if (channel->may_work() && !channel->turns().in_ring) {
+    channel->turns().in_ring = true;
+    ring_.push_back(channel);
+  }
+  wake_.notify_one();
 }
 
 void Scheduler::refill_queues() {
@@ -212,21 +252,39 @@ void Scheduler::take_turn(Worker& worker, const std::shared_ptr<Channel>& channe
       if (!entry) break;
     }
     if (!work_one(worker, channel, entry)) break;
-  } while (channel->may_work() && steady_clock::now() < end);
+  } while (channel->may_work() && may_be_taken(*channel) && steady_clock::now() < end);
   --channel->turns().working;
   // After the count went down, so that an arrival in between either saw it or is seen here.
   if (channel->may_work() && channel->queue().has_work()) ready(*channel);
 }
 
-script::Runtime* Scheduler::runtime_for(Worker& worker, Channel& channel, std::string& why_not) {
-  Worker::State& state = worker.states[&channel];
-  std::shared_ptr<const script::Program> program = channel.program();
+bool Scheduler::take_spare(Channel& channel, Suspended& into) {
+  std::scoped_lock lock(mutex_);
+  auto found = spare_.find(&channel);
+  if (found == spare_.end()) return false;
+  into = std::move(found->second.back());
+  found->second.pop_back();
+  if (found->second.empty()) spare_.erase(found);
+  return true;
+}
+
+script::Runtime* Scheduler::runtime_for(Worker& worker, const std::shared_ptr<Channel>& channel,
+                                        std::string& why_not) {
+  Worker::State& state = worker.states[channel.get()];
+  std::shared_ptr<const script::Program> program = channel->program();
   if (state.runtime && state.program == program && !state.runtime->closed())
     return state.runtime.get();
+  state.channel = channel;
   state.runtime.reset();
+  Suspended spare;
+  if (take_spare(*channel, spare) && spare.program == program) {
+    state.program = std::move(program);
+    state.runtime = std::move(spare.runtime);
+    return state.runtime.get();
+  }
   script::Limits limits;
-  limits.memory = channel.config().script_memory;
-  limits.time = channel.config().script_time;
+  limits.memory = channel->config().script_memory;
+  limits.time = channel->config().script_time;
   auto loaded = script::Runtime::load(program, limits, host_, pool_);
   if (auto* findings = std::get_if<std::vector<Diagnostic>>(&loaded)) {
     why_not = render(*findings);
@@ -237,11 +295,11 @@ script::Runtime* Scheduler::runtime_for(Worker& worker, Channel& channel, std::s
   return state.runtime.get();
 }
 
-// False when the turn ends with it: the script was suspended, or cannot be run.
+// False when the turn ends with it, because the script cannot be run.
 bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel,
                          WorkQueue::Lane::Entry* entry) {
   std::string why_not;
-  script::Runtime* runtime = runtime_for(worker, *channel, why_not);
+  script::Runtime* runtime = runtime_for(worker, channel, why_not);
   if (!runtime) {
     channel->queue().put_back(entry);
     channel->pause_work("the script cannot be loaded: " + why_not);
@@ -277,18 +335,28 @@ bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel
   }
   input.parsed = item.parsed;
 
-  Suspended run{channel, entry, item.parsed, nullptr, {}};
+  Suspended run;
+  run.channel = channel;
+  run.entry = entry;
+  run.message = item.parsed;
   const auto begun = steady_clock::now();
   run.run = runtime->begin(std::move(input));
-  const auto step = run.run->resume(std::chrono::duration_cast<microseconds>(kTurn));
+  const auto step = run.run->resume(kSlice);
   run.worked = steady_clock::now() - begun;
   if (step == script::Run::Step::finished) {
     end_run(run);
     return true;
   }
-  worker.states[channel.get()].busy = true;
-  worker.suspended.push_back(std::move(run));
-  return false;
+  Worker::State& state = worker.states[channel.get()];
+  run.program = state.program;
+  run.runtime = std::move(state.runtime);
+  {
+    std::scoped_lock lock(mutex_);
+    ++channel->turns().slow;
+    slow_lane_.push_back(std::move(run));
+  }
+  slow_wake_.notify_one();
+  return true;
 }
 
 void Scheduler::end_run(Suspended& run) {
@@ -296,22 +364,6 @@ void Scheduler::end_run(Suspended& run) {
   script::Conclusion conclusion = run.run->conclusion();
   run.run.reset();
   run.channel->conclude(run.entry, run.message.get(), std::move(conclusion));
-}
-
-void Scheduler::run_suspended(Worker& worker) {
-  if (worker.suspended.empty()) return;
-  Suspended run = std::move(worker.suspended.front());
-  worker.suspended.pop_front();
-  const auto begun = steady_clock::now();
-  const auto step = run.run->resume(kSlice);
-  run.worked += steady_clock::now() - begun;
-  if (step == script::Run::Step::suspended) {
-    worker.suspended.push_back(std::move(run));
-    return;
-  }
-  worker.states[run.channel.get()].busy = false;
-  end_run(run);
-  if (run.channel->may_work() && run.channel->queue().has_work()) ready(*run.channel);
 }
 
 }  // namespace cannula::pipeline

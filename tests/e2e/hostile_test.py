@@ -31,6 +31,8 @@ HOSTILE = {
     "sort": "table.sort({3, 2, 1, 4, 5}, function() while true do end end)",
 }
 
+HARMLESS = {"empty-rep"}  # the sandbox's own string.rep answers at once
+
 RELAY = "function main(msg) msg['MSH-4'] = 'RELAY' send('out', msg) end"
 
 MESSAGE = ("MSH|^~\\&|LAB|GEN|EHR|GEN|20260101120000+0000||ORU^R01^ORU_R01|H{n}|P|2.5.1\r"
@@ -57,10 +59,9 @@ address = "127.0.0.1:{sink}"
 
 
 def send(port, count, connections, template):
-    return subprocess.Popen(
+    return subprocess.run(
         [os.environ["CANNULA"], "send", f"127.0.0.1:{port}", str(template), "--template", "--count", str(count),
-         "--connections", str(connections), "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True)
+         "--connections", str(connections), "--quiet"], stdin=subprocess.DEVNULL, timeout=300).returncode
 
 
 def memory_mb(pid):
@@ -76,7 +77,7 @@ class Hostile(unittest.TestCase):
     def relay_rate(self):
         """Messages a second from the first sent to the last delivered."""
         before, begun = self.done(), time.monotonic()
-        self.assertEqual(send(self.ports["relay"], MESSAGES, 16, self.template).wait(), 0)
+        self.assertEqual(send(self.ports["relay"], MESSAGES, 16, self.template), 0)
         while self.done() < before + MESSAGES:
             time.sleep(0.01)
         return MESSAGES / (time.monotonic() - begun)
@@ -102,7 +103,7 @@ class Hostile(unittest.TestCase):
                 beside = 0
                 for _ in range(ROUNDS):
                     for name in HOSTILE:  # fewer than pause a channel, again in every round
-                        self.assertEqual(send(self.ports[name], 1, 1, self.template).wait(), 0)
+                        self.assertEqual(send(self.ports[name], 1, 1, self.template), 0)
                     beside = max(beside, self.relay_rate())
                     if beside > alone / 2:
                         break
@@ -127,6 +128,9 @@ class Hostile(unittest.TestCase):
         for name in HOSTILE:
             rows = cannula_json("msg", "list", self.site, "--channel", name)["messages"]
             for one in rows:
+                if name in HARMLESS:
+                    self.assertEqual(one["state"], "done", json.dumps(one))
+                    continue
                 self.assertEqual(one["state"], "dead", json.dumps(one))
                 self.assertTrue(one["code"].startswith("L"), json.dumps(one))
 
