@@ -16,7 +16,7 @@ MISTAKES = [
     ("site.toml", '"hunter2"', "C123"),
     ("partners/reference-lab.toml", '"10.1.2.3/16"', "C122"),
     ("channels/results/channel.toml", '"refrence-lab"', "C113"),
-    ("channels/results/channel.toml", '"delivered:her"', "C115"),
+    ("channels/results/channel.toml", 'her"', "C115"),
     ("channels/results/channel.toml", "x\"", "C116"),
     ("channels/results/channel.toml", '"hold-key"', "C106"),
     ("channels/results/channel.toml", '"ehr.example"', "C108"),

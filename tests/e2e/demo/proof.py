@@ -108,14 +108,17 @@ def _doubles_explained(verdict, attempts, arrived):
 def _order_held(verdict, feeds, arrivals):
     """A patient's messages never step back: a repeated one follows itself, before the next."""
     place = {message.control_id: n for feed in feeds for n, message in enumerate(feed.messages)}
-    last = {}
+    last, seen = {}, set()
     for arrival in arrivals:
         if arrival.control_id not in place:
             continue
         before = last.get(arrival.patient)
-        verdict.promise(before is None or place[before] <= place[arrival.control_id],
-                        f"patient {arrival.patient}: {arrival.control_id} arrived after {before}")
-        last[arrival.patient] = arrival.control_id
+        again = " again, as " + arrival.message_id if arrival in seen else ""
+        verdict.promise(before is None or place[before.control_id] <= place[arrival.control_id],
+                        f"patient {arrival.patient}: {arrival.control_id} arrived{again} after "
+                        f"{before and before.control_id}")
+        last[arrival.patient] = arrival
+        seen.add(arrival)
     verdict.counts["patients"] = len(last)
 
 
