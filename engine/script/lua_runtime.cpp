@@ -34,6 +34,9 @@ std::string error_text(lua_State* thread) {
   switch (lua_type(thread, -1)) {
     case LUA_TSTRING:
       return std::string(view_at(thread, -1).substr(0, kLongestError));
+    case LUA_TNUMBER:
+      return lua_isinteger(thread, -1) != 0 ? std::to_string(lua_tointeger(thread, -1))
+                                            : std::to_string(lua_tonumber(thread, -1));
     case LUA_TNIL:
     case LUA_TNONE:
       return "the script raised an error without a value: error(nil)";

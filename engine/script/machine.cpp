@@ -86,7 +86,7 @@ void Machine::heavy_allocation() {
 void Machine::arm(lua_State* L) {
   int count = 1;
   if (stop_ == Stop::none) {
-    const std::size_t large = memory_.large() / (2 * StateMemory::kLarge);
+    const std::size_t large = memory_.large() / StateMemory::kLarge;
     count = std::max(1, static_cast<int>(kInstructionsBetweenLooks / (1 + large)));
   }
   if (lua_gethook(L) == nullptr || lua_gethookcount(L) != count) {

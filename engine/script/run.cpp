@@ -67,7 +67,7 @@ Run::Step LuaRun::resume(std::chrono::microseconds slice) {
 void LuaRun::conclude(int status) {
   Machine& machine = runtime_.machine();
   const Machine::Stop stop = machine.stopped();
-  if (status != LUA_OK && stop != Machine::Stop::ended) {
+  if (stop > Machine::Stop::ended || (status != LUA_OK && stop == Machine::Stop::none)) {
     const Failure failure = describe_failure(machine, thread_.state);
     return fail(failure, stop != Machine::Stop::none);
   }

@@ -122,6 +122,7 @@ constexpr Attack kUnyielding[] = {
     {"BacktrackingGsubFunction", "('a'):rep(1200):gsub('.-.-.-.-b', print)"},
     {"BacktrackingGmatch", "for x in ('a'):rep(1200):gmatch('.-.-.-.-b') do end"},
     {"BacktrackingInPcall", "while true do pcall(string.find, ('a'):rep(1200), '.-.-.-.-b') end"},
+    {"BacktrackingInLastPcall", "return pcall(string.find, ('a'):rep(1200), '.-.-.-.-b')"},
     {"BalancedQuadratic", "('('):rep(200000):find('%b()x')"},
     {"TableMove", "table.move({}, 1, 2^40, 2)"},
     {"TableMoveToOther", "table.move({}, 1, 2^40, 2, {})"},
@@ -150,6 +151,17 @@ constexpr Attack kUnyielding[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Sandbox, UnyieldingLoop, testing::ValuesIn(kUnyielding),
                          [](const auto& attack) { return attack.param.name; });
+
+TEST_F(SandboxTest, TheHookComesOftenWhileThereAreLargeStrings) {
+  limits_.time = std::chrono::milliseconds(150);
+  for (const char* body : {"local s, t = ('x'):rep(8000000) .. 'a', ('x'):rep(8000000) .. 'b' "
+                           "while true do local e = s < t end",
+                           "local s = ('x'):rep(8000000) while true do local t = s .. 'y' end"}) {
+    slices_ = 0;
+    expect_limit(in_main(body), "L201");
+    EXPECT_GE(slices_, 15) << body;
+  }
+}
 
 class MemoryEater : public SandboxTest, public testing::WithParamInterface<Attack> {};
 
@@ -315,6 +327,8 @@ TEST_F(SandboxTest, AnErrorObjectIsNeverAskedForItsText) {
       failure("error(setmetatable({}, {__tostring = function() while true do end end}))");
   EXPECT_THAT(reason, HasSubstr("an error that is a table"));
   EXPECT_EQ(code_, "L200");
+  EXPECT_THAT(failure("error(5)"), testing::StartsWith("5\n"));
+  EXPECT_THAT(failure("error()"), HasSubstr("error(nil)"));
   EXPECT_FALSE(runtime_->closed());
 }
 
@@ -458,6 +472,15 @@ TEST_F(SandboxTest, MemoryIsGivenBackToThePool) {
   EXPECT_LE(runtime_->memory_used(), limits_.memory);
   runtime_.reset();
   EXPECT_EQ(pool_.used(), 0u);
+}
+
+TEST_F(SandboxTest, WhatARunHeldIsGivenBack) {
+  ASSERT_TRUE(
+      load("function main(msg) for i = 1, 4 do send('ehr', ('x'):rep(1000000)) end end").empty());
+  for (int count = 0; count < 50; ++count) {
+    const Conclusion conclusion = finish(*runtime_->begin(input()));
+    ASSERT_EQ(conclusion.kind, Conclusion::Kind::finished) << conclusion.reason;
+  }
 }
 
 TEST_F(SandboxTest, StatesTogetherKeepWithinThePool) {
