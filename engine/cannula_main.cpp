@@ -23,8 +23,8 @@ int main(int argc, char** argv) {
   const cli::Verb verbs[] = {cli::new_verb(),        cli::check_verb(),       cli::run_verb(),
                              cli::status_verb(),     cli::msg_list_verb(),    cli::msg_show_verb(),
                              cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
-                             cli::listen_verb(),     cli::explain_verb(),     cli::version_verb(),
-                             cli::reference_verb()};
+                             cli::listen_verb(),     cli::explain_verb(),     cli::lua_types_verb(),
+                             cli::version_verb(),    cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
       hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),

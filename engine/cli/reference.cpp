@@ -1,6 +1,9 @@
 // The pages of docs/reference that are made from what the program itself knows. Hidden: for those
 // who write the pages.
+#include "engine/script/reference.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
@@ -75,7 +78,7 @@ Verb reference_verb() {
           .example = "cannula reference config > docs/reference/config.md",
           .declare =
               [page](Arguments& arguments) {
-                arguments.positional("PAGE", *page, "cli, config or errors.", true);
+                arguments.positional("PAGE", *page, "cli, config, errors or lua.", true);
               },
           .run =
               [page](const Context& context) {
@@ -85,16 +88,33 @@ Verb reference_verb() {
                   print(context.out, config::reference_page(context.transports));
                 } else if (*page == "errors") {
                   print(context.out, errors_page(context));
+                } else if (*page == "lua") {
+                  print(context.out, script::reference_page());
                 } else {
                   print_error(context, {"U102",
                                         fmt::format("there is no page `{}`", *page),
-                                        "cli, config or errors",
+                                        "cli, config, errors or lua",
                                         {}});
                   return int(kUsage);
                 }
                 return int(kFine);
               },
           .hidden = true};
+}
+
+Verb lua_types_verb() {
+  return {.name = "lua types",
+          .summary =
+              "Print what scripts can use as a file for the Lua language server, for completion in "
+              "editors.",
+          .example = "cannula lua types > lib/cannula.meta.lua",
+          .declare = {},
+          .run = [](const Context& context) {
+            print(context.out, context.json
+                                   ? nlohmann::json{{"types", script::lua_types()}}.dump() + "\n"
+                                   : script::lua_types());
+            return int(kFine);
+          }};
 }
 
 }  // namespace cannula::cli

@@ -112,6 +112,7 @@ void print(std::FILE* to, std::string_view text);
 Verb check_verb();
 Verb explain_verb();
 Verb listen_verb();
+Verb lua_types_verb();
 Verb msg_discard_verb();
 Verb msg_list_verb();
 Verb msg_resend_verb();

@@ -10,7 +10,7 @@ REFERENCE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 class GeneratedPages(unittest.TestCase):
     def test_each_is_what_the_program_prints(self):
-        for page in ("cli", "config", "errors"):
+        for page in ("cli", "config", "errors", "lua"):
             with self.subTest(page):
                 self.assertEqual((REFERENCE / f"{page}.md").read_text(encoding="utf-8"), cannula("reference", page),
                                  f"write it anew: cannula reference {page} > docs/reference/{page}.md")
