@@ -104,58 +104,54 @@ void Machine::count_cpu_from_start(Clock::time_point now) {
   if (cpu_start_.count() < 0) cpu_start_ = thread_cpu_time() - (now - slice_start_);
 }
 
-// Throws when a limit is reached. Whether the slice is over is for the caller to see.
-void Machine::look(lua_State* L) {
-  if (usage_ == nullptr) return;
-  const auto now = Clock::now();
-  count_cpu_from_start(now);
-  if (now >= budget_look_) {
-    const auto used = time_used();
-    if (used >= limits_.time) {
-      stop(L, Stop::time,
-           "the script ran for more than " + std::to_string(limits_.time.count()) +
-               " ms on one message");
-    }
-    budget_look_ = now + (limits_.time - used);
+void Machine::check_budget(lua_State* L, Clock::time_point now) {
+  if (now < budget_look_) return;
+  const auto used = time_used();
+  if (used >= limits_.time) {
+    stop(L, Stop::time,
+         "the script ran for more than " + std::to_string(limits_.time.count()) +
+             " ms on one message");
   }
-  if (now >= stretch_look_ && !never_suspend_) {
-    const auto allowed = (slice_end_ - slice_start_) + limits_.unyielding;
-    const auto ran = thread_cpu_time() - cpu_start_;
-    if (ran >= allowed) {
-      stop(L, Stop::unyielding,
-           "the script ran for more than " + std::to_string(limits_.unyielding.count()) +
-               " ms where it cannot be suspended");
-    }
-    stretch_look_ = now + (allowed - ran);
+  budget_look_ = now + (limits_.time - used);
+}
+
+void Machine::check_stretch(lua_State* L, Clock::time_point now) {
+  if (now < stretch_look_ || never_suspend_) return;
+  const auto allowed = (slice_end_ - slice_start_) + limits_.unyielding;
+  const auto ran = thread_cpu_time() - cpu_start_;
+  if (ran >= allowed) {
+    stop(L, Stop::unyielding,
+         "the script ran for more than " + std::to_string(limits_.unyielding.count()) +
+             " ms where it cannot be suspended");
   }
+  stretch_look_ = now + (allowed - ran);
 }
 
 void Machine::look_from_c(lua_State* L) {
   work_ = 0;
   if (stop_ != Stop::none) throw_stop(L);
-  look(L);
-  if (!never_suspend_ && Clock::now() >= slice_end_) heavy_allocation();  // at the next instruction
+  if (usage_ == nullptr) return;
+  const auto now = Clock::now();
+  count_cpu_from_start(now);
+  check_budget(L, now);
+  check_stretch(L, now);
+  if (!never_suspend_ && now >= slice_end_) heavy_allocation();  // at the next instruction
 }
 
 void Machine::hook(lua_State* L, lua_Debug*) {
   Machine& machine = of(L);
-  if (machine.stop_ != Stop::none) {
-    machine.arm(L);
-    machine.throw_stop(L);
-  }
   machine.arm(L);
-  if (machine.may_yield(L)) {
-    const auto now = Clock::now();
-    machine.count_cpu_from_start(now);
-    // The budget first: a script that is suspended in time may still have used it up.
-    if (now >= machine.budget_look_) machine.look(L);
-    if (!machine.never_suspend_ && now >= machine.slice_end_) {
-      machine.yielded_by_hook_ = true;
-      lua_yield(L, 0);
-    }
-    return;
+  if (machine.stop_ != Stop::none) machine.throw_stop(L);
+  if (machine.usage_ == nullptr) return;
+  const auto now = Clock::now();
+  machine.count_cpu_from_start(now);
+  // The budget first: a script that is suspended in time may still have used it up.
+  machine.check_budget(L, now);
+  if (!machine.may_yield(L)) return machine.check_stretch(L, now);
+  if (!machine.never_suspend_ && now >= machine.slice_end_) {
+    machine.yielded_by_hook_ = true;
+    lua_yield(L, 0);
   }
-  machine.look(L);
 }
 
 int Machine::resume(lua_State* thread, int arguments, Usage& usage,

@@ -94,7 +94,9 @@ class Machine final : StateMemory::Observer {
   static int panic(lua_State* L);
   void heavy_allocation() override;
   void look_from_c(lua_State* L);
-  void look(lua_State* L);
+  // Throw when the limit is reached.
+  void check_budget(lua_State* L, Clock::time_point now);
+  void check_stretch(lua_State* L, Clock::time_point now);
   void count_cpu_from_start(Clock::time_point now);
   void arm(lua_State* L);
   std::chrono::nanoseconds time_used() const;
@@ -111,9 +113,10 @@ class Machine final : StateMemory::Observer {
   bool never_suspend_ = false;
   Clock::time_point slice_start_;
   Clock::time_point slice_end_;
-  Clock::time_point budget_look_;           // before this moment the time limit cannot be reached
-  Clock::time_point stretch_look_;          // and before this one the unyielding limit
-  std::chrono::nanoseconds cpu_start_{-1};  // the thread's CPU time when the slice began; -1 before the first look
+  Clock::time_point budget_look_;   // before this moment the time limit cannot be reached
+  Clock::time_point stretch_look_;  // and before this one the unyielding limit
+  std::chrono::nanoseconds cpu_start_{
+      -1};  // the thread's CPU time when the slice began; -1 before the first look
   int unyielding_resumes_ = 0;
   int close_depth_ = 0;
   bool yielded_by_hook_ = false;
