@@ -6,7 +6,7 @@
 namespace cannula {
 
 Deadlines::Deadlines(const boost::asio::any_io_executor& executor, std::function<void()> expire)
-    : state_(std::make_shared<State>(boost::asio::steady_timer(executor), std::move(expire))) {}
+    : state_(std::make_shared<State>(executor, std::move(expire))) {}
 
 void Deadlines::arm(Direction direction, std::chrono::milliseconds timeout) {
   if (timeout.count() <= 0) return disarm(direction);

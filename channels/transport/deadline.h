@@ -29,6 +29,8 @@ class Deadlines {
 
  private:
   struct State {
+    State(const boost::asio::any_io_executor& executor, std::function<void()> when_due)
+        : timer(executor), expire(std::move(when_due)) {}
     boost::asio::steady_timer timer;
     std::function<void()> expire;
     std::array<Clock::time_point, 2> due{Clock::time_point::max(), Clock::time_point::max()};

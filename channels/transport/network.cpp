@@ -57,13 +57,13 @@ asio::awaitable<Result<Addresses>> resolve(const asio::any_io_executor& executor
     co_return Addresses{{literal, endpoint.port}};
   }
   struct Lookup {
+    explicit Lookup(const asio::any_io_executor& where) : resolver(where), answered(where) {}
     tcp::resolver resolver;
     asio::steady_timer answered;
     std::optional<error_code> failure;
     Addresses addresses;
   };
-  auto lookup = std::make_shared<Lookup>(tcp::resolver(executor), asio::steady_timer(executor),
-                                         std::nullopt, Addresses{});
+  auto lookup = std::make_shared<Lookup>(executor);
   lookup->answered.expires_at(deadline);
   lookup->resolver.async_resolve(
       endpoint.host, std::to_string(endpoint.port),

@@ -108,12 +108,15 @@ void Destination::wake() {
 void Destination::take_in() {
   std::deque<Arriving> arriving;
   std::vector<Forgotten> forgotten;
+  std::vector<Lane::Entry*> recorded;
   {
     std::scoped_lock lock(arriving_mutex_);
     wake_posted_ = false;
+    recorded.swap(recorded_);
     arriving.swap(arriving_);
     forgotten.swap(forgotten_);
   }
+  for (Lane::Entry* entry : recorded) finish(entry);
   for (Arriving& one : arriving) add(std::move(one));
   if (forgotten.empty()) return;
   const auto unwanted = [&](const Delivery& delivery) {
@@ -226,8 +229,9 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
   return attempt;
 }
 
-// The record is wanted on disk, but nothing waits for it: were it lost in a crash, the delivery
-// would be made again with the same key. It is offered until the store has it.
+// Offered until the store has it. Were it lost in a crash, the delivery would be made again with
+// the same key; so the next one of its order keys goes out only after it, and what is repeated
+// never follows something later.
 void Destination::commit(store::Attempt attempt, std::function<void()> committed) {
   auto shared = std::make_shared<store::Attempt>(std::move(attempt));
   std::vector<store::Record> records;
@@ -261,13 +265,10 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
   ++metrics_->delivered;
   store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::delivered);
   attempt.wants_handler = observer_.wants_responses();
-  Delivery delivery = entry->item;
-  delivery.payload.reset();
-  commit(std::move(attempt), [self = shared_from_this(), delivery = std::move(delivery),
-                              keys = entry->keys(), response = answer.response] {
-    self->observer_.delivered(delivery, keys, self->config_.name, response);
+  commit(std::move(attempt), [self = shared_from_this(), entry, response = answer.response] {
+    self->observer_.delivered(entry->item, entry->keys(), self->config_.name, response);
+    self->recorded(entry);
   });
-  finish(entry);
   failures_in_a_row_ = 0;
   if (away_.exchange(false)) {
     ports_.report.log(Report::Level::info,
@@ -280,20 +281,24 @@ void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
   ++metrics_->dead;
   failures_in_a_row_ = 0;
   away_ = false;
-  ports_.report.log(Report::Level::warning,
-                    fmt::format("message {} is dead at destination {}: {}", entry->item.id.text(),
-                                config_.name, answer.reason.text()));
-  Delivery delivery = entry->item;
-  delivery.payload.reset();
+  // The other side's own words may name a patient: they are kept with the message, not in the log.
+  ports_.report.log(
+      Report::Level::warning,
+      fmt::format("message {} is dead at destination {} [{}]; see `cannula msg show {}`",
+                  entry->item.id.text(), config_.name, answer.reason.code, entry->item.id.text()));
+  if (hold_key_) lanes_.hold(entry->keys());
   commit(attempt_record(*entry, answer, store::DeliveryState::dead),
-         [self = shared_from_this(), delivery = std::move(delivery), keys = entry->keys(),
-          reason = answer.reason] {
-           self->observer_.died(delivery, keys, self->config_.name, reason);
+         [self = shared_from_this(), entry, reason = answer.reason] {
+           self->observer_.died(entry->item, entry->keys(), self->config_.name, reason);
+           self->recorded(entry);
          });
-  if (hold_key_) {
-    lanes_.hold(entry->keys());
-  }
-  finish(entry);
+}
+
+// On the journal's thread: the executor lets the entry's keys go on.
+void Destination::recorded(Lane::Entry* entry) {
+  std::scoped_lock lock(arriving_mutex_);
+  recorded_.push_back(entry);
+  wake();
 }
 
 void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
@@ -313,9 +318,10 @@ void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
   if (answer.retry_after) wait = std::max(wait, *answer.retry_after);
   if (failures_in_a_row_ >= kFailuresUntilAway) {
     if (!away_.exchange(true)) {
-      ports_.report.log(Report::Level::warning,
-                        fmt::format("destination {} is away ({}); trying again with growing pauses",
-                                    config_.name, answer.reason.text()));
+      ports_.report.log(
+          Report::Level::warning,
+          fmt::format("destination {} is away ({}); trying again with growing pauses", config_.name,
+                      answer.response ? answer.reason.code : answer.reason.text()));
     }
     closed_until_ = steady_clock::now() + backoff(failures_in_a_row_ - kFailuresUntilAway + 1,
                                                   config_.retry.first, config_.retry.max, random_);

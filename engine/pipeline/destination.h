@@ -104,6 +104,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,
                                 store::DeliveryState state) const;
   void commit(store::Attempt attempt, std::function<void()> committed);
+  void recorded(Lane::Entry* entry);
   void finish(Lane::Entry* entry);
   void sleep(Lane::Entry* entry, std::chrono::milliseconds time);
   void wake_sleepers(bool all);
@@ -137,6 +138,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
     store::OrderKeys held;
   };
   std::vector<Forgotten> forgotten_;
+  std::vector<Lane::Entry*> recorded_;  // their last attempt is on disk
 
   // On the executor only.
   Lane lanes_;

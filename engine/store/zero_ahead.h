@@ -1,6 +1,6 @@
 // Writes zeros ahead of the journal's end on a thread of its own. fdatasync of a file that grows
 // must also commit its new size and blocks to the file system's log; over zeros it commits data
-// alone, which halves its time and CPU (tests/bench/store_bench.cpp). When it cannot keep up or the
+// alone (what that is worth here: tests/bench/store_bench.cpp). When it cannot keep up or the
 // disk is full, the journal just grows the file itself.
 #pragma once
 
