@@ -4,7 +4,6 @@
 #include <string>
 
 #include "engine/script/lua_runtime.h"
-#include "parsers/hl7v2/structure.h"
 
 namespace cannula::script {
 
@@ -70,18 +69,6 @@ Path path_argument(lua_State* L, int index) {
   return *path;
 }
 
-void check_group_name(const Message& message, std::string_view name) {
-  const hl7v2::Structure* structure = hl7v2::Structure::find(message.structure());
-  if (structure == nullptr || structure->group(name)) return;
-  const std::vector<std::string_view> names = structure->group_names();
-  std::string list;
-  for (const std::string_view known : names)
-    list += (list.empty() ? "" : ", ") + std::string(known);
-  throw ScriptError("L221", "the structure " + std::string(structure->name()) + " has no group '" +
-                                std::string(name.substr(0, 60)) + "'" + did_you_mean(name, names) +
-                                "; it has " + list);
-}
-
 void write_path(lua_State* L, MessageBox& box, const Path& path,
                 std::optional<std::string_view> text) {
   Session& session = LuaRuntime::of(L).session();
@@ -91,7 +78,7 @@ void write_path(lua_State* L, MessageBox& box, const Path& path,
   if (!written) throw ScriptError("L222", written.error().text());
 }
 
-namespace {
+namespace {}  // namespace
 
 PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box) {
   auto* object = static_cast<PlaceObject*>(
@@ -103,6 +90,8 @@ PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box) {
   object->nth = 0;
   return *object;
 }
+
+namespace {
 
 // The same place with other numbers, as a Node.
 PlaceObject& new_part(lua_State* L, const PlaceObject& whole) {
@@ -273,6 +262,8 @@ int index_segment(lua_State* L) {
   return 1;
 }
 
+}  // namespace
+
 void write_in_segment(lua_State* L, const PlaceObject& object, const Path& path) {
   const auto text = text_value(L, 3, "a path");
   if (!object.present) {
@@ -290,6 +281,8 @@ void write_in_segment(lua_State* L, const PlaceObject& object, const Path& path)
   if (!place) throw ScriptError("L222", "the segment was removed from its message");
   write_place(L, object, *place, text);
 }
+
+namespace {
 
 int assign_segment(lua_State* L) {
   const PlaceObject& object = place_self(L, Object::Kind::segment);
@@ -423,160 +416,7 @@ int assign_node(lua_State* L) {
   return 0;
 }
 
-// -- Iterators
-
-// Upvalues: the message's box as a light userdata would not keep its run, so the Message object or
-// any object of it; the ids; the next one.
-struct SegmentList {
-  std::uint64_t run;
-  MessageBox* box;
-  std::uint32_t count;
-  std::uint32_t next;
-  SegmentId segments[1];
-};
-
-int next_segment(lua_State* L) {
-  auto& list = *static_cast<SegmentList*>(lua_touserdata(L, lua_upvalueindex(1)));
-  check_alive(L, {Object::Kind::segment, list.run});
-  if (list.next == list.count) return 0;
-  push_segment(L, *list.box, list.segments[list.next++]);
-  return 1;
-}
-
-// Upvalues: the list of groups, the last one given.
-int next_group(lua_State* L) {
-  const lua_Integer at = lua_tointeger(L, lua_upvalueindex(2)) + 1;
-  lua_pushinteger(L, at);
-  lua_replace(L, lua_upvalueindex(2));
-  lua_rawgeti(L, lua_upvalueindex(1), at);
-  return 1;
-}
-
-// -- Group
-
-GroupObject& group_self(lua_State* L) {
-  return checked_object<GroupObject>(L, 1, Object::Kind::group);
-}
-
-std::span<const SegmentId> segments_of(GroupObject& group) {
-  return {group.segments(), group.count};
-}
-
-std::optional<SegmentId> find_in_group(GroupObject& group, std::string_view name,
-                                       std::uint32_t nth) {
-  const Message& message = group.box->read();
-  for (const SegmentId segment : segments_of(group)) {
-    if (message.name_of(segment) == name && --nth == 0) return segment;
-  }
-  return std::nullopt;
-}
-
-int group_each(lua_State* L) {
-  GroupObject& group = group_self(L);
-  const Message& message = group.box->read();
-  Machine::of(L).work(L, group.count);
-  std::vector<SegmentId> segments;
-  const bool any = lua_isnoneornil(L, 2);
-  const std::string_view name = any ? "" : segment_name_argument(L, 2);
-  for (const SegmentId segment : segments_of(group)) {
-    if (any || message.name_of(segment) == name) segments.push_back(segment);
-  }
-  push_segment_iterator(L, *group.box, segments);
-  return 1;
-}
-
-int group_groups(lua_State* L) {
-  GroupObject& group = group_self(L);
-  const std::string_view name = string_argument(L, 2);
-  const Message& message = group.box->read();
-  check_group_name(message, name);
-  Machine::of(L).work(L, group.count);
-  const hl7v2::Group within{group.name, {group.segments(), group.segments() + group.count}};
-  push_group_iterator(L, *group.box, message.groups(name, within));
-  return 1;
-}
-
-constexpr Binding kGroupMembers[] = {
-    {"name", "string", "`\"ORDER_OBSERVATION\"`."},
-    {"each", "(name?: string): fun(): Segment",
-     "Walks the segments of that name in the group, or all.", &guarded<group_each>},
-    {"groups", "(name: string): fun(): Group", "Walks the groups inside this one.",
-     &guarded<group_groups>},
-};
-
-Key resolve_group_key(lua_State*, std::string_view text) {
-  if (const auto member = find_member(kGroupMembers, text)) return {Key::Kind::member, *member, {}};
-  const auto path = Path::parse(text);
-  if (path && path->segment[0] != 0 && path->segment_index != Path::kAll) {
-    return {path->field == 0 ? Key::Kind::segment : Key::Kind::path, 0, *path};
-  }
-  if (path) {
-    throw ScriptError("L220", "in a group a path begins with one segment: \"OBR-4.1\", not \"" +
-                                  std::string(text) + "\"");
-  }
-  unknown_key("Group", kGroupMembers, text, path.error());
-}
-
-Path relative(const Path& path) {
-  Path result = path;
-  std::memset(result.segment, 0, sizeof(result.segment));
-  result.segment_index = 1;
-  return result;
-}
-
-int index_group(lua_State* L) {
-  GroupObject& group = group_self(L);
-  if (lua_type(L, 2) != LUA_TSTRING) {
-    throw ScriptError("L220",
-                      "a group is read by path, order[\"OBR-4.1\"], or by segment, order.OBR");
-  }
-  const Key& key = LuaRuntime::of(L).keys().find(L, 2, &resolve_group_key);
-  if (key.kind == Key::Kind::member) {
-    if (const lua_CFunction function = kGroupMembers[key.member].function) {
-      lua_pushcfunction(L, function);
-    } else {
-      push(L, group.name);
-    }
-    return 1;
-  }
-  const auto segment = find_in_group(group, key.path.segment_name(), key.path.segment_index);
-  if (key.kind == Key::Kind::segment) {
-    PlaceObject& object = new_place(L, Object::Kind::segment, *group.box);
-    object.present = segment.has_value();
-    object.place.segment = segment.value_or(0);
-    std::memcpy(object.name, key.path.segment, sizeof(key.path.segment));
-    return 1;
-  }
-  std::optional<std::string> text;
-  if (segment) {
-    const Message& message = group.box->read();
-    if (const auto place = message.locate(relative(key.path), *segment)) text = message.get(*place);
-  }
-  push_text(L, text);
-  return 1;
-}
-
-int assign_group(lua_State* L) {
-  GroupObject& group = group_self(L);
-  if (lua_type(L, 2) != LUA_TSTRING) {
-    throw ScriptError("L220", "a group is written by path: order[\"OBR-4.1\"] = value");
-  }
-  const Key key = LuaRuntime::of(L).keys().find(L, 2, &resolve_group_key);
-  if (key.kind != Key::Kind::path) {
-    throw ScriptError("L222", "'" + std::string(view_at(L, 2)) + "' of a group cannot be assigned");
-  }
-  const auto segment = find_in_group(group, key.path.segment_name(), key.path.segment_index);
-  if (!segment) {
-    throw ScriptError("L222", "this group has no " + std::string(key.path.segment_name()) +
-                                  " segment to write to: add one with msg:add(…)");
-  }
-  PlaceObject object{};
-  object.box = group.box;
-  object.present = true;
-  object.place.segment = *segment;
-  write_in_segment(L, object, relative(key.path));
-  return 0;
-}
+}  // namespace
 
 void open_object(lua_State* L, Object::Kind kind, lua_CFunction index, lua_CFunction assign,
                  lua_CFunction text) {
@@ -591,8 +431,6 @@ void open_object(lua_State* L, Object::Kind kind, lua_CFunction index, lua_CFunc
   }
   set_object_metatable(L, kind);
 }
-
-}  // namespace
 
 void push_segment(lua_State* L, MessageBox& box, SegmentId segment) {
   PlaceObject& object = new_place(L, Object::Kind::segment, box);
@@ -615,34 +453,6 @@ void push_segment_of(lua_State* L, MessageBox& box, const Path& path) {
   object.nth = path.segment_index;
 }
 
-void push_segment_iterator(lua_State* L, MessageBox& box, std::span<const SegmentId> segments) {
-  auto* list = static_cast<SegmentList*>(
-      lua_newuserdatauv(L, sizeof(SegmentList) + segments.size_bytes(), 0));
-  list->run = LuaRuntime::of(L).session().serial;
-  list->box = &box;
-  list->count = static_cast<std::uint32_t>(segments.size());
-  list->next = 0;
-  std::copy(segments.begin(), segments.end(), list->segments);
-  lua_pushcclosure(L, &guarded<next_segment>, 1);
-}
-
-void push_group_iterator(lua_State* L, MessageBox& box, const std::vector<hl7v2::Group>& groups) {
-  lua_createtable(L, static_cast<int>(groups.size()), 0);
-  lua_Integer at = 0;
-  for (const hl7v2::Group& group : groups) {
-    auto* object = static_cast<GroupObject*>(new_object(
-        L, Object::Kind::group, sizeof(GroupObject) + group.segments.size() * sizeof(SegmentId),
-        LuaRuntime::of(L).session().serial));
-    object->box = &box;
-    object->name = group.name;
-    object->count = static_cast<std::uint32_t>(group.segments.size());
-    std::copy(group.segments.begin(), group.segments.end(), object->segments());
-    lua_rawseti(L, -2, ++at);
-  }
-  lua_pushinteger(L, 0);
-  lua_pushcclosure(L, &guarded<next_group>, 2);
-}
-
 PlaceObject& segment_argument(lua_State* L, int index, MessageBox& box) {
   auto& segment = checked_object<PlaceObject>(L, index, Object::Kind::segment);
   if (segment.box != &box) {
@@ -659,7 +469,7 @@ void open_place_objects(lua_State* L) {
               &guarded<segment_text>);
   open_object(L, Object::Kind::node, &guarded<index_node>, &guarded<assign_node>,
               &guarded<node_text>);
-  open_object(L, Object::Kind::group, &guarded<index_group>, &guarded<assign_group>, nullptr);
+  open_group_object(L);
 }
 
 Library segment_object() {
@@ -673,14 +483,6 @@ Library node_object() {
   return {"Node", Library::Kind::object,
           "A place in a message: `msg.PID[5][1]`. A place that is not there is empty, never nil.",
           kNodeMembers};
-}
-
-Library group_object() {
-  return {
-      "Group", Library::Kind::object,
-      "One occurrence of a group, such as an order with its results. `order[\"OBR-4.1\"]` reads "
-      "and writes its segments, `order.OBR` is a Segment.",
-      kGroupMembers};
 }
 
 }  // namespace cannula::script

@@ -30,6 +30,15 @@ struct GroupObject : Object {
 };
 
 void open_place_objects(lua_State* L);
+void open_group_object(lua_State* L);
+// Makes the metatable of a kind; `text` may be null.
+void open_object(lua_State* L, Object::Kind kind, lua_CFunction index, lua_CFunction assign,
+                 lua_CFunction text);
+
+// Pushes a Segment or Node that is not present yet.
+PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box);
+// Writes argument 3 to a path relative to the segment.
+void write_in_segment(lua_State* L, const PlaceObject& object, const hl7v2::Path& path);
 
 void push_text(lua_State* L, const std::optional<std::string>& text);
 void push_segment(lua_State* L, MessageBox& box, hl7v2::SegmentId segment);
