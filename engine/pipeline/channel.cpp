@@ -225,24 +225,29 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
 
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
   state_.apply(outcome->state_writes);
+  auto context = std::make_shared<OutcomeContext>();
+  context->entry = entry;
+  context->event = message ? message->type() : std::string();
+  item.parsed.reset();
+  commit_outcome(std::move(outcome), std::move(context));
+}
+
+// Its keys go on, or are held for a person.
+void Channel::let_go(WorkQueue::Lane::Entry* entry, const store::Outcome& outcome) {
   const bool ended_badly =
-      outcome->state == store::MessageState::parked || outcome->state == store::MessageState::dead;
-
-  auto followers = std::make_shared<OutcomeContext>();
-  followers->event = message ? message->type() : std::string();
-  followers->body = item.body;
-  followers->accepted = item.accepted;
-  commit_outcome(outcome, followers);
-
-  if (item.lifts_hold && !ended_badly) queue_.unhold(keys);
-  if (ended_badly && holds_keys() && !item.lifts_hold) {
+      outcome.state == store::MessageState::parked || outcome.state == store::MessageState::dead;
+  const bool lifts_hold = entry->item.lifts_hold;
+  if (lifts_hold && !ended_badly) queue_.unhold(outcome.order_keys);
+  if (ended_badly && holds_keys() && !lifts_hold) {
     queue_.release_and_hold(entry);
   } else {
     queue_.release(entry);
   }
+  scheduler_.ready(*this);
 }
 
-// Offered until the store has it: the message's outcome is decided, and its key may have gone on.
+// Offered until the store has it. The next message of its keys is worked only then, so that
+// outcomes stand in the journal in the order of their key whatever fails.
 void Channel::commit_outcome(std::shared_ptr<store::Outcome> outcome,
                              std::shared_ptr<OutcomeContext> context) {
   std::vector<store::Record> records;
@@ -252,6 +257,7 @@ void Channel::commit_outcome(std::shared_ptr<store::Outcome> outcome,
     if (result) {
       if (std::exchange(context->stalled, false)) self->scheduler_.unstall();
       self->outcome_committed(*outcome, *context, result->front().position);
+      self->let_go(context->entry, *outcome);
       return;
     }
     if (!std::exchange(context->stalled, true)) {
@@ -284,8 +290,8 @@ void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeCont
     delivery.ordinal = request.ordinal;
     delivery.queued = position;
     delivery.outcome = position;
-    delivery.accepted = context.accepted;
-    delivery.payload = request.payload ? request.payload : context.body;
+    delivery.accepted = context.entry->item.accepted;
+    delivery.payload = request.payload ? request.payload : context.entry->item.body;
     delivery.event = context.event;
     delivery.first_queued_at = outcome.at;
     delivery.stat = request.priority > 0;

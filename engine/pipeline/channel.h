@@ -70,7 +70,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   // A message is on disk (journal's thread, in its order). `waiter` may be empty.
   void arrived(WorkItem item, Waiter waiter);
-  // A worker ran the script on what `entry` holds: commits the outcome, then lets its key go on.
+  // A worker ran the script on what `entry` holds: commits the outcome; its keys go on when that is
+  // on disk.
   void conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* message,
                 script::Conclusion conclusion);
 
@@ -107,13 +108,13 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
                             script::Conclusion&& conclusion);
   // What is at hand when the script has ended and is needed once its outcome is on disk.
   struct OutcomeContext {
+    WorkQueue::Lane::Entry* entry = nullptr;
     std::string event;
-    Bytes body;
-    store::Position accepted = 0;
     bool stalled = false;  // the store did not take it at once
   };
   void commit_outcome(std::shared_ptr<store::Outcome> outcome,
                       std::shared_ptr<OutcomeContext> context);
+  void let_go(WorkQueue::Lane::Entry* entry, const store::Outcome& outcome);
   void outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
                          store::Position position);
   void count(const script::Conclusion& conclusion);

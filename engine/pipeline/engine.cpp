@@ -93,8 +93,9 @@ struct Engine::Running {
   std::string address;
 };
 
-Engine::Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports)
-    : transports_(transports), site_(std::move(site)) {}
+Engine::Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports,
+               store::FileSystem* file_system)
+    : transports_(transports), file_system_(file_system), site_(std::move(site)) {}
 
 Engine::~Engine() {
   stop();
@@ -272,6 +273,7 @@ std::vector<Diagnostic> Engine::start() {
   store::Options options;
   options.directory = site_->store.directory;
   options.segment_size = site_->store.segment_size;
+  options.file_system = file_system_;
   auto opened = store::Store::open(options);
   if (!opened) {
     const Error& error = opened.error();

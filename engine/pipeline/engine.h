@@ -33,8 +33,10 @@ struct ChannelView {
 // Public members may be called from any thread; start, reload and stop one at a time.
 class Engine : private script::Host {
  public:
-  // `transports` outlive the engine.
-  Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports);
+  // `transports` outlive the engine. `file_system` is the store's: null for the real one, a double
+  // in fault tests.
+  Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports,
+         store::FileSystem* file_system = nullptr);
   ~Engine() override;
 
   // Opens the store, continues what an earlier run left, and opens the listeners last. Every
@@ -85,6 +87,7 @@ class Engine : private script::Host {
   void flush_store();
 
   const std::span<const Transport> transports_;
+  store::FileSystem* const file_system_;
   mutable std::shared_mutex mutex_;  // site_ and channels_
   std::shared_ptr<const config::Site> site_;
   std::unique_ptr<store::Store> store_;
