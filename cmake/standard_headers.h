@@ -1,4 +1,5 @@
-// Precompiled once for every room: only headers of the standard library that nearly every file needs.
+// Precompiled once for every room: only headers of the standard library that nearly every file
+// needs.
 #pragma once
 
 #include <algorithm>

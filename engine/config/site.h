@@ -109,7 +109,7 @@ struct Site {
 };
 
 struct LoadedSite {
-  std::optional<Site> site;          // nothing when a finding is an error
+  std::optional<Site> site;  // nothing when a finding is an error
   // What could be read although a finding is an error, to check the scripts too; never to be run.
   Site partial;
   std::vector<Diagnostic> findings;  // all of them, in order of file and line

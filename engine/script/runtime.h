@@ -1,5 +1,6 @@
-// A channel's Lua script, sandboxed: loaded once a worker, run once a message as a coroutine, sliced so that no script
-// starves another. What the sandbox refuses and why: docs/explanation/sandbox.md.
+// A channel's Lua script, sandboxed: loaded once a worker, run once a message as a coroutine,
+// sliced so that no script starves another. What the sandbox refuses and why:
+// docs/explanation/sandbox.md.
 #pragma once
 
 #include <atomic>
@@ -19,18 +20,21 @@
 
 namespace cannula::script {
 
-// Everything a channel's script is made of, as read when the configuration was loaded. Shared, immutable.
+// Everything a channel's script is made of, as read when the configuration was loaded. Shared,
+// immutable.
 struct Program {
   std::string channel;
-  std::shared_ptr<const Source> main;                              // channels/NAME/main.lua
-  std::map<std::string, std::shared_ptr<const Source>> modules;    // lib/NAME.lua, by the name given to require
-  std::vector<std::string> destinations;                           // the names send() takes
+  std::shared_ptr<const Source> main;  // channels/NAME/main.lua
+  std::map<std::string, std::shared_ptr<const Source>>
+      modules;                            // lib/NAME.lua, by the name given to require
+  std::vector<std::string> destinations;  // the names send() takes
 };
 
 struct Limits {
-  std::size_t memory = 64u << 20;             // bytes a Lua state may hold
-  std::chrono::milliseconds time{2000};       // of Lua running, a message
-  std::chrono::milliseconds unyielding{100};  // of Lua running where it cannot be suspended (inside a C callback)
+  std::size_t memory = 64u << 20;        // bytes a Lua state may hold
+  std::chrono::milliseconds time{2000};  // of Lua running, a message
+  std::chrono::milliseconds unyielding{
+      100};  // of Lua running where it cannot be suspended (inside a C callback)
 };
 
 // Memory of all Lua states together. Thread-safe.
@@ -51,8 +55,10 @@ class Host {
  public:
   virtual ~Host() = default;
   virtual std::int64_t now() const = 0;  // microseconds since 1970-01-01 UTC
-  // The channel's durable `state`: the committed JSON text of a key. Writes travel in Conclusion::state_writes.
-  virtual std::optional<std::string> state(const std::string& channel, const std::string& key) const = 0;
+  // The channel's durable `state`: the committed JSON text of a key. Writes travel in
+  // Conclusion::state_writes.
+  virtual std::optional<std::string> state(const std::string& channel,
+                                           const std::string& key) const = 0;
   // A named secret of site.toml; the error names it, never its value.
   virtual Result<std::string> secret(const std::string& channel, const std::string& name) const = 0;
 };
@@ -65,12 +71,12 @@ struct Response {
 };
 
 struct Input {
-  std::string id;  // the message's, as text
-  Bytes body;      // as received
+  std::string id;                                // the message's, as text
+  Bytes body;                                    // as received
   std::shared_ptr<const hl7v2::Message> parsed;  // of `body`, when someone has parsed it already
   std::int64_t received_at = 0;                  // microseconds since 1970-01-01 UTC
   std::string partner;
-  std::optional<Response> response;              // set: run on_response instead of main
+  std::optional<Response> response;  // set: run on_response instead of main
 };
 
 struct Send {
@@ -93,20 +99,22 @@ struct Conclusion {
     rejected,  // reject(reason)
     failed,    // an error, or a limit: the message is dead, nothing is sent
   } kind = Kind::finished;
-  std::string code;    // "L2xx" for failed
-  std::string reason;  // with file, line and traceback for an error
-  std::vector<Send> sends;              // empty unless finished
-  std::vector<StateWrite> state_writes; // empty unless finished
-  std::string trace;                    // log lines, as JSON lines {"at","level","text","fields"}; phi() masked
-  bool hit_limit = false;               // memory, time or pattern budget: the Runtime is now closed
+  std::string code;                      // "L2xx" for failed
+  std::string reason;                    // with file, line and traceback for an error
+  std::vector<Send> sends;               // empty unless finished
+  std::vector<StateWrite> state_writes;  // empty unless finished
+  std::string trace;       // log lines, as JSON lines {"at","level","text","fields"}; phi() masked
+  bool hit_limit = false;  // memory, time or pattern budget: the Runtime is now closed
 };
 
 class Run;
 
-// One Lua state. Not thread-safe: belongs to one worker. Runs begun from it must end before it does.
+// One Lua state. Not thread-safe: belongs to one worker. Runs begun from it must end before it
+// does.
 class Runtime {
  public:
-  // Compiles and runs the top level of the script, under the limits. The findings point into `main` or a module.
+  // Compiles and runs the top level of the script, under the limits. The findings point into `main`
+  // or a module.
   static std::variant<std::unique_ptr<Runtime>, std::vector<Diagnostic>> load(
       std::shared_ptr<const Program> program, const Limits& limits, Host& host, MemoryPool& pool);
   virtual ~Runtime() = default;

@@ -1,5 +1,6 @@
-// What the journal remembers: one record for each step of a message's way. The whole truth of a store is its sequence
-// of records; everything else (index, queues, counts) follows from them. Format on disk: docs/reference/store-format.md.
+// What the journal remembers: one record for each step of a message's way. The whole truth of a
+// store is its sequence of records; everything else (index, queues, counts) follows from them.
+// Format on disk: docs/reference/store-format.md.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +15,19 @@
 
 namespace cannula::store {
 
-// Microseconds of wall clock since 1970-01-01 UTC. For people and for sorting; waiting uses the monotonic clock.
+// Microseconds of wall clock since 1970-01-01 UTC. For people and for sorting; waiting uses the
+// monotonic clock.
 using Timestamp = std::int64_t;
 
 enum class MessageState : std::uint8_t {
-  accepted = 0,  // on disk, its script has not run
-  queued = 1,    // the script's outcome is committed; deliveries are under way
-  done = 2,      // every delivery has been delivered
-  filtered = 3,  // the script said skip
-  parked = 4,    // waits for a person
-  rejected = 5,  // refused, by intake or by the script
-  dead = 6,      // failed for good, with a reason; can be resent
-  discarded = 7, // a person ended it
+  accepted = 0,   // on disk, its script has not run
+  queued = 1,     // the script's outcome is committed; deliveries are under way
+  done = 2,       // every delivery has been delivered
+  filtered = 3,   // the script said skip
+  parked = 4,     // waits for a person
+  rejected = 5,   // refused, by intake or by the script
+  dead = 6,       // failed for good, with a reason; can be resent
+  discarded = 7,  // a person ended it
 };
 
 enum class DeliveryState : std::uint8_t {
@@ -57,17 +59,19 @@ struct Accepted {
   std::string refusal;
 };
 
-// Keyed hashes of what a message is kept in order by: none, one, or several (a merge, ADT^A40, belongs to the order of both
-// patients: PID-3.1 and MRG-1.1). Two messages that share one keep their order.
+// Keyed hashes of what a message is kept in order by: none, one, or several (a merge, ADT^A40,
+// belongs to the order of both patients: PID-3.1 and MRG-1.1). Two messages that share one keep
+// their order.
 using OrderKeys = std::vector<std::uint64_t>;
 
-// One delivery that a script asked for. Its idempotency key is "<message id>-<destination>-<ordinal>".
+// One delivery that a script asked for. Its idempotency key is "<message
+// id>-<destination>-<ordinal>".
 struct DeliveryRequest {
   std::uint32_t ordinal = 0;  // counts a message's deliveries from 1, over all its outcomes
   std::string destination;
   OrderKeys order_keys;
   std::uint8_t priority = 0;  // 0 routine, 1 stat
-  Bytes payload;                // null: the received bytes
+  Bytes payload;              // null: the received bytes
 };
 
 struct StateWrite {  // of the script's durable `state`
@@ -75,7 +79,8 @@ struct StateWrite {  // of the script's durable `state`
   std::optional<std::string> value;  // JSON text; nothing = removed
 };
 
-// A script ran on a message (`cause` 0) or on the response to one of its deliveries (`cause` = that ordinal).
+// A script ran on a message (`cause` 0) or on the response to one of its deliveries (`cause` = that
+// ordinal).
 struct Outcome {
   MessageId id;
   std::string channel;
@@ -87,7 +92,8 @@ struct Outcome {
   OrderKeys order_keys;
   std::vector<DeliveryRequest> deliveries;
   std::vector<StateWrite> state_writes;
-  std::string trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
+  std::string
+      trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
 };
 
 // One attempt at a delivery ended.
@@ -99,15 +105,16 @@ struct Attempt {
   Timestamp at = 0;
   std::uint32_t number = 1;  // counts from 1 since the delivery was queued or resent
   DeliveryState state = DeliveryState::delivered;  // delivered, retrying, held or dead
-  bool wants_handler = false;  // the channel's on_response is to run on it
+  bool wants_handler = false;                      // the channel's on_response is to run on it
   std::string code;
   std::string reason;
   Timestamp next_at = 0;  // of the next attempt, when retrying
   Bytes response;         // null when nothing came back
 };
 
-// A person put something back to work. `ordinal` 0: the whole message runs through its script again; its earlier
-// deliveries stay as they are and new ones get new ordinals. Otherwise: that delivery is queued again, same key.
+// A person put something back to work. `ordinal` 0: the whole message runs through its script
+// again; its earlier deliveries stay as they are and new ones get new ordinals. Otherwise: that
+// delivery is queued again, same key.
 struct Resent {
   MessageId id;
   std::string channel;
@@ -117,7 +124,8 @@ struct Resent {
   std::string reason;
 };
 
-// A person ended what was parked, held, dead or still queued. `ordinal` 0: the message and all that is open of it.
+// A person ended what was parked, held, dead or still queued. `ordinal` 0: the message and all that
+// is open of it.
 struct Discarded {
   MessageId id;
   std::string channel;

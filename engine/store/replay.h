@@ -1,4 +1,5 @@
-// From the journal to the index: what is done at each start for what the index lacks, and for a new index from the beginning.
+// From the journal to the index: what is done at each start for what the index lacks, and for a new
+// index from the beginning.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,9 @@ namespace cannula::store {
 // Names the journal's store in a new index and sets it to the journal's begin.
 Result<void> start_index(const Journal& journal, Index& index);
 
-// Applies what stands from the index's progress to `to`, in large transactions. Counts into `records` and reports to
-// `damage` when they are given. After an error the index is at the last transaction that was committed.
+// Applies what stands from the index's progress to `to`, in large transactions. Counts into
+// `records` and reports to `damage` when they are given. After an error the index is at the last
+// transaction that was committed.
 Result<void> replay_journal(const Journal& journal, Position to, Index& index,
                             std::uint64_t* records, std::vector<Diagnostic>* damage);
 

@@ -1,4 +1,5 @@
-// The record of everything: an append-only journal, and a SQLite index behind it that answers questions.
+// The record of everything: an append-only journal, and a SQLite index behind it that answers
+// questions.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,14 @@ struct Committed {
 };
 
 struct Options {
-  std::filesystem::path directory;             // `state/` of the site; made if absent
-  FileSystem* file_system = nullptr;           // null: the real one. Test doubles drop what was not synced, or fail.
-  std::size_t segment_size = 64u << 20;        // bytes; a segment may grow over it by one commit
-  std::size_t pending_limit = 32u << 20;       // bytes waiting for the disk before has_room() says no
-  std::size_t zero_ahead = 4u << 20;           // bytes written with zeros ahead of the journal's end; 0: none
-  bool index_in_background = true;             // false: tests drive it by catch_up()
+  std::filesystem::path directory;  // `state/` of the site; made if absent
+  FileSystem* file_system =
+      nullptr;  // null: the real one. Test doubles drop what was not synced, or fail.
+  std::size_t segment_size = 64u << 20;   // bytes; a segment may grow over it by one commit
+  std::size_t pending_limit = 32u << 20;  // bytes waiting for the disk before has_room() says no
+  std::size_t zero_ahead =
+      4u << 20;                     // bytes written with zeros ahead of the journal's end; 0: none
+  bool index_in_background = true;  // false: tests drive it by catch_up()
 };
 
 // One row of the index: a message as it stands.
@@ -45,7 +48,7 @@ struct MessageRow {
   std::string event;
   std::string control_id;
   std::string partner;
-  std::string code;    // of the reason of the state
+  std::string code;  // of the reason of the state
   std::string reason;
   OrderKeys order_keys;
   std::uint64_t size = 0;  // bytes of the body
@@ -65,9 +68,10 @@ struct DeliveryRow {
   Timestamp next_at = 0;
   std::string code;
   std::string reason;
-  bool handler_pending = false;  // delivered, and on_response has not run on it yet
+  bool handler_pending = false;   // delivered, and on_response has not run on it yet
   Position outcome_position = 0;  // of the Outcome that holds its payload
-  Position queued = 0;            // its place in the destination's queue: of its Outcome, or of its last Resent
+  Position queued =
+      0;  // its place in the destination's queue: of its Outcome, or of its last Resent
   Position attempt_position = 0;  // of its last Attempt; 0 before the first
 };
 
@@ -75,10 +79,10 @@ struct MessageQuery {
   std::string channel{};  // empty: all
   std::optional<MessageState> state{};
   std::string control_id{};
-  std::string destination{};                  // messages with a delivery to it …
+  std::string destination{};                      // messages with a delivery to it …
   std::optional<DeliveryState> delivery_state{};  // … in this state
-  MessageId after{};          // exclusive, for paging on in rising order
-  MessageId before{};          // exclusive; with newest_first
+  MessageId after{};                              // exclusive, for paging on in rising order
+  MessageId before{};                             // exclusive; with newest_first
   Timestamp received_from = 0;
   Timestamp received_to = 0;  // 0: no bound
   bool newest_first = false;
@@ -95,8 +99,9 @@ struct StateCount {
 // What was found when a store was opened or checked, for the log and for `store check`.
 struct Recovery {
   std::uint64_t records_replayed = 0;
-  std::uint64_t torn_bytes_cut = 0;    // at the journal's end: never acknowledged, and cut off
-  std::vector<Diagnostic> damage;      // inside the journal: segment, offset, what it means; reading went on behind it
+  std::uint64_t torn_bytes_cut = 0;  // at the journal's end: never acknowledged, and cut off
+  std::vector<Diagnostic>
+      damage;  // inside the journal: segment, offset, what it means; reading went on behind it
   bool index_rebuilt = false;
   std::string index_rebuilt_why;
 };
@@ -104,22 +109,22 @@ struct Recovery {
 // Thread-safe. One process at a time holds a store (a lock file says who).
 class Store {
  public:
-  // Creates or opens, takes the lock, cuts a torn tail, brings the index up to the journal's end (rebuilding it when it
-  // is missing, damaged, of another store, or ahead of the journal).
+  // Creates or opens, takes the lock, cuts a torn tail, brings the index up to the journal's end
+  // (rebuilding it when it is missing, damaged, of another store, or ahead of the journal).
   static Result<std::unique_ptr<Store>> open(Options options);
   virtual ~Store() = default;
 
-  // Called on the journal's thread when the records are on disk, or with an error after which none of them is
-  // (disk full, I/O error). Must not block: hand over to another thread.
+  // Called on the journal's thread when the records are on disk, or with an error after which none
+  // of them is (disk full, I/O error). Must not block: hand over to another thread.
   using Completion = std::function<void(Result<std::vector<Committed>>)>;
 
-  // Appends all records together or none. Many calls share one wait for the disk. Records of one caller, and of callers that
-  // hand over to each other, are ordered as they were submitted.
+  // Appends all records together or none. Many calls share one wait for the disk. Records of one
+  // caller, and of callers that hand over to each other, are ordered as they were submitted.
   virtual void submit(std::vector<Record> records, Completion done) = 0;
   // The same, waiting.
   Result<std::vector<Committed>> commit(std::vector<Record> records);
-  // False while more than pending_limit bytes wait for the disk. `when_room` is called once, on the journal's thread, when
-  // there is room again (at once when there already is).
+  // False while more than pending_limit bytes wait for the disk. `when_room` is called once, on the
+  // journal's thread, when there is room again (at once when there already is).
   virtual bool has_room() const = 0;
   virtual void when_room(std::function<void()> resume) = 0;
 
@@ -128,7 +133,8 @@ class Store {
   // All records of one message in the order they were written, by way of the index.
   virtual Result<std::vector<Record>> trail(MessageId id) const = 0;
 
-  // The index. It follows the journal by milliseconds; what it tells is exact up to indexed_up_to().
+  // The index. It follows the journal by milliseconds; what it tells is exact up to
+  // indexed_up_to().
   virtual Position end() const = 0;  // of what is on disk
   virtual Position indexed_up_to() const = 0;
   // Waits until the index has everything that was on disk when this was called.
@@ -139,18 +145,20 @@ class Store {
   virtual Result<std::vector<DeliveryRow>> deliveries(MessageId id) const = 0;
   virtual Result<std::vector<StateCount>> counts() const = 0;
 
-  // The queues as the index has them, oldest first: what a restart continues with and what memory has no room for.
+  // The queues as the index has them, oldest first: what a restart continues with and what memory
+  // has no room for.
   struct Waiting {  // a message whose script is still to run
     MessageId id;
-    Position accepted = 0;          // where its body is
-    Position queued = 0;            // its place in the queue: `accepted`, or of its last Resent
-    std::uint32_t next_ordinal = 1; // for its next delivery
+    Position accepted = 0;           // where its body is
+    Position queued = 0;             // its place in the queue: `accepted`, or of its last Resent
+    std::uint32_t next_ordinal = 1;  // for its next delivery
   };
   // In order of `queued`, those after `after` (exclusive).
   virtual Result<std::vector<Waiting>> waiting_messages(const std::string& channel, Position after,
                                                         std::size_t limit) const = 0;
-  // Deliveries queued, retrying or held, in order of (queued, ordinal), those after that pair (exclusive). By place in the
-  // journal and not by message id, because scripts of different keys end in another order than their messages came.
+  // Deliveries queued, retrying or held, in order of (queued, ordinal), those after that pair
+  // (exclusive). By place in the journal and not by message id, because scripts of different keys
+  // end in another order than their messages came.
   virtual Result<std::vector<DeliveryRow>> waiting_deliveries(const std::string& channel,
                                                               const std::string& destination,
                                                               Position after,
@@ -165,11 +173,13 @@ class Store {
   virtual const std::string& identity() const = 0;
   // Free bytes on the disk that holds the journal.
   virtual Result<std::uint64_t> free_space() const = 0;
-  // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete with an error.
+  // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete
+  // with an error.
   virtual void close() = 0;
 };
 
-// Reads every record of every segment and compares with the index; changes nothing. The store must not be open.
+// Reads every record of every segment and compares with the index; changes nothing. The store must
+// not be open.
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr);
 
 }  // namespace cannula::store

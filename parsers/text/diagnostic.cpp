@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::size_t kLongestLine = 160;  // bytes of a source line shown around the caret
 
-bool is_continuation_byte(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool is_continuation_byte(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 std::string printable(std::string_view line) {
   std::string shown(line);
@@ -35,7 +37,8 @@ std::string excerpt(const Source& source, Span span) {
     line = line.substr(from, kLongestLine);
     column -= from;
     if (from > 0) before = "…";
-    length = std::max<std::size_t>(1, std::min(length, line.size() - std::min(column, line.size())));
+    length =
+        std::max<std::size_t>(1, std::min(length, line.size() - std::min(column, line.size())));
   }
   const std::size_t indent = columns_of(line.substr(0, column)) + (before.empty() ? 0 : 1);
   const std::size_t width = std::max<std::size_t>(1, columns_of(line.substr(column, length)));
@@ -48,9 +51,12 @@ std::string excerpt(const Source& source, Span span) {
 
 std::string_view name_of(Severity severity) {
   switch (severity) {
-    case Severity::error: return "error";
-    case Severity::warning: return "warning";
-    case Severity::note: return "note";
+    case Severity::error:
+      return "error";
+    case Severity::warning:
+      return "warning";
+    case Severity::note:
+      return "note";
   }
   return "error";
 }
@@ -90,7 +96,8 @@ bool has_errors(std::span<const Diagnostic> findings) {
 namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before_previous(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
+  std::vector<std::size_t> before_previous(b.size() + 1), previous(b.size() + 1),
+      current(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     current[0] = i;
@@ -109,7 +116,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<std::string> nearest(std::string_view name, std::span<const std::string_view> candidates) {
+std::optional<std::string> nearest(std::string_view name,
+                                   std::span<const std::string_view> candidates) {
   if (name.empty() || name.size() > 64) return std::nullopt;
   const std::size_t limit = std::max<std::size_t>(1, name.size() / 3);
   std::size_t best = limit + 1;

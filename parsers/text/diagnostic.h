@@ -1,5 +1,5 @@
-// What is wrong, where, why, and what to do next. Every finding of Cannula is printed by the one renderer below, in the
-// form compilers use, so that editors can jump to it.
+// What is wrong, where, why, and what to do next. Every finding of Cannula is printed by the one
+// renderer below, in the form compilers use, so that editors can jump to it.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,9 @@
 
 namespace cannula {
 
-// error: the data or the file is wrong. warning: it can be used, but probably does not mean what its author wants.
-// note: belongs to the finding before it. A failure of Cannula itself is an Error (result.h), not a Diagnostic.
+// error: the data or the file is wrong. warning: it can be used, but probably does not mean what
+// its author wants. note: belongs to the finding before it. A failure of Cannula itself is an Error
+// (result.h), not a Diagnostic.
 enum class Severity { error, warning, note };
 
 struct Diagnostic {
@@ -28,14 +29,17 @@ struct Diagnostic {
 
 std::string_view name_of(Severity severity);
 
-// "file:line:col: error[C103]: message", the line, a caret, "hint: …". Tabs and control characters of the line are
-// shown as spaces so that the caret stands right; a long line is cut around the caret. Ends with a newline.
+// "file:line:col: error[C103]: message", the line, a caret, "hint: …". Tabs and control characters
+// of the line are shown as spaces so that the caret stands right; a long line is cut around the
+// caret. Ends with a newline.
 std::string render(const Diagnostic& finding);
 std::string render(std::span<const Diagnostic> findings);
 
 bool has_errors(std::span<const Diagnostic> findings);
 
-// The candidate nearest to `name` (Damerau-Levenshtein, at most a third of its length away), for "did you mean …?".
-std::optional<std::string> nearest(std::string_view name, std::span<const std::string_view> candidates);
+// The candidate nearest to `name` (Damerau-Levenshtein, at most a third of its length away), for
+// "did you mean …?".
+std::optional<std::string> nearest(std::string_view name,
+                                   std::span<const std::string_view> candidates);
 
 }  // namespace cannula

@@ -1,5 +1,6 @@
-// The stable codes of errors and diagnostics. Each room keeps its own list beside the code that raises them; the pages in
-// docs/reference/errors.md are generated from all lists, and `cannula explain CODE` prints one.
+// The stable codes of errors and diagnostics. Each room keeps its own list beside the code that
+// raises them; the pages in docs/reference/errors.md are generated from all lists, and `cannula
+// explain CODE` prints one.
 #pragma once
 
 #include <span>
@@ -7,8 +8,8 @@
 
 namespace cannula {
 
-// Letters: H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and journal · L Lua · P pipeline and
-// partners · U usage of the command line.
+// Letters: H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and journal · L
+// Lua · P pipeline and partners · U usage of the command line.
 struct ErrorCode {
   std::string_view code;         // "C103"
   std::string_view title;        // one line: what it means

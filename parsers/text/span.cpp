@@ -4,7 +4,8 @@
 
 namespace cannula {
 
-Source::Source(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
+Source::Source(std::string name, std::string text)
+    : name_(std::move(name)), text_(std::move(text)) {
   line_starts_.push_back(0);
   for (std::size_t i = 0; i < text_.size(); ++i) {
     if (text_[i] == '\n' || (text_[i] == '\r' && (i + 1 == text_.size() || text_[i + 1] != '\n'))) {
@@ -31,7 +32,8 @@ std::string_view Source::line(std::size_t line) const {
 Span Source::span_at(std::size_t line, std::size_t column, std::size_t length) const {
   if (line == 0) line = 1;
   if (line > line_starts_.size()) return {text_.size(), text_.size()};
-  const std::size_t begin = std::min(line_starts_[line - 1] + (column ? column - 1 : 0), text_.size());
+  const std::size_t begin =
+      std::min(line_starts_[line - 1] + (column ? column - 1 : 0), text_.size());
   return {begin, std::min(begin + length, text_.size())};
 }
 

@@ -32,8 +32,9 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
-// A text with a name: a configuration file, a script, a rule file, a received message. Immutable after construction
-// and therefore free to share between threads. CR, LF and CRLF each end a line, so an HL7 message counts segments.
+// A text with a name: a configuration file, a script, a rule file, a received message. Immutable
+// after construction and therefore free to share between threads. CR, LF and CRLF each end a line,
+// so an HL7 message counts segments.
 class Source {
  public:
   Source(std::string name, std::string text);

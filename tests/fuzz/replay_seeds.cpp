@@ -1,4 +1,5 @@
-// Stands in for libFuzzer where the compiler has none: runs every file of the given folders through the fuzz target once.
+// Stands in for libFuzzer where the compiler has none: runs every file of the given folders through
+// the fuzz target once.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -52,9 +52,8 @@ Outcome full_outcome() {
        .order_keys = {},
        .priority = 0,
        .payload = make_bytes("")}};
-  record.state_writes = {{.key = "last", .value = "12"},
-                         {.key = "gone", .value = {}},
-                         {.key = "", .value = ""}};
+  record.state_writes = {
+      {.key = "last", .value = "12"}, {.key = "gone", .value = {}}, {.key = "", .value = ""}};
   record.trace = "{}\n{}";
   return record;
 }
