@@ -14,14 +14,39 @@ std::string text_of(const json& object, const char* name) {
   return object.value(name, std::string());
 }
 
+// Text that a sender wrote, for a terminal: nothing that it would obey, one line, at most so many
+// bytes.
+std::string visible(const std::string& text, std::size_t most = std::string::npos) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool c1 =
+        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (byte == '\n') {
+      shown += " / ";
+    } else if (byte < 0x20 || byte == 0x7F || c1) {
+      shown += '?';
+      if (c1) ++i;
+    } else {
+      shown += text[i];
+    }
+    if (shown.size() >= most) return shown + "…";
+  }
+  return shown;
+}
+
 std::string list_text(const json& answer) {
+  const auto word = [](const json& row, const char* name) {
+    const std::string text = visible(text_of(row, name), 40);
+    return text.empty() ? std::string("-") : text;
+  };
   std::string text;
   for (const json& row : answer["messages"]) {
+    const std::string reason = text_of(row, "reason");
     text += fmt::format(
         "{}  {}  {:<9} {:<16} {:<8} {}{}\n", text_of(row, "id"), text_of(row, "received_at"),
-        text_of(row, "state"), text_of(row, "channel"), text_of(row, "event"),
-        text_of(row, "control_id"),
-        row.contains("reason") ? "  " + text_of(row, "reason").substr(0, 80) : std::string());
+        text_of(row, "state"), text_of(row, "channel"), word(row, "event"), word(row, "control_id"),
+        reason.empty() ? "" : "  " + visible(reason.substr(0, reason.find('\n')), 100));
   }
   return text.empty() ? "no messages\n" : text;
 }
@@ -48,15 +73,21 @@ std::string bytes_text(const json& holder, const std::string& name) {
   return text + "\n";
 }
 
+std::string code_of(const json& record) {
+  const std::string code = text_of(record, "code");
+  return code.empty() ? code : fmt::format(" [{}]", code);
+}
+
 void add_outcome(std::string& text, const json& record) {
   text += record.contains("response_to_delivery")
               ? fmt::format("the script handled the answer to delivery {}",
                             record["response_to_delivery"].get<int>())
               : std::string("the script ran");
   text += fmt::format(": {}\n", text_of(record, "state"));
-  if (record.contains("reason")) text += fmt::format("    {}\n", text_of(record, "reason"));
+  if (record.contains("reason"))
+    text += fmt::format("    {}{}\n", visible(text_of(record, "reason")), code_of(record));
   for (const json& line : record["log"]) {
-    text += fmt::format("    {} {}{}\n", text_of(line, "level"), text_of(line, "text"),
+    text += fmt::format("    {} {}{}\n", text_of(line, "level"), visible(text_of(line, "text")),
                         line.contains("fields") ? " " + line["fields"].dump() : std::string());
   }
   for (const json& delivery : record["deliveries"]) {
@@ -71,7 +102,8 @@ void add_attempt(std::string& text, const json& record) {
   text += fmt::format("delivery {} to {}, attempt {}: {}\n", record["delivery"].get<int>(),
                       text_of(record, "destination"), record["number"].get<int>(),
                       text_of(record, "state"));
-  if (record.contains("reason")) text += fmt::format("    {}\n", text_of(record, "reason"));
+  if (record.contains("reason"))
+    text += fmt::format("    {}{}\n", visible(text_of(record, "reason")), code_of(record));
   if (record.contains("next_at"))
     text += fmt::format("    again at {}\n", text_of(record, "next_at"));
   if (record.contains("response") || record.contains("response_base64")) {
@@ -81,10 +113,10 @@ void add_attempt(std::string& text, const json& record) {
 
 std::string show_text(const json& answer) {
   const json& message = answer["message"];
-  std::string text = fmt::format("message {}  {}  {}\nchannel {}  event {}  control id {}\n",
-                                 text_of(message, "id"), text_of(message, "state"),
-                                 text_of(message, "reason"), text_of(message, "channel"),
-                                 text_of(message, "event"), text_of(message, "control_id"));
+  std::string text = fmt::format(
+      "message {}  {}  {}\nchannel {}  event {}  control id {}\n", text_of(message, "id"),
+      text_of(message, "state"), visible(text_of(message, "reason")), text_of(message, "channel"),
+      visible(text_of(message, "event")), visible(text_of(message, "control_id")));
   for (const json& record : answer["trail"]) {
     const std::string kind = text_of(record, "record");
     text += fmt::format("\n{}  ", text_of(record, "at"));
@@ -156,37 +188,36 @@ Verb msg_list_verb() {
     bool oldest_first = false;
   };
   auto options = std::make_shared<Options>();
-  return {
-      .name = "msg list",
-      .summary = "List messages, the newest first.",
-      .example = "cannula msg list my-site --channel lab-results --state dead",
-      .declare =
-          [options](Arguments& arguments) {
-            arguments.positional("SITE", options->site, "The site's folder.");
-            arguments.text("--channel", "NAME", options->channel, "Only of this channel.");
-            arguments.text(
-                "--state", "STATE", options->state,
-                "Only in this state: accepted, queued, done, filtered, parked, rejected or dead.");
-            arguments.text("--control-id", "ID", options->control_id,
-                           "Only with this control id (MSH-10).");
-            arguments.text("--destination", "NAME", options->destination,
-                           "Only with a delivery to it.");
-            arguments.text("--before", "ID", options->before,
-                           "Only older than this message, to page on.");
-            arguments.number("--limit", "N", options->limit, 1, 10'000, "At most so many.");
-            arguments.flag("--oldest-first", options->oldest_first, "In the order they came.");
-          },
-      .run =
-          [options](const Context& context) {
-            const json query{{"channel", options->channel},
-                             {"state", options->state},
-                             {"control_id", options->control_id},
-                             {"destination", options->destination},
-                             {"before", options->before},
-                             {"limit", options->limit},
-                             {"oldest_first", options->oldest_first}};
-            return answer_question(options->site, "list", query, context, list_text);
-          }};
+  return {.name = "msg list",
+          .summary = "List messages, the newest first.",
+          .example = "cannula msg list my-site --channel lab-results --state dead",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("SITE", options->site, "The site's folder.");
+                arguments.text("--channel", "NAME", options->channel, "Only of this channel.");
+                arguments.text("--state", "STATE", options->state,
+                               "Only in this state: accepted, queued, done, filtered, parked, "
+                               "rejected, dead or discarded.");
+                arguments.text("--control-id", "ID", options->control_id,
+                               "Only with this control id (MSH-10).");
+                arguments.text("--destination", "NAME", options->destination,
+                               "Only with a delivery to it.");
+                arguments.text("--before", "ID", options->before,
+                               "Only older than this message, to page on.");
+                arguments.number("--limit", "N", options->limit, 1, 10'000, "At most so many.");
+                arguments.flag("--oldest-first", options->oldest_first, "In the order they came.");
+              },
+          .run =
+              [options](const Context& context) {
+                const json query{{"channel", options->channel},
+                                 {"state", options->state},
+                                 {"control_id", options->control_id},
+                                 {"destination", options->destination},
+                                 {"before", options->before},
+                                 {"limit", options->limit},
+                                 {"oldest_first", options->oldest_first}};
+                return answer_question(options->site, "list", query, context, list_text);
+              }};
 }
 
 Verb msg_show_verb() {

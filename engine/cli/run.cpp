@@ -117,12 +117,14 @@ int run(const RunOptions& options, const Context& context) {
     print(context.err, render(findings));
     return has_errors(findings) && findings.front().source ? kInvalidSite : kFailed;
   }
-  ops::HttpServer server;
+  auto server = std::make_unique<ops::HttpServer>();  // a thread each, so that probes are answered
+                                                      // during a reload
+  auto admin_server = std::make_unique<ops::HttpServer>();
   auto listening =
-      server.listen(ops::control_socket(*site),
-                    ops::control_handler(running.engine(), [&] { return running.reload(); }));
+      server->listen(ops::control_socket(*site),
+                     ops::control_handler(running.engine(), [&] { return running.reload(); }));
   if (listening && site->admin.listen) {
-    auto admin = server.listen(*site->admin.listen, ops::admin_handler(running.engine()));
+    auto admin = admin_server->listen(*site->admin.listen, ops::admin_handler(running.engine()));
     if (admin) {
       spdlog::info("admin listens on {}", *admin);
     } else {
@@ -143,6 +145,8 @@ int run(const RunOptions& options, const Context& context) {
                                   : fmt::format("ready in {} ms\n", took.count()));
   std::fflush(context.out);
   wait_for_the_end(running, signals);
+  admin_server.reset();  // nobody asks an engine that stops
+  server.reset();
   running.engine().stop();
   spdlog::info("stopped");
   return kFine;

@@ -25,6 +25,8 @@ std::string status_text(const nlohmann::json& status) {
     if (const std::string address = channel.value("address", ""); !address.empty()) {
       text += fmt::format("  listens on {}", address);
     }
+    if (!channel.value("configured", true))
+      text += "  NOT CONFIGURED: what waits goes on when it is again";
     if (channel.value("paused", false))
       text += "  PAUSED: its script keeps running into its limits";
     text += fmt::format("\n  messages    {}\n",

@@ -12,6 +12,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -59,6 +60,19 @@ class ShortPath {
   std::string text_;
 };
 
+// No braces in the coroutine: g++ 12 copies what they initialize there byte by byte (PR 102489).
+HttpRequest request_of(const http::request<http::string_body>& request) {
+  return {std::string(request.method_string()), std::string(request.target()), request.body()};
+}
+
+HttpReply answer(const HttpHandler& handler, const HttpRequest& request) {
+  try {
+    return handler(request);
+  } catch (const std::exception& failure) {
+    return {500, "text/plain", std::string("the request failed: ") + failure.what() + "\n"};
+  }
+}
+
 asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
                             std::shared_ptr<std::size_t> open) {
   Connection connection(std::move(socket));
@@ -71,8 +85,9 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
     auto [failed, read] = co_await http::async_read(connection, buffer, parser, kAwait);
     if (failed) break;
     const auto& request = parser.get();
-    HttpReply reply = handler(
-        {std::string(request.method_string()), std::string(request.target()), request.body()});
+    const HttpRequest asked = request_of(request);
+    HttpReply reply = answer(handler, asked);
+    connection.expires_after(kPerRequest);
     http::response<http::string_body> response{static_cast<http::status>(reply.status),
                                                request.version()};
     response.set(http::field::content_type, reply.content_type);
@@ -94,7 +109,12 @@ asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler) {
     Socket socket(acceptor.get_executor());
     auto [failed] = co_await acceptor.async_accept(socket, kAwait);
     if (failed == asio::error::operation_aborted || !acceptor.is_open()) co_return;
-    if (failed || *open >= kMostConnections) continue;
+    if (failed) {  // out of descriptors: do not try in a circle
+      asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(100));
+      co_await pause.async_wait(kAwait);
+      continue;
+    }
+    if (*open >= kMostConnections) continue;
     ++*open;
     // The handler lives in this coroutine's frame, which the connections do not outlive: both end
     // with the io_context.
@@ -133,9 +153,9 @@ Result<void> HttpServer::listen(const std::filesystem::path& socket, HttpHandler
   auto acceptor = std::make_unique<asio::local::stream_protocol::acceptor>(state_->context);
   boost::system::error_code failed;
   acceptor->open({}, failed);
-  const mode_t before = ::umask(0177);
   if (!failed) acceptor->bind(asio::local::stream_protocol::endpoint(path.text()), failed);
-  ::umask(before);
+  if (!failed && ::chmod(socket.c_str(), 0600) != 0)
+    failed.assign(errno, boost::system::system_category());
   if (!failed) acceptor->listen(asio::socket_base::max_listen_connections, failed);
   if (failed) return io_error("opening the control socket", socket.string(), failed);
   state_->files.push_back(socket);

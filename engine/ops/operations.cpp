@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/text.h"
+#include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
 
@@ -37,8 +38,9 @@ Result<store::MessageQuery> query_of(const json& request) {
   if (const std::string state = text_of(request, "state"); !state.empty()) {
     query.state = store::message_state(state);
     if (!query.state) {
-      return bad_request("\"" + state + "\" is not a state of a message",
-                         "states are accepted, queued, done, filtered, parked, rejected and dead");
+      return bad_request(
+          "\"" + state + "\" is not a state of a message",
+          "states are accepted, queued, done, filtered, parked, rejected, dead and discarded");
     }
   }
   query.newest_first = !request.value("oldest_first", false);
@@ -65,7 +67,12 @@ struct Request {
 Result<Request> request_of(const json& object) {
   Request request;
   request.id = TRY(id_of(text_of(object, "id")));
-  request.ordinal = object.value("delivery", 0u);
+  const auto ordinal = object.value("delivery", std::int64_t{0});
+  if (ordinal < 0 || ordinal > std::numeric_limits<std::uint32_t>::max()) {
+    return bad_request(fmt::format("{} is not the number of a delivery", ordinal),
+                       "see `cannula msg show`");
+  }
+  request.ordinal = static_cast<std::uint32_t>(ordinal);
   request.actor = text_of(object, "actor");
   request.reason = text_of(object, "reason");
   return request;
@@ -82,8 +89,10 @@ Result<json> Operations::status() const {
     counts[count.state] = count.count;
   }
   if (engine_) {
+    for (auto& [name, channel] : channels.items()) channel["configured"] = false;
     engine_->each_channel([&](const pipeline::ChannelView& view) {
       json& channel = channels[view.channel.name()];
+      channel["configured"] = true;
       channel["address"] = view.address;
       channel["paused"] = view.channel.paused();
       for (const auto& [name, destination] : view.channel.destinations()) {
@@ -131,14 +140,9 @@ Result<json> Operations::resend(const json& object) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
     return json{{"resent", request.id.text()}};
   }
-  const auto row = TRY(store_.message(request.id));
-  if (!row)
-    return Error{"P304",
-                 "there is no message " + request.id.text(),
-                 "list them with `cannula msg list`",
-                 {}};
+  const store::MessageRow row = TRY(pipeline::may_resend(store_, request.id, request.ordinal));
   std::vector<store::Record> records;
-  records.emplace_back(store::Resent{request.id, row->channel, request.ordinal,
+  records.emplace_back(store::Resent{request.id, row.channel, request.ordinal,
                                      pipeline::now_microseconds(), request.actor, request.reason});
   TRY(store_.commit(std::move(records)));
   return json{{"resent", request.id.text()},
@@ -149,19 +153,14 @@ Result<json> Operations::discard(const json& object) {
   const Request request = TRY(request_of(object));
   if (engine_) {
     TRY(engine_->discard(request.id, request.ordinal, request.actor, request.reason));
-  } else {
-    const auto row = TRY(store_.message(request.id));
-    if (!row)
-      return Error{"P304",
-                   "there is no message " + request.id.text(),
-                   "list them with `cannula msg list`",
-                   {}};
-    std::vector<store::Record> records;
-    records.emplace_back(store::Discarded{request.id, row->channel, request.ordinal,
-                                          pipeline::now_microseconds(), request.actor,
-                                          request.reason});
-    TRY(store_.commit(std::move(records)));
+    return json{{"discarded", request.id.text()}};
   }
+  const store::MessageRow row = TRY(pipeline::known_message(store_, request.id, request.ordinal));
+  std::vector<store::Record> records;
+  records.emplace_back(store::Discarded{request.id, row.channel, request.ordinal,
+                                        pipeline::now_microseconds(), request.actor,
+                                        request.reason});
+  TRY(store_.commit(std::move(records)));
   return json{{"discarded", request.id.text()}};
 }
 

@@ -37,6 +37,17 @@ std::uint64_t lane_of(MessageId id) {
   return (id.value * 0x9E3779B97F4A7C15ull) | (1ull << 63);
 }
 
+// "main.lua:12", when the reason begins with a place. Nothing more of it: a script may put a
+// patient into its error.
+std::string place_of(const std::string& reason) {
+  const std::size_t colon = reason.find(':');
+  if (colon == std::string::npos) return {};
+  std::size_t end = colon + 1;
+  while (end < reason.size() && reason[end] >= '0' && reason[end] <= '9') ++end;
+  const bool is_place = end > colon + 1 && reason.find(' ') > end - 1;
+  return is_place ? " at " + reason.substr(0, end) : std::string();
+}
+
 }  // namespace
 
 Channel::Channel(config::ChannelConfig config, std::shared_ptr<const script::Program> program,
@@ -62,28 +73,45 @@ Result<void> Channel::restore() {
 
 // With on_hold = "hold_key", what parked or died in an earlier run still holds its key.
 Result<void> Channel::restore_holds() {
+  store::MessageQuery query;
+  query.channel = config_.name;
   for (store::MessageState state : {store::MessageState::parked, store::MessageState::dead}) {
-    store::MessageQuery query;
-    query.channel = config_.name;
     query.state = state;
-    query.limit = 1000;
-    while (true) {
-      const std::vector<store::MessageRow> rows = TRY(store_.messages(query));
-      for (const store::MessageRow& row : rows) {
-        bool by_delivery = false;
-        for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
-          if (delivery.state != store::DeliveryState::dead) continue;
-          by_delivery = true;
-          auto destination = destinations_.find(delivery.destination);
-          if (destination != destinations_.end()) destination->second->hold(delivery.order_keys);
+    TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
+      const auto deliveries = TRY(store_.deliveries(row.id));
+      const bool by_delivery = std::any_of(
+          deliveries.begin(), deliveries.end(),
+          [](const auto& delivery) { return delivery.state == store::DeliveryState::dead; });
+      if (!by_delivery) queue_.hold(row.id, row.order_keys);
+      return {};
+    }));
+  }
+  query.state.reset();
+  query.delivery_state = store::DeliveryState::dead;
+  for (auto& [name, destination] : destinations_) {
+    query.destination = name;
+    TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
+      for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
+        if (delivery.destination == name && delivery.state == store::DeliveryState::dead) {
+          destination->hold(row.id, delivery.order_keys);
         }
-        if (!by_delivery) queue_.hold(row.order_keys);
       }
-      if (rows.size() < query.limit) break;
-      query.after = rows.back().id;
-    }
+      return {};
+    }));
   }
   return {};
+}
+
+Result<void> Channel::each_message(
+    store::MessageQuery query,
+    const std::function<Result<void>(const store::MessageRow&)>& visit) const {
+  query.limit = 1000;
+  while (true) {
+    const std::vector<store::MessageRow> rows = TRY(store_.messages(query));
+    for (const store::MessageRow& row : rows) TRY(visit(row));
+    if (rows.size() < query.limit) return {};
+    query.after = rows.back().id;
+  }
 }
 
 Result<void> Channel::restore_handlers() {
@@ -134,6 +162,13 @@ void Channel::arrived(WorkItem item, Waiter waiter) {
   scheduler_.ready(*this);
 }
 
+void Channel::log_if_dead(const store::Outcome& outcome) const {
+  if (outcome.state != store::MessageState::dead) return;
+  spdlog::error(
+      "channel {}: message {} is dead: its script failed{} [{}]; see `cannula msg show {}`",
+      config_.name, outcome.id.text(), place_of(outcome.reason), outcome.code, outcome.id.text());
+}
+
 void Channel::count(const script::Conclusion& conclusion) {
   using Kind = script::Conclusion::Kind;
   switch (conclusion.kind) {
@@ -166,23 +201,44 @@ void Channel::count(const script::Conclusion& conclusion) {
 
 std::uint32_t Channel::take_ordinals(const WorkItem& item, std::size_t deliveries) {
   if (!wants_responses()) return item.next_ordinal;
-  std::scoped_lock lock(open_mutex_);
-  auto found = open_.find(item.id);
-  std::uint32_t next = item.next_ordinal;
-  if (found != open_.end()) {
-    next = found->second.next_ordinal;
-  } else if (item.response) {
-    store_.catch_up();
-    if (auto rows = store_.deliveries(item.id)) {
-      for (const auto& row : *rows) next = std::max(next, row.ordinal + 1);
+  std::optional<OpenMessage>
+      stored;  // after a restart: what the index knows, once it knows everything
+  if (item.response) {
+    bool known = false;
+    {
+      std::scoped_lock lock(open_mutex_);
+      known = open_.contains(item.id);
     }
+    if (!known) stored = open_in_store(item.id);
   }
-  OpenMessage& open = open_[item.id];
-  open.next_ordinal = next + static_cast<std::uint32_t>(deliveries);
+  std::scoped_lock lock(open_mutex_);
+  auto [place, added] =
+      open_.try_emplace(item.id, stored.value_or(OpenMessage{item.next_ordinal, 0}));
+  OpenMessage& open = place->second;
+  const std::uint32_t next = open.next_ordinal;
+  open.next_ordinal += static_cast<std::uint32_t>(deliveries);
   open.open += deliveries;
   if (item.response && open.open > 0) --open.open;
-  if (open.open == 0) open_.erase(item.id);
+  if (open.open == 0) open_.erase(place);
   return next;
+}
+
+Channel::OpenMessage Channel::open_in_store(MessageId id) const {
+  if (auto flushed = store_.commit({}); !flushed) {
+    spdlog::warn("channel {}: {}", config_.name, flushed.error().text());
+  }
+  store_.catch_up();
+  OpenMessage open;
+  if (auto rows = store_.deliveries(id)) {
+    for (const auto& row : *rows) {
+      open.next_ordinal = std::max(open.next_ordinal, row.ordinal + 1);
+      const bool done = row.state == store::DeliveryState::delivered ||
+                        row.state == store::DeliveryState::dead ||
+                        row.state == store::DeliveryState::discarded;
+      if (!done || row.handler_pending) ++open.open;
+    }
+  }
+  return open;
 }
 
 store::Outcome Channel::outcome_of(const WorkItem& item, const store::OrderKeys& keys,
@@ -224,6 +280,7 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   if (item.response) std::erase(keys, lane_of(item.id));
 
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
+  log_if_dead(*outcome);
   state_.apply(outcome->state_writes);
   auto context = std::make_shared<OutcomeContext>();
   context->entry = entry;
@@ -232,17 +289,30 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   commit_outcome(std::move(outcome), std::move(context));
 }
 
+// Its earlier deliveries died and hold their keys; where the script sends nothing this time,
+// nothing will lift that.
+void Channel::lift_where_nothing_goes(const store::Outcome& outcome) {
+  for (auto& [name, destination] : destinations_) {
+    const bool goes_there =
+        std::any_of(outcome.deliveries.begin(), outcome.deliveries.end(),
+                    [&](const auto& request) { return request.destination == name; });
+    if (!goes_there) destination->lift(outcome.id);
+  }
+}
+
 // Its keys go on, or are held for a person.
 void Channel::let_go(WorkQueue::Lane::Entry* entry, const store::Outcome& outcome) {
-  const bool ended_badly =
-      outcome.state == store::MessageState::parked || outcome.state == store::MessageState::dead;
-  const bool lifts_hold = entry->item.lifts_hold;
-  if (lifts_hold && !ended_badly) queue_.unhold(outcome.order_keys);
-  if (ended_badly && holds_keys() && !lifts_hold) {
-    queue_.release_and_hold(entry);
-  } else {
-    queue_.release(entry);
+  if (holds_keys()) {
+    const bool ended_badly =
+        outcome.state == store::MessageState::parked || outcome.state == store::MessageState::dead;
+    if (ended_badly) {
+      queue_.hold(outcome.id, outcome.order_keys);
+    } else {
+      queue_.lift(outcome.id);
+    }
+    if (entry->item.resent) lift_where_nothing_goes(outcome);
   }
+  queue_.release(entry);
   scheduler_.ready(*this);
 }
 
@@ -384,7 +454,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     for (const auto& delivery : TRY(store_.deliveries(id))) {
       item.next_ordinal = std::max(item.next_ordinal, delivery.ordinal + 1);
     }
-    item.lifts_hold = holds_keys();
+    item.resent = true;
     queue_.arrive_aside(std::move(item), row->order_keys, holds_keys());
     scheduler_.ready(*this);
     return {};
@@ -408,7 +478,6 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     delivery.payload = std::move(loaded.payload);
     delivery.event = std::move(loaded.event);
     delivery.first_queued_at = now_microseconds();
-    delivery.lifts_hold = holds_keys() && one.state == store::DeliveryState::dead;
     delivery.stat = one.priority > 0;
     destination->second->resend(std::move(delivery), one.order_keys);
     return {};
@@ -419,26 +488,24 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
                {}};
 }
 
+void Channel::try_now(MessageId id, std::uint32_t ordinal) {
+  for (auto& [name, destination] : destinations_) destination->try_now(id, ordinal);
+}
+
 void Channel::discarded(const store::MessageRow& message,
                         const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal) {
-  bool by_delivery = false;
   for (const store::DeliveryRow& delivery : deliveries) {
     if (ordinal != 0 && delivery.ordinal != ordinal) continue;
     auto destination = destinations_.find(delivery.destination);
-    if (destination == destinations_.end()) continue;
-    const bool dead = delivery.state == store::DeliveryState::dead;
-    by_delivery = by_delivery || dead;
-    destination->second->forget(message.id, delivery.ordinal,
-                                dead && holds_keys() ? delivery.order_keys : store::OrderKeys{});
+    if (destination != destinations_.end())
+      destination->second->forget(message.id, delivery.ordinal);
   }
   if (ordinal != 0) return;
+  tell_waiter(message.id,
+              {Fate::Kind::refused, Error{"P309", "a person discarded the message", ""}});
+  queue_.lift(message.id);
   queue_.forget(message.id);
-  const bool held =
-      message.state == store::MessageState::parked || message.state == store::MessageState::dead;
-  if (held && holds_keys() && !by_delivery) {
-    queue_.unhold(message.order_keys);
-    scheduler_.ready(*this);
-  }
+  scheduler_.ready(*this);
 }
 
 }  // namespace cannula::pipeline

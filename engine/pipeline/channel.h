@@ -88,6 +88,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // Puts back to work a message (ordinal 0) or a delivery, after its Resent record is on disk.
   // Blocks on the disk.
   Result<void> resent(MessageId id, std::uint32_t ordinal, store::Position queued);
+  // A delivery that waits for its next attempt is tried at once.
+  void try_now(MessageId id, std::uint32_t ordinal);
   // After a Discarded record is on disk; the rows as they were before.
   void discarded(const store::MessageRow& message,
                  const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal);
@@ -118,11 +120,21 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
                          store::Position position);
   void count(const script::Conclusion& conclusion);
+  void log_if_dead(const store::Outcome& outcome) const;
   void tell_waiter(MessageId id, Fate fate);
   Result<void> restore_holds();
   Result<void> restore_handlers();
   void handle_response(MessageId id, store::Position accepted, store::OrderKeys keys,
                        script::Response response);
+  Result<void> each_message(
+      store::MessageQuery query,
+      const std::function<Result<void>(const store::MessageRow&)>& visit) const;
+  void lift_where_nothing_goes(const store::Outcome& outcome);
+  struct OpenMessage {
+    std::uint32_t next_ordinal = 1;
+    std::size_t open = 0;  // deliveries whose on_response has not run
+  };
+  OpenMessage open_in_store(MessageId id) const;
   std::uint32_t take_ordinals(const WorkItem& item, std::size_t deliveries);
   bool holds_keys() const { return config_.order.on_hold == config::OrderConfig::OnHold::hold_key; }
 
@@ -145,10 +157,6 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   // The next ordinal of messages whose responses are still to be handled: an outcome on its way to
   // the index is not seen there.
-  struct OpenMessage {
-    std::uint32_t next_ordinal = 1;
-    std::size_t open = 0;  // deliveries whose on_response has not run
-  };
   std::mutex open_mutex_;
   std::unordered_map<MessageId, OpenMessage> open_;
 

@@ -32,6 +32,16 @@ struct Offer {
 
 namespace {
 
+// A sender writes what it likes into MSH-9, also line ends and names: only a short plain word
+// reaches the log.
+std::string word_for_log(const std::string& event) {
+  const bool plain =
+      !event.empty() && event.size() <= 16 && std::all_of(event.begin(), event.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '^' || c == '_';
+      });
+  return plain ? event : event.empty() ? "a message without event" : "a message with an odd event";
+}
+
 // Suspends the awaiting coroutine until `start(resume)` calls resume, from whatever thread. No
 // coroutine itself, and its callers name their lambda before they await it: g++ 12 destroys
 // temporaries of a co_await expression twice (PR 99576).
@@ -87,6 +97,8 @@ asio::awaitable<void> ChannelIntake::wait_for_room() {
 asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
                                                            std::vector<Arrival> arrivals) {
   const auto begun = std::chrono::steady_clock::now();
+  const std::shared_ptr<Channel> channel =
+      channel_;  // outlives this intake when its source is closed meanwhile
   co_await wait_for_room();
 
   auto offer = std::make_shared<Offer>();
@@ -98,9 +110,15 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
     if (!offer->refusals[i] && access_) {
       if (auto allowed = access_->may_send(arrivals[i].event); !allowed) {
         offer->refusals[i] = allowed.error();
-        spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(), arrivals[i].event,
-                     arrivals[i].peer_address, allowed.error().text());
+        spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(),
+                     word_for_log(arrivals[i].event), arrivals[i].peer_address,
+                     allowed.error().text());
       }
+    }
+    if (arrivals[i].defect) {
+      spdlog::warn(
+          "channel {}: what came from {} was refused [{}]; see `cannula msg list --state rejected`",
+          channel_->name(), arrivals[i].peer_address, arrivals[i].defect->code);
     }
     if (offer->refusals[i]) {
       record.refusal_code = offer->refusals[i]->code;
@@ -112,7 +130,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   offer->fates.resize(offer->arrivals.size());
   co_await commit(offer);
 
-  ChannelMetrics& metrics = channel_->metrics();
+  ChannelMetrics& metrics = channel->metrics();
   std::vector<Receipt> receipts(offer->arrivals.size());
   for (std::size_t i = 0; i < receipts.size(); ++i) {
     Receipt& receipt = receipts[i];

@@ -66,6 +66,37 @@ asio::awaitable<void> Destination::stop() {
   }
 }
 
+void Destination::hold(MessageId id, const store::OrderKeys& keys) {
+  held_[id].push_back(keys);
+  lanes_.hold(keys);
+}
+
+void Destination::lift(MessageId id) {
+  std::scoped_lock lock(arriving_mutex_);
+  lifted_.push_back(id);
+  wake();
+}
+
+void Destination::lift_holds(MessageId id) {
+  auto held = held_.find(id);
+  if (held == held_.end()) return;
+  for (const store::OrderKeys& keys : held->second) lanes_.unhold(keys);
+  held_.erase(held);
+}
+
+void Destination::enter_memory(Delivery& delivery) {
+  delivery.counted_bytes = size_of(delivery);
+  ++items_;
+  bytes_ += *delivery.counted_bytes;
+}
+
+void Destination::leave_memory(Delivery& delivery) {
+  if (!delivery.counted_bytes) return;
+  --items_;
+  bytes_ -= *delivery.counted_bytes;
+  delivery.counted_bytes.reset();
+}
+
 void Destination::arrive(Delivery delivery, store::OrderKeys keys) {
   std::scoped_lock lock(arriving_mutex_);
   if (on_disk_ || items_ >= window_.items || bytes_ >= window_.bytes) {
@@ -74,8 +105,7 @@ void Destination::arrive(Delivery delivery, store::OrderKeys keys) {
   } else {
     last_taken_in_ = delivery.queued;
     last_taken_in_ordinal_ = delivery.ordinal;
-    ++items_;
-    bytes_ += size_of(delivery);
+    enter_memory(delivery);
     arriving_.push_back({std::move(delivery), std::move(keys), false});
   }
   wake();
@@ -83,15 +113,21 @@ void Destination::arrive(Delivery delivery, store::OrderKeys keys) {
 
 void Destination::resend(Delivery delivery, store::OrderKeys keys) {
   std::scoped_lock lock(arriving_mutex_);
-  ++items_;
-  bytes_ += size_of(delivery);
+  if (!resent_.emplace(delivery.id, delivery.ordinal).second) return;
+  enter_memory(delivery);
   arriving_.push_back({std::move(delivery), std::move(keys), true});
   wake();
 }
 
-void Destination::forget(MessageId id, std::uint32_t ordinal, store::OrderKeys held) {
+void Destination::forget(MessageId id, std::uint32_t ordinal) {
   std::scoped_lock lock(arriving_mutex_);
-  forgotten_.push_back({id, ordinal, std::move(held)});
+  forgotten_.emplace_back(id, ordinal);
+  wake();
+}
+
+void Destination::try_now(MessageId id, std::uint32_t ordinal) {
+  std::scoped_lock lock(arriving_mutex_);
+  hurried_.emplace_back(id, ordinal);
   wake();
 }
 
@@ -102,53 +138,73 @@ void Destination::wake() {
   asio::post(ports_.executor, [self = shared_from_this()] {
     self->take_in();
     self->dispatch();
+    self->arm_timer();
   });
 }
 
 void Destination::take_in() {
   std::deque<Arriving> arriving;
-  std::vector<Forgotten> forgotten;
+  std::vector<Name> forgotten, hurried;
   std::vector<Lane::Entry*> recorded;
+  std::vector<MessageId> lifted;
   {
     std::scoped_lock lock(arriving_mutex_);
     wake_posted_ = false;
-    recorded.swap(recorded_);
     arriving.swap(arriving_);
     forgotten.swap(forgotten_);
+    hurried.swap(hurried_);
+    recorded.swap(recorded_);
+    lifted.swap(lifted_);
   }
   for (Lane::Entry* entry : recorded) finish(entry);
   for (Arriving& one : arriving) add(std::move(one));
-  if (forgotten.empty()) return;
+  for (const auto& [id, ordinal] : hurried) wake_sleeper(id, ordinal);
+  for (MessageId id : lifted) lift_holds(id);
+  if (!forgotten.empty()) forget_some(forgotten);
+}
+
+void Destination::forget_some(const std::vector<Name>& forgotten) {
+  const std::set<Name> names(forgotten.begin(), forgotten.end());
   const auto unwanted = [&](const Delivery& delivery) {
-    return std::any_of(forgotten.begin(), forgotten.end(), [&](const auto& one) {
-      return one.id == delivery.id && one.ordinal == delivery.ordinal;
-    });
+    return names.contains({delivery.id, delivery.ordinal});
   };
   // Sleepers are out of the lanes: they are put back first.
   for (Sleeper& sleeper : sleepers_) {
-    if (unwanted(sleeper.entry->item)) {
-      lanes_.put_back(sleeper.entry);
-      sleeper.entry = nullptr;
-    }
+    if (!unwanted(sleeper.entry->item)) continue;
+    lanes_.put_back(sleeper.entry);
+    sleeper.entry = nullptr;
   }
   std::erase_if(sleepers_, [](const Sleeper& sleeper) { return sleeper.entry == nullptr; });
   std::make_heap(sleepers_.begin(), sleepers_.end(),
                  [](const auto& a, const auto& b) { return later(a, b); });
-  lanes_.remove_if([&](const Delivery& delivery) {
+  // What is under way, or on its way from disk, is met again by settle_retry() or
+  // take_in_refilled().
+  discarded_.insert(names.begin(), names.end());
+  lanes_.remove_if([&](Delivery& delivery) {
     if (!unwanted(delivery)) return false;
-    --items_;
-    bytes_ -= size_of(delivery);
+    leave_memory(delivery);
+    discarded_.erase({delivery.id, delivery.ordinal});
     return true;
   });
-  for (const Forgotten& one : forgotten) lanes_.unhold(one.held);
+  for (const Name& name : forgotten) lift_holds(name.first);
 }
 
+// What waits behind a hold may wait for days: it leaves the window, so that a held key does not
+// fill it. What a person sent again goes before the others of its keys, and passes the hold that
+// its own message has on them.
 void Destination::add(Arriving arriving) {
-  const bool stat = arriving.delivery.stat;
-  if (arriving.first) {
-    lanes_.add_first(std::move(arriving.delivery), std::move(arriving.keys), stat);
+  Delivery& delivery = arriving.delivery;
+  const bool first = arriving.first || held_.contains(delivery.id);
+  const bool stat = delivery.stat;
+  if (arriving.first) discarded_.erase({delivery.id, delivery.ordinal});
+  if (!first && lanes_.held(arriving.keys)) {
+    leave_memory(delivery);
+    delivery.payload.reset();
+  }
+  if (first) {
+    lanes_.add_first(std::move(delivery), std::move(arriving.keys), stat);
   } else {
-    lanes_.add(std::move(arriving.delivery), std::move(arriving.keys), stat);
+    lanes_.add(std::move(delivery), std::move(arriving.keys), stat);
   }
 }
 
@@ -185,17 +241,47 @@ Parcel Destination::parcel_of(const Delivery& delivery) const {
           delivery.payload, delivery.event, channel_};
 }
 
+asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
+  co_await asio::post(blocking_, asio::use_awaitable);
+  Result<LoadedDelivery> loaded =
+      load_delivery(store_, delivery.id, delivery.ordinal, delivery.outcome);
+  co_await asio::post(ports_.executor, asio::use_awaitable);
+  if (!loaded) co_return loaded.error();
+  delivery.payload = std::move(loaded->payload);
+  delivery.event = std::move(loaded->event);
+  co_return Result<void>();
+}
+
+// A sender that throws has a bug or no memory: neither may take the engine down with it.
+asio::awaitable<Answer> Destination::deliver(const Parcel& parcel) {
+  Answer answer;
+  try {
+    co_return co_await sender_->deliver(parcel);
+  } catch (const std::exception& failure) {
+    answer.reason = Error("P310", std::string("the transport failed: ") + failure.what());
+  }
+  co_return answer;
+}
+
 asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
-  const Parcel parcel = parcel_of(entry->item);
-  const auto begun = steady_clock::now();
-  Answer answer = co_await sender_->deliver(parcel);
-  metrics_->deliver.record(steady_clock::now() - begun);
+  Answer answer;
+  Result<void> loaded;
+  if (!entry->item.payload) loaded = co_await load_payload(entry->item);
+  if (loaded) {
+    const Parcel parcel = parcel_of(entry->item);
+    const auto begun = steady_clock::now();
+    answer = co_await deliver(parcel);
+    metrics_->deliver.record(steady_clock::now() - begun);
+  } else {
+    answer.reason = loaded.error();
+  }
   --under_way_;
   settle(entry, answer);
   if (stopping_) {
     idle_.cancel();
   } else {
     dispatch();
+    arm_timer();
   }
 }
 
@@ -231,18 +317,16 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
 
 // Offered until the store has it. Were it lost in a crash, the delivery would be made again with
 // the same key; so the next one of its order keys goes out only after it, and what is repeated
-// never follows something later.
+// never follows something later. A record that only says "not yet" (`committed` is empty) is not
+// offered again: it could come after the one that says "delivered".
 void Destination::commit(store::Attempt attempt, std::function<void()> committed) {
   auto shared = std::make_shared<store::Attempt>(std::move(attempt));
   std::vector<store::Record> records;
   records.emplace_back(*shared);
-  store_.submit(std::move(records), [self = shared_from_this(), shared,
-                                     committed = std::move(committed)](
-                                        Result<std::vector<store::Committed>> result) mutable {
-    if (result) {
-      if (committed) committed();
-      return;
-    }
+  auto done = [self = shared_from_this(), shared, committed = std::move(committed)](
+                  Result<std::vector<store::Committed>> result) mutable {
+    if (!committed) return;
+    if (result) return committed();
     asio::post(self->ports_.executor, [self, shared, committed = std::move(committed)]() mutable {
       if (self->stopping_) return;
       auto again = std::make_shared<asio::steady_timer>(self->ports_.executor, kRecordAgain);
@@ -251,13 +335,18 @@ void Destination::commit(store::Attempt attempt, std::function<void()> committed
             if (!error && !self->stopping_) self->commit(std::move(*shared), std::move(committed));
           });
     });
-  });
+  };
+  store_.submit(std::move(records), std::move(done));
 }
 
 void Destination::finish(Lane::Entry* entry) {
-  --items_;
-  bytes_ -= size_of(entry->item);
-  if (entry->item.lifts_hold) lanes_.unhold(entry->keys());
+  leave_memory(entry->item);
+  const Name name(entry->item.id, entry->item.ordinal);
+  discarded_.erase(name);
+  {
+    std::scoped_lock lock(arriving_mutex_);
+    resent_.erase(name);
+  }
   lanes_.release(entry);
 }
 
@@ -269,6 +358,7 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
     self->observer_.delivered(entry->item, entry->keys(), self->config_.name, response);
     self->recorded(entry);
   });
+  lift_holds(entry->item.id);
   failures_in_a_row_ = 0;
   if (away_.exchange(false)) {
     ports_.report.log(Report::Level::info,
@@ -279,14 +369,16 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
 
 void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
   ++metrics_->dead;
-  failures_in_a_row_ = 0;
-  away_ = false;
+  if (answer.kind == Answer::Kind::refused) {  // it answers, whatever it says
+    failures_in_a_row_ = 0;
+    away_ = false;
+  }
   // The other side's own words may name a patient: they are kept with the message, not in the log.
   ports_.report.log(
       Report::Level::warning,
       fmt::format("message {} is dead at destination {} [{}]; see `cannula msg show {}`",
                   entry->item.id.text(), config_.name, answer.reason.code, entry->item.id.text()));
-  if (hold_key_) lanes_.hold(entry->keys());
+  if (hold_key_) hold(entry->item.id, entry->keys());
   commit(attempt_record(*entry, answer, store::DeliveryState::dead),
          [self = shared_from_this(), entry, reason = answer.reason] {
            self->observer_.died(entry->item, entry->keys(), self->config_.name, reason);
@@ -302,6 +394,7 @@ void Destination::recorded(Lane::Entry* entry) {
 }
 
 void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
+  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
   const store::Timestamp now = now_microseconds();
   if (now - entry->item.first_queued_at >= config_.retry.give_up_after.count() * 1000) {
     Answer given_up = answer;
@@ -354,13 +447,32 @@ void Destination::wake_sleepers(bool all) {
   }
 }
 
+void Destination::wake_sleeper(MessageId id, std::uint32_t ordinal) {
+  auto sleeper = std::find_if(sleepers_.begin(), sleepers_.end(), [&](const Sleeper& one) {
+    return one.entry->item.id == id && one.entry->item.ordinal == ordinal;
+  });
+  if (sleeper == sleepers_.end()) return;
+  closed_until_ = steady_clock::now();  // a person says that the other side is there
+  sleeper->entry->item.not_before = 0;
+  lanes_.put_back(sleeper->entry);
+  sleepers_.erase(sleeper);
+  std::make_heap(sleepers_.begin(), sleepers_.end(),
+                 [](const auto& a, const auto& b) { return later(a, b); });
+}
+
+// For the first sleeper; while the other side is away, not before the next probe, and for that when
+// something is ready.
 void Destination::arm_timer() {
   if (stopping_) return;
-  std::optional<steady_clock::time_point> next;
-  if (!sleepers_.empty()) next = sleepers_.front().until;
-  if (away() && (!next || closed_until_ > *next)) next = closed_until_;
-  if (!next) return;
-  timer_.expires_at(*next);
+  steady_clock::time_point next;
+  if (away() && under_way_ == 0 && lanes_.has_ready()) {
+    next = closed_until_;
+  } else if (!sleepers_.empty()) {
+    next = away() ? std::max(sleepers_.front().until, closed_until_) : sleepers_.front().until;
+  } else {
+    return;
+  }
+  timer_.expires_at(next);
   timer_.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
     if (cancelled || self->stopping_) return;
     self->wake_sleepers(false);
@@ -369,12 +481,20 @@ void Destination::arm_timer() {
   });
 }
 
+// True when there is room for more in memory; more than usual while nothing of what is there can
+// go.
+bool Destination::has_room() const {
+  const bool nothing_goes = under_way_ == 0 && !lanes_.has_ready();
+  const std::size_t times = nothing_goes ? 4 : 1;
+  return items_ <= times * window_.items / 2 && bytes_ <= times * window_.bytes / 2;
+}
+
 void Destination::refill() {
   store::Position after = 0;
   std::uint32_t after_ordinal = 0;
   {
     std::scoped_lock lock(arriving_mutex_);
-    if (!on_disk_ || refilling_ || items_ > window_.items / 2 || bytes_ > window_.bytes / 2) return;
+    if (!on_disk_ || refilling_ || !has_room()) return;
     after = last_taken_in_;
     after_ordinal = last_taken_in_ordinal_;
   }
@@ -395,7 +515,10 @@ void Destination::refill() {
         auto loaded = load_delivery(self->store_, row.id, row.ordinal, row.outcome_position);
         if (!loaded) {
           self->ports_.report.log(Report::Level::error, loaded.error().text());
-          continue;
+          if (arriving.empty()) continue;
+          all_read =
+              false;  // perhaps a passing trouble: it is asked for again, unless it is the first
+          break;
         }
         Delivery delivery;
         delivery.id = row.id;
@@ -428,12 +551,14 @@ void Destination::take_in_refilled(std::vector<Arriving> arriving, bool all_read
   {
     std::scoped_lock lock(arriving_mutex_);
     refilling_ = false;
-    for (Arriving& one : arriving) {
+    std::erase_if(arriving, [this](Arriving& one) {
       last_taken_in_ = one.delivery.queued;
       last_taken_in_ordinal_ = one.delivery.ordinal;
-      ++items_;
-      bytes_ += size_of(one.delivery);
-    }
+      const Name name(one.delivery.id, one.delivery.ordinal);
+      if (resent_.contains(name) || discarded_.contains(name)) return true;
+      enter_memory(one.delivery);
+      return false;
+    });
     if (all_read && (last_left_ == 0 || last_left_ < complete_to)) on_disk_ = false;
     more = on_disk_;
   }
@@ -448,6 +573,7 @@ void Destination::take_in_refilled(std::vector<Arriving> arriving, bool all_read
     return;
   }
   dispatch();
+  arm_timer();
 }
 
 }  // namespace cannula::pipeline

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ struct Delivery {
   std::uint32_t attempts = 0;
   store::Timestamp first_queued_at = 0;  // give_up_after counts from here
   store::Timestamp not_before = 0;
-  bool lifts_hold = false;
   bool stat = false;
+  std::optional<std::size_t>
+      counted_bytes;  // what it takes of the window; nothing: it waits behind a hold
 };
 
 // What a destination tells its channel. Called on the journal's thread, when the record of it is on
@@ -60,9 +62,11 @@ class Destination : public std::enable_shared_from_this<Destination> {
               std::shared_ptr<DestinationMetrics> metrics);
   ~Destination();
 
-  // Before start(), any thread: a delivery of these keys died in an earlier run, and the channel
-  // holds the key for it.
-  void hold(const store::OrderKeys& keys) { lanes_.hold(keys); }
+  // Before start(): a delivery of this message died in an earlier run, and the channel holds its
+  // keys for it.
+  void hold(MessageId id, const store::OrderKeys& keys);
+  // Any thread: nothing more of this message will come; its keys go on.
+  void lift(MessageId id);
   // Any thread.
   void start();
   // No new attempt begins; those under way end within the transport's stop. Attempts already
@@ -74,9 +78,11 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void arrive(Delivery delivery, store::OrderKeys keys);
   // Any thread: a delivery that a person put back to work.
   void resend(Delivery delivery, store::OrderKeys keys);
+  // Any thread: what waits for its next attempt need not wait any longer.
+  void try_now(MessageId id, std::uint32_t ordinal);
   // Any thread: forgets what was discarded while it waited, and lifts the hold on `held` if it had
   // died.
-  void forget(MessageId id, std::uint32_t ordinal, store::OrderKeys held);
+  void forget(MessageId id, std::uint32_t ordinal);
 
   const config::DestinationConfig& config() const { return config_; }
   const DestinationMetrics& metrics() const { return *metrics_; }
@@ -86,6 +92,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
 
  private:
   using Lane = Lanes<Delivery>;
+  using Name = std::pair<MessageId, std::uint32_t>;  // of a delivery: message and ordinal
   struct Arriving {
     Delivery delivery;
     store::OrderKeys keys;
@@ -108,11 +115,19 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void finish(Lane::Entry* entry);
   void sleep(Lane::Entry* entry, std::chrono::milliseconds time);
   void wake_sleepers(bool all);
+  void wake_sleeper(MessageId id, std::uint32_t ordinal);
   void arm_timer();
   bool may_dispatch() const;
+  bool has_room() const;
   void refill();
   void take_in_refilled(std::vector<Arriving> arriving, bool all_read, store::Position complete_to);
   void add(Arriving arriving);
+  void enter_memory(Delivery& delivery);
+  void leave_memory(Delivery& delivery);
+  void lift_holds(MessageId id);
+  void forget_some(const std::vector<Name>& forgotten);
+  boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
+  boost::asio::awaitable<Answer> deliver(const Parcel& parcel);
 
   const std::string channel_;
   const config::DestinationConfig config_;
@@ -132,16 +147,17 @@ class Destination : public std::enable_shared_from_this<Destination> {
   store::Position last_taken_in_ = 0;
   std::uint32_t last_taken_in_ordinal_ = 0;
   store::Position last_left_ = 0;
-  struct Forgotten {
-    MessageId id;
-    std::uint32_t ordinal = 0;
-    store::OrderKeys held;
-  };
-  std::vector<Forgotten> forgotten_;
+  std::vector<Name> forgotten_;
+  std::set<Name> resent_;  // put back to work by a person, and in memory: a refill passes them over
+  std::vector<MessageId> lifted_;
+  std::vector<Name> hurried_;
   std::vector<Lane::Entry*> recorded_;  // their last attempt is on disk
 
   // On the executor only.
   Lane lanes_;
+  std::unordered_map<MessageId, std::vector<store::OrderKeys>>
+      held_;                  // by the message that holds them
+  std::set<Name> discarded_;  // while they were under way
   std::size_t under_way_ = 0;
   bool stopping_ = false;
   bool refilling_ = false;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/security/secrets.h"
 
@@ -211,6 +212,7 @@ bool Engine::open_source(const config::Site& site, Running& running,
   Result<void> opened = run_there(given.executor, [&]() -> Result<void> {
     running.receiver = TRY(type->make_receiver(running.config.source, given, *running.intake));
     TRY(running.receiver->start());
+    std::unique_lock lock(mutex_);
     running.address = running.receiver->address();
     return {};
   });
@@ -233,6 +235,7 @@ void Engine::close_source(Running& running, milliseconds grace) {
     running.receiver.reset();
     return true;
   });
+  std::unique_lock lock(mutex_);
   running.address.clear();
 }
 
@@ -322,14 +325,17 @@ std::vector<Diagnostic> Engine::start() {
   }
   if (!findings.empty()) stop(milliseconds(0));
   ready_ = findings.empty();
+  if (ready_) warn_of_the_stranded();
   return findings;
 }
 
 void Engine::stop(milliseconds grace) {
+  std::scoped_lock one_at_a_time(acts_);
   ready_ = false;
   if (!store_) return;
   for (auto& [name, running] : channels_) close_source(*running, grace);
   for (auto& [name, running] : channels_) end_work(*running);
+  settle_offers(channels_);
   if (scheduler_) scheduler_->stop();
   store_->close();
   if (background_) {
@@ -348,6 +354,7 @@ void Engine::stop(milliseconds grace) {
 }
 
 std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site) {
+  std::scoped_lock one_at_a_time(acts_);
   std::vector<Diagnostic> findings;
   const auto before = this->site();
   const auto needs_restart = [&](std::string_view what) {
@@ -391,54 +398,69 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   }
   if (!findings.empty()) {
     for (auto& [name, running] : built) close_source(*running, milliseconds(0));
-    for (Running* running : leaving) open_source(*before, *running, findings);
+    settle_offers(built);
+    for (Running* running : leaving) {  // what the new listeners took in meanwhile is on disk
+      running->channel->queue().look_on_disk(store_->end());
+      open_source(*before, *running, findings);
+      scheduler_->ready(*running->channel);
+    }
     return findings;
   }
 
   for (Running* running : leaving) end_work(*running);
   flush_store();  // attempts that were under way: what comes must not deliver them again
-  for (auto& [name, running] : built) begin_work(*running, findings);
-  std::unique_lock lock(mutex_);
-  std::erase_if(channels_, [&](const auto& one) { return !new_programs.contains(one.first); });
-  for (auto& [name, running] : built) channels_[name] = std::move(running);
-  for (auto& [name, program] : new_programs) {
-    Running& running = *channels_[name];
-    running.config = site->channels.at(name);
-    running.channel->set_wants_responses(wants_responses[name]);
-    running.channel->replace_program(std::move(program));
+  std::vector<Running*> coming;
+  Channels retired;
+  {
+    std::unique_lock lock(mutex_);
+    for (auto place = channels_.begin(); place != channels_.end();) {
+      if (new_programs.contains(place->first)) {
+        ++place;
+      } else {
+        retired.insert(channels_.extract(place++));
+      }
+    }
+    for (auto& [name, running] : built) {
+      coming.push_back(running.get());
+      channels_[name] = std::move(running);
+    }
+    for (auto& [name, program] : new_programs) {
+      Running& running = *channels_[name];
+      running.config = site->channels.at(name);
+      running.channel->set_wants_responses(wants_responses[name]);
+      running.channel->replace_program(std::move(program));
+    }
+    site_ = std::move(site);
   }
-  site_ = std::move(site);
+  settle_offers(retired);
+  for (Running* running : coming) begin_work(*running, findings);
+  warn_of_the_stranded();
   return findings;
+}
+
+// Offers that were under way when their source was closed end before what they use is gone.
+void Engine::settle_offers(Channels& channels) {
+  flush_store();
+  for (auto& [name, running] : channels) {
+    if (running->executor) run_there(running->executor, [] { return true; });
+  }
 }
 
 Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
                             const std::string& reason) {
   store_->catch_up();
-  auto row = TRY(store_->message(id));
-  if (!row)
-    return Error{
-        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
-  if (ordinal == 0 && row->state == store::MessageState::accepted) {
-    return Error{"P308",
-                 "message " + id.text() + " still waits for its script",
-                 "nothing needs to be resent",
-                 {}};
-  }
-  std::shared_ptr<Channel> channel;
-  {
-    std::shared_lock lock(mutex_);
-    auto found = channels_.find(row->channel);
-    if (found != channels_.end()) channel = found->second->channel;
-  }
+  const store::MessageRow row = TRY(may_resend(*store_, id, ordinal));
+  const std::shared_ptr<Channel> channel = channel_named(row.channel);
   if (!channel) {
-    return Error{"P305",
-                 "channel " + row->channel + " of the message is not configured",
-                 "add the channel again to resend its messages",
-                 {}};
+    return Error{"P305", "channel " + row.channel + " of the message is not configured",
+                 "add the channel again to resend its messages"};
   }
-  store::Resent record{id, row->channel, ordinal, now_microseconds(), actor, reason};
+  if (ordinal != 0 && TRY(is_open(*store_, id, ordinal))) {
+    channel->try_now(id, ordinal);
+    return {};
+  }
   std::vector<store::Record> records;
-  records.emplace_back(std::move(record));
+  records.emplace_back(store::Resent{id, row.channel, ordinal, now_microseconds(), actor, reason});
   auto committed = TRY(store_->commit(std::move(records)));
   return channel->resent(id, ordinal, committed.front().position);
 }
@@ -446,19 +468,40 @@ Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::stri
 Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
                              const std::string& reason) {
   store_->catch_up();
-  auto row = TRY(store_->message(id));
-  if (!row)
-    return Error{
-        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
+  const store::MessageRow row = TRY(known_message(*store_, id, ordinal));
   const auto deliveries = TRY(store_->deliveries(id));
   std::vector<store::Record> records;
   records.emplace_back(
-      store::Discarded{id, row->channel, ordinal, now_microseconds(), actor, reason});
+      store::Discarded{id, row.channel, ordinal, now_microseconds(), actor, reason});
   TRY(store_->commit(std::move(records)));
-  std::shared_lock lock(mutex_);
-  auto found = channels_.find(row->channel);
-  if (found != channels_.end()) found->second->channel->discarded(*row, deliveries, ordinal);
+  if (auto channel = channel_named(row.channel)) channel->discarded(row, deliveries, ordinal);
   return {};
+}
+
+std::shared_ptr<Channel> Engine::channel_named(const std::string& name) const {
+  std::shared_lock lock(mutex_);
+  auto found = channels_.find(name);
+  return found == channels_.end() ? nullptr : found->second->channel;
+}
+
+// Messages that wait for what the configuration no longer names are kept, and nobody else would
+// say so.
+void Engine::warn_of_the_stranded() const {
+  const auto counts = store_->counts();
+  if (!counts) return;
+  for (const store::StateCount& one : *counts) {
+    const bool waits = one.state == "accepted" || one.state == "queued" ||
+                       one.state == "retrying" || one.state == "held" || one.state == "parked";
+    if (!waits || one.count == 0) continue;
+    const auto channel = channel_named(one.channel);
+    if (channel && (one.destination.empty() || channel->destinations().contains(one.destination)))
+      continue;
+    spdlog::warn(
+        "{} {} of channel {}{} wait ({}), but {} is not configured; they go on when it is again",
+        one.count, one.destination.empty() ? "messages" : "deliveries", one.channel,
+        one.destination.empty() ? "" : " for destination " + one.destination, one.state,
+        channel ? "the destination" : "the channel");
+  }
 }
 
 void Engine::each_channel(const std::function<void(const ChannelView&)>& visit) const {

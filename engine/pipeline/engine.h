@@ -48,7 +48,8 @@ class Engine : private script::Host {
   // changed keeps its connections. On any finding nothing has changed.
   std::vector<Diagnostic> reload(std::shared_ptr<const config::Site> site);
 
-  // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk.
+  // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk. A
+  // delivery that is still to be made is not sent twice: it is tried at once.
   Result<void> resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
                       const std::string& reason);
   Result<void> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
@@ -85,9 +86,13 @@ class Engine : private script::Host {
   const Transport* transport(std::string_view type) const;
   Ports ports(const config::Site& site, Report& report);
   void flush_store();
+  void settle_offers(Channels& channels);
+  std::shared_ptr<Channel> channel_named(const std::string& name) const;
+  void warn_of_the_stranded() const;
 
   const std::span<const Transport> transports_;
   store::FileSystem* const file_system_;
+  std::mutex acts_;                  // reload, stop, resend and discard, one at a time
   mutable std::shared_mutex mutex_;  // site_ and channels_
   std::shared_ptr<const config::Site> site_;
   std::unique_ptr<store::Store> store_;

@@ -33,9 +33,18 @@ constexpr ErrorCode kCodes[] = {
     {"P307", "A setting cannot be changed while the engine runs",
      "The store's folder and the admin listener are opened once. Everything else of a site is "
      "taken over by a reload."},
-    {"P308", "A message cannot be resent because it still waits for its script",
-     "It has not been worked yet, so nothing of it can have failed. `cannula status` tells whether "
-     "its channel is paused."},
+    {"P308", "A message cannot be resent because it is still under way",
+     "Its script has not run yet, or deliveries of it are still to be made: sending it again now "
+     "would send them twice. "
+     "`--delivery N` tries one that waits at once; `cannula status` tells whether the channel is "
+     "paused."},
+    {"P309", "A person discarded the message while its sender waited for it",
+     "The sender had asked to be told what became of the message (ack = \"processed\" or "
+     "\"delivered:…\"). Who discarded it, "
+     "and why, stands in the message's trail."},
+    {"P310", "A transport failed in a way it should not",
+     "The delivery is tried again. This is a defect of the engine or a lack of memory; the text "
+     "helps those who mend it."},
 };
 
 }  // namespace

@@ -35,6 +35,10 @@ void WorkQueue::arrive(WorkItem item) {
 
 void WorkQueue::arrive_aside(WorkItem item, store::OrderKeys keys, bool first) {
   std::scoped_lock lock(lanes_mutex_);
+  if (item.resent) {
+    std::scoped_lock arrivals_lock(arrivals_mutex_);
+    aside_.insert(item.id);
+  }
   enter_memory(item);
   if (first) {
     lanes_.add_first(std::move(item), std::move(keys));
@@ -94,6 +98,10 @@ WorkQueue::Lane::Entry* WorkQueue::take() {
 void WorkQueue::release(Lane::Entry* entry) {
   std::scoped_lock lock(lanes_mutex_);
   leave_memory(entry->item);
+  if (entry->item.resent) {
+    std::scoped_lock arrivals_lock(arrivals_mutex_);
+    aside_.erase(entry->item.id);
+  }
   lanes_.release(entry);
 }
 
@@ -102,21 +110,17 @@ void WorkQueue::put_back(Lane::Entry* entry) {
   lanes_.put_back(entry);
 }
 
-void WorkQueue::release_and_hold(Lane::Entry* entry) {
+void WorkQueue::hold(MessageId id, const store::OrderKeys& keys) {
   std::scoped_lock lock(lanes_mutex_);
-  leave_memory(entry->item);
-  lanes_.hold(entry->keys());
-  lanes_.release(entry);
+  if (held_.try_emplace(id, keys).second) lanes_.hold(keys);
 }
 
-void WorkQueue::unhold(const store::OrderKeys& keys) {
+void WorkQueue::lift(MessageId id) {
   std::scoped_lock lock(lanes_mutex_);
-  lanes_.unhold(keys);
-}
-
-void WorkQueue::hold(const store::OrderKeys& keys) {
-  std::scoped_lock lock(lanes_mutex_);
-  lanes_.hold(keys);
+  auto held = held_.find(id);
+  if (held == held_.end()) return;
+  lanes_.unhold(held->second);
+  held_.erase(held);
 }
 
 void WorkQueue::forget(MessageId id) {
@@ -126,6 +130,19 @@ void WorkQueue::forget(MessageId id) {
     leave_memory(item);
     return true;
   });
+  std::scoped_lock arrivals_lock(arrivals_mutex_);
+  std::erase_if(arrivals_, [&](WorkItem& item) {
+    if (item.id != id) return false;
+    leave_memory(item);
+    return true;
+  });
+  aside_.erase(id);
+}
+
+void WorkQueue::look_on_disk(store::Position up_to) {
+  std::scoped_lock lock(arrivals_mutex_);
+  on_disk_ = true;
+  last_left_ = std::max(last_left_, up_to);
 }
 
 bool WorkQueue::has_work() const {
@@ -144,11 +161,13 @@ bool WorkQueue::wants_refill() const {
 
 Result<void> WorkQueue::refill(const store::Store& store) {
   store::Position after = 0;
+  std::unordered_set<MessageId> aside;
   {
     std::scoped_lock lock(arrivals_mutex_);
     if (!on_disk_ || refilling_) return {};
     refilling_ = true;
     after = last_taken_in_;
+    aside = aside_;
   }
   // What the index tells is complete up to here; what arrived later is asked for again.
   const store::Position complete_to = store.indexed_up_to();
@@ -164,11 +183,14 @@ Result<void> WorkQueue::refill(const store::Store& store) {
         all_read = false;
         break;
       }
+      if (aside.contains(row.id)) continue;
       auto record = store.read(row.accepted);
       if (!record) {  // damage is reported by the store; the message stays as it is in the index
         failure = record.error();
-        after = row.queued;
-        continue;
+        if (items.empty()) continue;
+        all_read =
+            false;  // perhaps a passing trouble: it is asked for again, unless it is the first
+        break;
       }
       auto* accepted = std::get_if<store::Accepted>(&*record);
       if (!accepted) continue;
@@ -187,6 +209,7 @@ Result<void> WorkQueue::refill(const store::Store& store) {
   std::scoped_lock lock(arrivals_mutex_);
   for (WorkItem& item : items) {
     last_taken_in_ = item.queued;
+    if (aside_.contains(item.id)) continue;
     enter_memory(item);
     arrivals_.push_back(std::move(item));
   }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/pipeline/lanes.h"
@@ -26,7 +27,7 @@ struct WorkItem {
   Bytes body;  // null for what waits behind a hold: read again when it goes
   std::shared_ptr<const hl7v2::Message> parsed;  // of `body`, when its key had to be read
   std::optional<script::Response> response;      // set: on_response is to run
-  bool lifts_hold = false;  // a person put it back to work: when it ends well, its key goes on
+  bool resent = false;                           // a person put it back to work
 
  private:
   friend class WorkQueue;
@@ -52,14 +53,17 @@ class WorkQueue {
   // back to work.
   void arrive_aside(WorkItem item, store::OrderKeys keys, bool first);
 
+  // Messages of this channel have been stored, up to this place in the journal, without being
+  // handed to arrive().
+  void look_on_disk(store::Position up_to);
+
   // The next message that may be worked, or null. Workers.
   Lane::Entry* take();
   void release(Lane::Entry* entry);
   void put_back(Lane::Entry* entry);  // it was not worked after all
-  // It parked or died and its key must wait for it.
-  void release_and_hold(Lane::Entry* entry);
-  void unhold(const store::OrderKeys& keys);
-  void hold(const store::OrderKeys& keys);
+  // A message parked or died, and its keys must wait for it, until lift(). Once for each message.
+  void hold(MessageId id, const store::OrderKeys& keys);
+  void lift(MessageId id);
   // Forgets a message that was discarded while it waited.
   void forget(MessageId id);
 
@@ -87,9 +91,12 @@ class WorkQueue {
   bool refilling_ = false;
   store::Position last_taken_in_ = 0;  // everything up to here has been in memory
   store::Position last_left_ = 0;      // the newest one that arrive() left on disk
+  std::unordered_set<MessageId>
+      aside_;  // put back to work by a person, and in memory: refill() passes them over
 
   mutable std::mutex lanes_mutex_;
   Lane lanes_;
+  std::unordered_map<MessageId, store::OrderKeys> held_;  // by the message that holds them
   std::atomic<std::size_t> items_{0};
   std::atomic<std::size_t> bytes_{0};
 };

@@ -83,6 +83,11 @@ MessageState MessageLife::derived_state() const {
   return any_discarded && !any_delivered ? MessageState::discarded : MessageState::done;
 }
 
+bool MessageLife::has_delivery(std::uint32_t ordinal) const {
+  return std::any_of(deliveries.begin(), deliveries.end(),
+                     [ordinal](const DeliveryLife& one) { return one.row.ordinal == ordinal; });
+}
+
 DeliveryLife& MessageLife::delivery(std::uint32_t ordinal) {
   const auto place = std::lower_bound(
       deliveries.begin(), deliveries.end(), ordinal,
@@ -147,6 +152,9 @@ void MessageLife::apply(const Attempt& record, Position position) {
   if (tried.row.state == DeliveryState::discarded && record.state != DeliveryState::delivered) {
     return;  // it was under way when a person ended it
   }
+  if (tried.row.state == DeliveryState::delivered && record.state == DeliveryState::retrying) {
+    return;  // of an earlier attempt, written late
+  }
   tried.row.destination = record.destination;
   tried.row.state = record.state;
   tried.row.attempts = record.number;
@@ -164,8 +172,14 @@ void MessageLife::apply(const Resent& record, Position position) {
     queued_position = position;
     row.code.clear();
     row.reason.clear();
+    for (DeliveryLife& one : deliveries) {  // what it sends now takes the place of what died
+      if (one.row.state != DeliveryState::dead) continue;
+      discard(one, {record.id, record.channel, one.row.ordinal, record.at, record.actor,
+                    "the message was sent again"});
+    }
     return;
   }
+  if (!has_delivery(record.ordinal)) return;
   DeliveryLife& again = delivery(record.ordinal);
   again.changed = true;
   again.row.state = DeliveryState::queued;
@@ -180,7 +194,10 @@ void MessageLife::apply(const Resent& record, Position position) {
 
 void MessageLife::apply(const Discarded& record, Position) {
   row.changed_at = record.at;
-  if (record.ordinal != 0) return discard(delivery(record.ordinal), record);
+  if (record.ordinal != 0) {
+    if (has_delivery(record.ordinal)) discard(delivery(record.ordinal), record);
+    return;
+  }
   outcome = MessageState::discarded;
   row.code = kDiscarded;
   row.reason = by(record.actor, record.reason);

@@ -44,6 +44,7 @@ struct MessageLife {
   void apply(const Resent& record, Position position);
   void apply(const Discarded& record, Position position);
 
+  bool has_delivery(std::uint32_t ordinal) const;
   DeliveryLife& delivery(std::uint32_t ordinal);
   MessageState derived_state() const;
   void explain_dead_delivery(MessageState before);

@@ -140,8 +140,12 @@ class RealFileSystem final : public FileSystem {
 
   Result<void> make_directories(const std::filesystem::path& path) override {
     std::error_code error;
-    std::filesystem::create_directories(path, error);
+    const bool made = std::filesystem::create_directories(path, error);
     if (error) return failed("cannot make the folder", path, error);
+    if (made) {  // messages of patients: nobody else's business
+      std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+      if (error) return failed("cannot close to others the folder", path, error);
+    }
     return {};
   }
 
