@@ -81,6 +81,21 @@ void Batch::add(Frame frame, std::size_t max_size) {
   arrivals_.push_back(std::move(arrival));
 }
 
+namespace {
+
+// ERR-3 of table 0357. 207 (application internal error) is for what may pass: senders retry it.
+// What will be refused again says why.
+std::string_view condition_of(const Receipt& receipt) {
+  if (receipt.disposition == Disposition::failed) return "207";
+  const std::string_view code = receipt.reason.code;
+  if (code == "P104") return "201";                           // unsupported event code
+  if (code == "P105") return "101";                           // required field missing
+  if (code == "M103" || code.starts_with("H")) return "100";  // segment sequence error
+  return "207";
+}
+
+}  // namespace
+
 std::string Batch::answers(const std::vector<Receipt>& receipts,
                            const std::function<MessageId()>& fresh_id) const {
   std::string out;
@@ -105,6 +120,7 @@ void Batch::append_answer(std::string& out, const Message& message, const Receip
       text = receipt.reason.message;
       if (!receipt.reason.hint.empty()) text += " (" + receipt.reason.hint + ")";
       details.text = text;
+      details.error_code = condition_of(receipt);
       details.diagnostics = receipt.reason.code;
     }
     if (message.header) {

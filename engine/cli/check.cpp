@@ -8,6 +8,34 @@
 namespace cannula::cli {
 namespace {
 
+// What a script reaches while it is only loaded: nothing.
+class NoHost : public script::Host {
+ public:
+  std::int64_t now() const override { return 0; }
+  std::optional<std::string> state(const std::string&, const std::string&) const override {
+    return std::nullopt;
+  }
+  Result<std::string> secret(const std::string&, const std::string& name) const override {
+    return Error{"P306", "secret \"" + name + "\" is not read while the site is only checked"};
+  }
+};
+
+// Compiles, and then loads as `run` does: what would keep the site from starting is found here.
+std::vector<Diagnostic> check_script(const config::ChannelConfig& channel,
+                                     const script::Program& program) {
+  std::vector<Diagnostic> findings = script::check(program);
+  if (has_errors(findings)) return findings;
+  script::Limits limits;
+  limits.memory = channel.script_memory;
+  limits.time = channel.script_time;
+  NoHost host;
+  script::MemoryPool pool(limits.memory);
+  auto loaded =
+      script::Runtime::load(std::make_shared<const script::Program>(program), limits, host, pool);
+  if (auto* errors = std::get_if<std::vector<Diagnostic>>(&loaded)) return std::move(*errors);
+  return findings;
+}
+
 void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) {
   for (const auto& [name, channel] : site.channels) {
     if (!channel.script) continue;
@@ -15,7 +43,8 @@ void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) 
     for (const auto& destination : channel.destinations) {
       program.destinations.push_back(destination.name);
     }
-    for (Diagnostic& finding : script::check(program)) findings.push_back(std::move(finding));
+    for (Diagnostic& finding : check_script(channel, program))
+      findings.push_back(std::move(finding));
   }
 }
 

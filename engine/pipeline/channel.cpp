@@ -275,6 +275,11 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
                        script::Conclusion conclusion) {
   count(conclusion);
   WorkItem& item = entry->item;
+  if (take_dropped(item.id)) {
+    queue_.release(entry);
+    scheduler_.ready(*this);
+    return;
+  }
   // A response is handled in a lane of its own besides those of its message.
   store::OrderKeys keys = entry->keys();
   if (item.response) std::erase(keys, lane_of(item.id));
@@ -446,6 +451,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     return Error{
         "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
   if (ordinal == 0) {
+    take_dropped(id);
     WorkItem item;
     item.id = id;
     item.accepted = row->accepted_at_position;
@@ -488,6 +494,16 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
                {}};
 }
 
+void Channel::drop_outcome_of(MessageId id) {
+  std::scoped_lock lock(open_mutex_);
+  dropped_.insert(id);
+}
+
+bool Channel::take_dropped(MessageId id) {
+  std::scoped_lock lock(open_mutex_);
+  return dropped_.erase(id) > 0;
+}
+
 void Channel::try_now(MessageId id, std::uint32_t ordinal) {
   for (auto& [name, destination] : destinations_) destination->try_now(id, ordinal);
 }
@@ -505,6 +521,7 @@ void Channel::discarded(const store::MessageRow& message,
               {Fate::Kind::refused, Error{"P309", "a person discarded the message", ""}});
   queue_.lift(message.id);
   queue_.forget(message.id);
+  if (message.state != store::MessageState::accepted) take_dropped(message.id);
   scheduler_.ready(*this);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -90,6 +91,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   Result<void> resent(MessageId id, std::uint32_t ordinal, store::Position queued);
   // A delivery that waits for its next attempt is tried at once.
   void try_now(MessageId id, std::uint32_t ordinal);
+  // A person discards the message: should its script be running just now, nothing comes of it.
+  void drop_outcome_of(MessageId id);
   // After a Discarded record is on disk; the rows as they were before.
   void discarded(const store::MessageRow& message,
                  const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal);
@@ -129,6 +132,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   Result<void> each_message(
       store::MessageQuery query,
       const std::function<Result<void>(const store::MessageRow&)>& visit) const;
+  bool take_dropped(MessageId id);
   void lift_where_nothing_goes(const store::Outcome& outcome);
   struct OpenMessage {
     std::uint32_t next_ordinal = 1;
@@ -157,7 +161,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   // The next ordinal of messages whose responses are still to be handled: an outcome on its way to
   // the index is not seen there.
-  std::mutex open_mutex_;
+  mutable std::mutex open_mutex_;
+  std::set<MessageId> dropped_;  // being discarded, or discarded while they were under way
   std::unordered_map<MessageId, OpenMessage> open_;
 
   boost::asio::any_io_executor background_;

@@ -448,6 +448,7 @@ void Engine::settle_offers(Channels& channels) {
 
 Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
                             const std::string& reason) {
+  std::scoped_lock one_at_a_time(acts_);
   store_->catch_up();
   const store::MessageRow row = TRY(may_resend(*store_, id, ordinal));
   const std::shared_ptr<Channel> channel = channel_named(row.channel);
@@ -467,14 +468,19 @@ Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::stri
 
 Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
                              const std::string& reason) {
+  std::scoped_lock one_at_a_time(acts_);
   store_->catch_up();
+  const store::MessageRow asked = TRY(known_message(*store_, id, ordinal));
+  const std::shared_ptr<Channel> channel = channel_named(asked.channel);
+  if (channel && ordinal == 0) channel->drop_outcome_of(id);
+  flush_store();  // what its script decided before that
   const store::MessageRow row = TRY(known_message(*store_, id, ordinal));
   const auto deliveries = TRY(store_->deliveries(id));
   std::vector<store::Record> records;
   records.emplace_back(
       store::Discarded{id, row.channel, ordinal, now_microseconds(), actor, reason});
   TRY(store_->commit(std::move(records)));
-  if (auto channel = channel_named(row.channel)) channel->discarded(row, deliveries, ordinal);
+  if (channel) channel->discarded(row, deliveries, ordinal);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/script/lua_api.h"
+#include "engine/script/modules.h"
 
 namespace cannula::script {
 
@@ -38,6 +39,7 @@ SyntaxError read_syntax_error(std::string_view text) {
 }
 
 std::optional<std::string> compile(lua_State* L, std::string_view text) {
+  text = without_byte_order_mark(text);
   const int status = luaL_loadbufferx(L, text.data(), text.size(), "=script", "t");
   std::optional<std::string> error;
   if (status != LUA_OK) {

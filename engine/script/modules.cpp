@@ -42,7 +42,8 @@ int keep_module(lua_State* L, int, lua_KContext) {
 
 int load_source(lua_State* L, const Source& source) {
   const std::string name = "@" + source.name();
-  return luaL_loadbufferx(L, source.text().data(), source.text().size(), name.c_str(), "t");
+  const std::string_view text = without_byte_order_mark(source.text());
+  return luaL_loadbufferx(L, text.data(), text.size(), name.c_str(), "t");
 }
 
 int require_module(lua_State* L) {

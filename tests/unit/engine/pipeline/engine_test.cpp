@@ -225,6 +225,127 @@ TEST_F(EngineTest, WithHoldKeyLaterOnesOfTheKeyWaitForAPerson) {
   EXPECT_THAT(wires_.delivered(3)[2].payload, HasSubstr("|N2|"));
 }
 
+TEST_F(EngineTest, ADeliveryThatIsNotThereIsNotSentAgainAndChangesNothing) {
+  auto engine = start(site(kRelay));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_for(*engine, id, store::MessageState::done);
+  const auto refused = engine->resend(id, 7, "tester", "");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("it has 1 to ehr"));
+  EXPECT_FALSE(engine->discard(id, 7, "tester", ""));
+  wait_for(*engine, id, store::MessageState::done);
+}
+
+TEST_F(EngineTest, AMessageSentAgainTakesThePlaceOfItsDeadDelivery) {
+  std::atomic<bool> refuse{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        refuse ? Answer::Kind::refused : Answer::Kind::delivered, nullptr, Error{"M1", "no"}, {}};
+  };
+  auto held = site(kRelay);
+  held->channels["lab"].order.on_hold = OrderConfig::OnHold::hold_key;
+  auto engine = start(held);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  wait_for(*engine, receipts[0].id, store::MessageState::dead);
+  refuse = false;
+  ASSERT_TRUE(engine->resend(receipts[0].id, 0, "tester", "mended"));
+  const auto sent = wires_.delivered(2);  // the later one of the key waited for it
+  EXPECT_THAT(sent[0].payload, HasSubstr("|N1|"));
+  EXPECT_THAT(sent[1].payload, HasSubstr("|N2|"));
+  wait_for(*engine, receipts[0].id, store::MessageState::done);
+}
+
+TEST_F(EngineTest, ADeadDeliverySentAgainLetsItsKeyGoOn) {
+  std::atomic<bool> refuse{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        refuse ? Answer::Kind::refused : Answer::Kind::delivered, nullptr, Error{"M1", "no"}, {}};
+  };
+  auto held = site(kRelay);
+  held->channels["lab"].order.on_hold = OrderConfig::OnHold::hold_key;
+  auto engine = start(held);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  wait_for(*engine, receipts[0].id, store::MessageState::dead);
+  engine->stop();
+  refuse = false;
+  engine = start(held);
+  ASSERT_TRUE(engine->resend(receipts[0].id, 1, "tester", "mended"));
+  EXPECT_THAT(wires_.delivered(2)[1].payload, HasSubstr("|N2|"));
+}
+
+TEST_F(EngineTest, WhatWaitsForItsNextAttemptIsTriedAtOnceAndNotTwice) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto patient = site(kRelay);
+  patient->channels["lab"].destinations[0].retry.first = std::chrono::hours(1);
+  patient->channels["lab"].destinations[0].retry.max = std::chrono::hours(1);
+  auto engine = start(patient);
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  for (int i = 0; i < 6000; ++i) {
+    const auto rows = engine->store().deliveries(id);
+    if (rows && rows->size() == 1 && rows->front().state == store::DeliveryState::retrying) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    engine->store().catch_up();
+  }
+  away = false;
+  EXPECT_FALSE(engine->resend(id, 0, "tester", ""));  // it would go twice
+  ASSERT_TRUE(engine->resend(id, 1, "tester", ""));
+  wires_.delivered(1);
+  wait_for(*engine, id, store::MessageState::done);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(EngineTest, WhatIsDiscardedWhileItIsTriedIsNotTriedAgain) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  engine->store().catch_up();
+  ASSERT_TRUE(engine->discard(receipts[0].id, 0, "tester", "not needed"));
+  wait_for(*engine, receipts[0].id, store::MessageState::discarded);
+  away = false;
+  EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N2|"));
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(EngineTest, AResendDuringABacklogGoesOnce) {
+  std::atomic<bool> away{false};
+  wires_.answer = [&](const Parcel& parcel, int) {
+    const bool refuse = parcel.payload->find("|N1|") != std::string::npos && !away;
+    return Answer{refuse ? Answer::Kind::refused
+                  : away ? Answer::Kind::retry
+                         : Answer::Kind::delivered,
+                  nullptr,
+                  Error{"T1", "away"},
+                  {}};
+  };
+  auto engine = start(site(kRelay));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_for(*engine, id, store::MessageState::dead);
+  away = true;
+  for (int i = 0; i < 10; ++i) {
+    std::vector<std::string> some;
+    for (int k = 0; k < 500; ++k) some.push_back(oru(100'000 + i * 500 + k, "A"));
+    wires_.offer("lab", std::move(some));
+  }
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  ASSERT_TRUE(engine->resend(id, 1, "tester", ""));
+  away = false;
+  const auto sent = wires_.delivered(5001);
+  std::set<std::string> keys;
+  for (const Sent& one : sent) keys.insert(one.key);
+  EXPECT_EQ(keys.size(), 5001u);
+}
+
 TEST_F(EngineTest, TheAnswerOfADestinationReachesTheScript) {
   wires_.answer = [](const Parcel& parcel, int) {
     const bool first = parcel.key.ends_with("-ehr-1");
@@ -333,6 +454,26 @@ TEST_F(EngineTest, AReloadThatCannotWorkChangesNothing) {
   wires_.refuse_to_listen = false;
   wires_.offer("lab", {oru(1, "A")});
   wires_.delivered(1);
+}
+
+// Between the closing of the old source and the failure of another one, the new source may have
+// taken messages in.
+TEST_F(EngineTest, WhatAFailedReloadTookInIsNotForgotten) {
+  auto two = site(kRelay);
+  two->channels["zzz"] = channel("zzz", kRelay);
+  auto engine = start(two);
+  auto changed = site(kRelay);
+  changed->channels["lab"].source_written = "another";
+  changed->channels["zzz"] = channel("zzz", kRelay);
+  changed->channels["zzz"].source_written = "another";
+  wires_.refuse_to_listen_on = "zzz";
+  wires_.when_listening = [&](const std::string& name) {
+    if (name != "lab") return;
+    wires_.when_listening = nullptr;
+    wires_.offer_later("lab", oru(7, "A"));
+  };
+  EXPECT_FALSE(engine->reload(changed).empty());
+  EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N7|"));
 }
 
 TEST_F(EngineTest, AReloadThatChangesAChannelLosesAndDoublesNothing) {

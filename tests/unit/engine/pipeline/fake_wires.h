@@ -7,6 +7,7 @@
 #include <future>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -31,6 +32,24 @@ class FakeWires {
     return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
   };
   std::atomic<bool> refuse_to_listen{false};
+  std::string refuse_to_listen_on;
+  std::function<void(const std::string& name)> when_listening;
+
+  // Offers a message without waiting for anything, as a sender does that connects in the middle of
+  // a reload.
+  void offer_later(const std::string& listen, std::string body) {
+    auto [intake, executor] = intakes_.at(listen);
+    auto arrivals = std::make_shared<std::vector<Arrival>>(1);
+    arrivals->front().body = make_bytes(std::move(body));
+    arrivals->front().event = "ORU^R01";
+    auto peer = std::make_shared<Peer>();
+    boost::asio::co_spawn(
+        executor,
+        [intake, arrivals, peer]() -> boost::asio::awaitable<void> {
+          co_await intake->offer(*peer, std::move(*arrivals));
+        },
+        boost::asio::detached);
+  }
 
   // Offers messages on a channel's intake, on its executor, and waits for the receipts.
   std::vector<Receipt> offer(const std::string& listen, std::vector<std::string> bodies) {
@@ -103,8 +122,10 @@ class FakeReceiver : public Receiver {
                boost::asio::any_io_executor executor)
       : wires_(wires), name_(std::move(name)), intake_(intake), executor_(std::move(executor)) {}
   Result<void> start() override {
-    if (wires_.refuse_to_listen) return Error{"T999", "the test refuses to listen"};
+    if (wires_.refuse_to_listen || wires_.refuse_to_listen_on == name_)
+      return Error{"T999", "the test refuses to listen"};
     wires_.add_intake(name_, intake_, executor_);
+    if (wires_.when_listening) wires_.when_listening(name_);
     return {};
   }
   boost::asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }
