@@ -315,31 +315,21 @@ TEST_F(EngineTest, WhatIsDiscardedWhileItIsTriedIsNotTriedAgain) {
 }
 
 TEST_F(EngineTest, AResendDuringABacklogGoesOnce) {
-  std::atomic<bool> away{false};
-  wires_.answer = [&](const Parcel& parcel, int) {
-    const bool refuse = parcel.payload->find("|N1|") != std::string::npos && !away;
-    return Answer{refuse ? Answer::Kind::refused
-                  : away ? Answer::Kind::retry
-                         : Answer::Kind::delivered,
-                  nullptr,
-                  Error{"T1", "away"},
-                  {}};
+  std::atomic<Answer::Kind> kind{Answer::Kind::refused};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{kind, nullptr, Error{"T1", "not now"}, {}};
   };
   auto engine = start(site(kRelay));
   const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
   wait_for(*engine, id, store::MessageState::dead);
-  away = true;
+  kind = Answer::Kind::retry;
   for (int i = 0; i < 10; ++i) {
     std::vector<std::string> some;
     for (int k = 0; k < 500; ++k) some.push_back(oru(100'000 + i * 500 + k, "A"));
     wires_.offer("lab", std::move(some));
   }
-  wires_.answer = [&](const Parcel&, int) {
-    return Answer{
-        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
-  };
   ASSERT_TRUE(engine->resend(id, 1, "tester", ""));
-  away = false;
+  kind = Answer::Kind::delivered;
   const auto sent = wires_.delivered(5001);
   std::set<std::string> keys;
   for (const Sent& one : sent) keys.insert(one.key);
