@@ -307,7 +307,8 @@ DestinationConfig Reading::read_destination(const Node& table, const File& file)
     check_secrets_in(destination.values, table, transport->destination_options, file);
   } else {
     // Without its type only the keys that all destinations have can be judged.
-    Node known{.span = table.span};
+    Node known;
+    known.span = table.span;
     for (const Option& option : common) {
       if (const Member* member = table.find(option.name)) known.members.push_back(*member);
     }

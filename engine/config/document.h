@@ -21,7 +21,7 @@ struct Node {
   std::int64_t integer = 0;
   bool boolean = false;
   std::vector<Node> items{};      // of an array
-  std::vector<Member> members{};  // of a table
+  std::vector<Member> members;    // of a table
   Span span{};                    // with its quotes or brackets; a [table] is its header
 
   const Member* find(std::string_view name) const;

@@ -88,7 +88,9 @@ Result<void> Channel::restore_holds() {
   }
   query.state.reset();
   query.delivery_state = store::DeliveryState::dead;
-  for (auto& [name, destination] : destinations_) {
+  for (auto& named : destinations_) {  // no structured binding: clang 14 does not capture those
+    const std::string& name = named.first;
+    Destination* const destination = named.second.get();
     query.destination = name;
     TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
       for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
@@ -297,11 +299,12 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
 // Its earlier deliveries died and hold their keys; where the script sends nothing this time,
 // nothing will lift that.
 void Channel::lift_where_nothing_goes(const store::Outcome& outcome) {
-  for (auto& [name, destination] : destinations_) {
+  for (auto& named : destinations_) {
+    const std::string& name = named.first;
     const bool goes_there =
         std::any_of(outcome.deliveries.begin(), outcome.deliveries.end(),
                     [&](const auto& request) { return request.destination == name; });
-    if (!goes_there) destination->lift(outcome.id);
+    if (!goes_there) named.second->lift(outcome.id);
   }
 }
 
