@@ -134,8 +134,8 @@ Result<json> Operations::show(const std::string& id_text) const {
               {"trail", std::move(trail)}};
 }
 
-Result<json> Operations::resend(const json& object) {
-  const Request request = TRY(request_of(object));
+Result<json> Operations::resend(const json& asked) {
+  const Request request = TRY(request_of(asked));
   if (engine_) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
     return json{{"resent", request.id.text()}};
@@ -149,8 +149,8 @@ Result<json> Operations::resend(const json& object) {
               {"note", "no engine runs: it goes out when one is started"}};
 }
 
-Result<json> Operations::discard(const json& object) {
-  const Request request = TRY(request_of(object));
+Result<json> Operations::discard(const json& asked) {
+  const Request request = TRY(request_of(asked));
   if (engine_) {
     TRY(engine_->discard(request.id, request.ordinal, request.actor, request.reason));
     return json{{"discarded", request.id.text()}};

@@ -32,8 +32,8 @@ class Operations {
   // bodies included.
   Result<nlohmann::json> show(const std::string& id) const;
   // {"id", "delivery" (0 or absent: the message), "actor", "reason"}; answers {"resent": id}.
-  Result<nlohmann::json> resend(const nlohmann::json& request);
-  Result<nlohmann::json> discard(const nlohmann::json& request);
+  Result<nlohmann::json> resend(const nlohmann::json& asked);
+  Result<nlohmann::json> discard(const nlohmann::json& asked);
 
  private:
   store::Store& store_;

@@ -293,7 +293,7 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();
-  commit_outcome(std::move(outcome), std::move(context));
+  commit_outcome(outcome, context);
 }
 
 // Its earlier deliveries died and hold their keys; where the script sends nothing this time,
@@ -326,8 +326,8 @@ void Channel::let_go(WorkQueue::Lane::Entry* entry, const store::Outcome& outcom
 
 // Offered until the store has it. The next message of its keys is worked only then, so that
 // outcomes stand in the journal in the order of their key whatever fails.
-void Channel::commit_outcome(std::shared_ptr<store::Outcome> outcome,
-                             std::shared_ptr<OutcomeContext> context) {
+void Channel::commit_outcome(const std::shared_ptr<store::Outcome>& outcome,
+                             const std::shared_ptr<OutcomeContext>& context) {
   std::vector<store::Record> records;
   records.emplace_back(*outcome);
   store_.submit(std::move(records), [self = shared_from_this(), outcome,

@@ -117,8 +117,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
     std::string event;
     bool stalled = false;  // the store did not take it at once
   };
-  void commit_outcome(std::shared_ptr<store::Outcome> outcome,
-                      std::shared_ptr<OutcomeContext> context);
+  void commit_outcome(const std::shared_ptr<store::Outcome>& outcome,
+                      const std::shared_ptr<OutcomeContext>& context);
   void let_go(WorkQueue::Lane::Entry* entry, const store::Outcome& outcome);
   void outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
                          store::Position position);
