@@ -156,7 +156,7 @@ class FakeSender : public Sender {
   boost::asio::any_io_executor executor_;
 };
 
-inline constexpr Option kFakeOptions[] = {{"listen", OptionType::text, "The name of the intake."}};
+inline const Option kFakeOptions[] = {{"listen", OptionType::text, "The name of the intake."}};
 
 inline Transport fake_transport(FakeWires& wires) {
   Transport transport;
