@@ -10,22 +10,15 @@ namespace {
 
 using nlohmann::json;
 
-bool is_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t more = lead < 0x80       ? 0
-                             : lead >> 5 == 6  ? 1
-                             : lead >> 4 == 14 ? 2
-                             : lead >> 3 == 30 ? 3
-                                               : 9;
-    if (more == 9 || i + more >= text.size() + (more == 0)) return false;
-    for (std::size_t k = 1; k <= more; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
-    }
-    i += more + 1;
+// As the JSON library judges it, which writes the text: overlong forms and surrogates are not UTF-8
+// either.
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(json(text).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
   }
-  return true;
 }
 
 std::string base64(std::string_view bytes) {
