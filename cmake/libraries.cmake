@@ -8,6 +8,9 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(simdjson CONFIG REQUIRED)  # messages; nlohmann is for configuration and the API
+find_package(CURL REQUIRED)
+find_package(date CONFIG REQUIRED)      # time zones: g++ 12 has none of C++20's
 pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.4-c++)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_path(CANNULA_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # used header-only: its pkg-config file asks for the shared library

@@ -109,7 +109,7 @@ void Batch::append_answer(std::string& out, const Message& message, const Receip
                           const std::function<MessageId()>& fresh_id) const {
   if (message.kind == Frame::Kind::cut_off) return;
   std::optional<std::string> built;
-  if (!receipt.reply || !*receipt.reply) {
+  if (!receipt.reply || !receipt.reply->body) {
     if (message.header && is_acknowledgement(*message.header)) return;
     const std::string id = (receipt.id ? receipt.id : fresh_id()).text();
     hl7v2::AckDetails details;
@@ -133,7 +133,7 @@ void Batch::append_answer(std::string& out, const Message& message, const Receip
     }
   }
   out += kStartBlock;
-  out += built ? *built : **receipt.reply;
+  out += built ? *built : *receipt.reply->body;
   out += kTrailer;
 }
 

@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "channels/transport/message_id.h"
+#include "channels/transport/reply.h"
 #include "parsers/text/result.h"
 
 namespace cannula {
@@ -46,8 +47,9 @@ struct Receipt {
   Disposition disposition = Disposition::failed;
   MessageId id;  // none when failed
   Error reason;  // why refused or failed; what the acknowledgement tells the sender
-  std::optional<Bytes>
-      reply;  // what the channel's script answers, in place of the transport's own acknowledgement
+  // What the channel's script answers, in place of the transport's own acknowledgement; also with
+  // `refused`, when the script replied before it rejected.
+  std::optional<Reply> reply;
 };
 
 class Intake {

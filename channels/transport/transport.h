@@ -65,6 +65,9 @@ struct Parcel {
   Bytes payload;
   std::string event;  // of the message it came from
   std::string channel;
+  // What the script asked of this delivery beyond the payload, as a JSON object, or empty: of HTTP
+  // {"method", "path", "headers": {name: text}, "content_type"}.
+  std::string attributes{};
 };
 
 // How an attempt ended. Only `delivered` and `refused` are the other side's word; in doubt it is
@@ -77,7 +80,10 @@ struct Answer {
     refused,  // it read it and will not take it (AR, AE, 4xx): sending it again would not help
   } kind = Kind::retry;
   Bytes response;  // what came back, whole; null when nothing did
-  Error reason;    // for retry and refused
+  // What came with it, as a JSON object, or empty: of HTTP {"status": 201, "headers": {name: text}}
+  // with names in small letters.
+  std::string attributes{};
+  Error reason;                                          // for retry and refused
   std::optional<std::chrono::milliseconds> retry_after;  // the other side's own wish
 };
 

@@ -18,6 +18,9 @@ class NoHost : public script::Host {
   Result<std::string> secret(const std::string&, const std::string& name) const override {
     return Error{"P306", "secret \"" + name + "\" is not read while the site is only checked"};
   }
+  std::shared_ptr<const rules::Resources> resources() const override {
+    return std::make_shared<const rules::Resources>();
+  }
 };
 
 // Compiles, and then loads as `run` does: what would keep the site from starting is found here.
@@ -39,7 +42,7 @@ std::vector<Diagnostic> check_script(const config::ChannelConfig& channel,
 void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) {
   for (const auto& [name, channel] : site.channels) {
     if (!channel.script) continue;
-    script::Program program{name, channel.script, site.modules, {}};
+    script::Program program{name, channel.script, site.modules, {}, channel.timezone};
     for (const auto& destination : channel.destinations) {
       program.destinations.push_back(destination.name);
     }

@@ -14,6 +14,7 @@
 #include "channels/transport/transport.h"
 #include "parsers/hl7v2/path.h"
 #include "parsers/text/diagnostic.h"
+#include "rules/language/resources.h"
 
 namespace cannula::config {
 
@@ -90,6 +91,7 @@ struct ChannelConfig {
   std::string partner;         // empty: open
   bool open = false;           // listens beyond loopback without a partner, said aloud
   AckConfig ack;
+  std::string timezone;  // IANA name, of times without an offset; empty: not known
   OrderConfig order;
   std::vector<DestinationConfig> destinations;
   std::chrono::milliseconds script_time{2000};
@@ -106,6 +108,8 @@ struct Site {
   std::map<std::string, PartnerConfig> partners;
   std::map<std::string, ChannelConfig> channels;
   std::map<std::string, std::shared_ptr<const Source>> modules;  // lib/*.lua by module name
+  // tables/*.csv and rules/*.rules; never null.
+  std::shared_ptr<const rules::Resources> resources = std::make_shared<const rules::Resources>();
 };
 
 struct LoadedSite {

@@ -118,6 +118,10 @@ std::optional<std::string> Engine::state(const std::string& channel, const std::
   return found->second->channel->state().get(key);
 }
 
+std::shared_ptr<const rules::Resources> Engine::resources() const {
+  return site()->resources;
+}
+
 Result<std::string> Engine::secret(const std::string&, const std::string& name) const {
   const auto site = this->site();
   auto found = site->secrets.find(name);
@@ -146,6 +150,7 @@ std::shared_ptr<const script::Program> Engine::program_of(const config::Site& si
   program->channel = config.name;
   program->main = config.script;
   program->modules = site.modules;
+  program->timezone = config.timezone;
   for (const auto& destination : config.destinations)
     program->destinations.push_back(destination.name);
   return program;

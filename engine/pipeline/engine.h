@@ -74,6 +74,7 @@ class Engine : private script::Host {
   std::optional<std::string> state(const std::string& channel,
                                    const std::string& key) const override;
   Result<std::string> secret(const std::string& channel, const std::string& name) const override;
+  std::shared_ptr<const rules::Resources> resources() const override;
 
   std::shared_ptr<const script::Program> program_of(const config::Site& site,
                                                     const config::ChannelConfig& config);

@@ -14,9 +14,11 @@
 #include <variant>
 #include <vector>
 
+#include "channels/transport/reply.h"
 #include "parsers/hl7v2/message.h"
 #include "parsers/text/diagnostic.h"
 #include "parsers/text/result.h"
+#include "rules/language/resources.h"
 
 namespace cannula::script {
 
@@ -28,6 +30,7 @@ struct Program {
   std::map<std::string, std::shared_ptr<const Source>>
       modules;                            // lib/NAME.lua, by the name given to require
   std::vector<std::string> destinations;  // the names send() takes
+  std::string timezone{};  // of the source, IANA: for times without an offset; empty: not known
 };
 
 struct Limits {
@@ -61,13 +64,16 @@ class Host {
                                            const std::string& key) const = 0;
   // A named secret of site.toml; the error names it, never its value.
   virtual Result<std::string> secret(const std::string& channel, const std::string& name) const = 0;
+  // The tables and rule sets as they are now; a run keeps what it began with. Never null.
+  virtual std::shared_ptr<const rules::Resources> resources() const = 0;
 };
 
 // The answer of a destination, given to on_response(msg, destination, response).
 struct Response {
   std::uint32_t ordinal = 0;
   std::string destination;
-  Bytes body;  // null when nothing came back
+  Bytes body;                // null when nothing came back
+  std::string attributes{};  // what came with it, as Answer::attributes
 };
 
 struct Input {
@@ -76,6 +82,7 @@ struct Input {
   std::shared_ptr<const hl7v2::Message> parsed;  // of `body`, when someone has parsed it already
   std::int64_t received_at = 0;                  // microseconds since 1970-01-01 UTC
   std::string partner;
+  std::string attributes;            // of its Arrival: JSON object or empty
   std::optional<Response> response;  // set: run on_response instead of main
 };
 
@@ -84,6 +91,15 @@ struct Send {
   Bytes payload;                   // null: the received bytes, unchanged
   std::optional<std::string> key;  // the order key at the destination, when the script gave one
   bool stat = false;
+  std::string attributes;  // as Parcel::attributes; empty when the script gave none
+};
+
+// A lookup that found no row: counted on the worklist.
+struct Miss {
+  std::string table;
+  std::string key;   // its parts joined by U+001F where a table has several key columns
+  std::string text;  // what the script knows of the code besides, such as its local name
+  friend bool operator==(const Miss&, const Miss&) = default;
 };
 
 struct StateWrite {
@@ -103,7 +119,12 @@ struct Conclusion {
   std::string reason;                    // with file, line and traceback for an error
   std::vector<Send> sends;               // empty unless finished
   std::vector<StateWrite> state_writes;  // empty unless finished
-  std::string trace;       // log lines, as JSON lines {"at","level","text","fields"}; phi() masked
+  std::vector<Miss> misses;              // in the order of the lookups, each once; in every kind
+  bool until_mapped = false;             // parked: run again by itself once every miss has its row
+  std::optional<Reply> reply;  // finished, skipped or rejected: for a sender that waits for it
+  // What the script looked at and said, as JSON lines: {"at","level","text","fields"} for a log
+  // line, {"lookup": …} for a lookup, {"rules": …} for a verdict. phi() is masked.
+  std::string trace;
   bool hit_limit = false;  // memory, time or pattern budget: the Runtime is now closed
 };
 

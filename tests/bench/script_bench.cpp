@@ -28,6 +28,9 @@ class NoHost : public Host {
   Result<std::string> secret(const std::string&, const std::string& name) const override {
     return Error{"C140", "no secret " + name, "", {}};
   }
+  std::shared_ptr<const rules::Resources> resources() const override {
+    return std::make_shared<const rules::Resources>();
+  }
 };
 
 constexpr const char* kEightStatements = R"(

@@ -193,7 +193,7 @@ TEST_F(MllpReceiver, AnswersWhatTheIntakeSays) {
     receipt.reason = {"P123", "this partner may not send ORU^R01", "add it to `may`", std::nullopt};
     if (arrival.control_id == "own") {
       receipt.disposition = Disposition::accepted;
-      receipt.reply = make_bytes("MSH|^~\\&\rMSA|AA|own|by the script\r");
+      receipt.reply.emplace().body = make_bytes("MSH|^~\\&\rMSA|AA|own|by the script\r");
     }
     return receipt;
   };

@@ -35,9 +35,11 @@ class FakeHost : public Host {
     if (name == "ehr") return std::string("open sesame");
     return Error{"C140", "there is no secret '" + name + "'", "", {}};
   }
+  std::shared_ptr<const rules::Resources> resources() const override { return known; }
 
   std::int64_t time = 1768469442'123456;  // 2026-01-15T09:30:42.123456Z
   std::map<std::string, std::string> kept;
+  std::shared_ptr<const rules::Resources> known = std::make_shared<const rules::Resources>();
 };
 
 class ScriptTest : public testing::Test {
