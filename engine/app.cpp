@@ -15,6 +15,7 @@
 #include "engine/security/error_codes.h"
 #include "engine/store/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
+#include "parsers/text/error_codes.h"
 
 int main(int argc, char** argv) {
   using namespace cannula;
@@ -30,7 +31,7 @@ int main(int argc, char** argv) {
       hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),
       file::error_codes(),     config::error_codes(),    store::error_codes(),
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
-      ops::error_codes(),      script::error_codes(),
+      ops::error_codes(),      script::error_codes(),    text::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

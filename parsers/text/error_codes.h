@@ -9,7 +9,8 @@
 namespace cannula {
 
 // Letters: H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and journal · L
-// Lua · P pipeline and partners · U usage of the command line.
+// Lua · P pipeline and partners · U usage of the command line · D dates, time zones and character
+// sets.
 struct ErrorCode {
   std::string_view code;         // "C103"
   std::string_view title;        // one line: what it means
@@ -17,3 +18,9 @@ struct ErrorCode {
 };
 
 }  // namespace cannula
+
+namespace cannula::text {
+
+std::span<const ErrorCode> error_codes();  // D1xx
+
+}  // namespace cannula::text

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,11 +12,15 @@
 
 namespace cannula {
 
-// A small value, shared between threads.
+// East of UTC: of "Z", "+0100" or "+01:00", up to 18 hours; nullopt for anything else.
+std::optional<std::chrono::minutes> parse_offset(std::string_view text);
+
+// A small value, shared between threads. Takes its rules from the system's tzdata, read once and at
+// the first use of each zone.
 class TimeZone {
  public:
   // "Europe/Vienna", "UTC", or a fixed offset "+01:00", "-0500". Fails (D101) with the nearest name
-  // when there is none of that name.
+  // when there is none of that name, or (D102) when the system has no zone files.
   static Result<TimeZone> find(std::string_view name);
   static TimeZone utc();
 
