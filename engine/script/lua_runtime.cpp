@@ -111,6 +111,14 @@ std::vector<Diagnostic> LuaRuntime::start() {
     return {finding_without_place("L106", "the script's state cannot be made: " + error_text(L),
                                   "Raise the memory limit of the channel.")};
   }
+  if (!program_->timezone.empty()) {
+    auto zone = TimeZone::find(program_->timezone);
+    if (!zone) {
+      const Error& why = zone.error();
+      return {finding_without_place(why.code, "the channel's timezone: " + why.message, why.hint)};
+    }
+    timezone_ = *std::move(zone);
+  }
   std::vector<Diagnostic> findings = run_top_level();
   if (!findings.empty()) return findings;
   lua_pushcfunction(L, &guarded<find_handlers>);

@@ -9,6 +9,7 @@
 #include "engine/script/machine.h"
 #include "engine/script/runtime.h"
 #include "engine/script/session.h"
+#include "parsers/text/time_zone.h"
 
 namespace cannula::script {
 
@@ -32,6 +33,7 @@ class LuaRuntime final : public Runtime {
   const Program& program() const { return *program_; }
   Host& host() { return host_; }
   KeyCache& keys() { return keys_; }
+  const TimeZone& timezone() const { return timezone_; }  // the channel's; UTC when it names none
   bool frozen() const { return frozen_; }
 
   // The message under way. Throws while none is: at the top level of a script.
@@ -60,6 +62,7 @@ class LuaRuntime final : public Runtime {
   Host& host_;
   Machine machine_;
   KeyCache keys_;
+  TimeZone timezone_ = TimeZone::utc();
   Session* session_ = nullptr;
   std::uint64_t last_serial_ = 0;
   bool frozen_ = false;

@@ -10,12 +10,10 @@ namespace cannula::script {
 
 namespace {
 
-int offset_argument(lua_State* L, int index) {
-  if (lua_isnoneornil(L, index)) return 0;
-  const auto offset = parse_offset(string_argument(L, index));
-  if (!offset)
-    throw ScriptError("L224", "an offset from UTC is written \"+0100\", \"+01:00\" or \"Z\"");
-  return *offset;
+TimeZone zone_argument(lua_State* L, int index) {
+  auto zone = TimeZone::find(string_argument(L, index));
+  if (!zone) throw ScriptError("L224", zone.error().message + ": " + zone.error().hint);
+  return *std::move(zone);
 }
 
 int now(lua_State* L) {
@@ -31,7 +29,9 @@ int format(lua_State* L) {
     throw ScriptError("L224", "a time is a number of seconds since 1970, within 8,000 years");
   }
   const std::string_view pattern = lua_isnoneornil(L, 2) ? "%Y%m%d%H%M%S%z" : string_argument(L, 2);
-  const auto text = format_time(std::llround(seconds * 1e6), pattern, offset_argument(L, 3));
+  const std::int64_t moment = std::llround(seconds * 1e6);
+  const auto text =
+      format_time(moment, pattern, lua_isnoneornil(L, 3) ? TimeZone::utc() : zone_argument(L, 3));
   if (!text) throw ScriptError("L224", text.error().message);
   push(L, *text);
   return 1;
@@ -43,7 +43,9 @@ int parse(lua_State* L) {
     lua_pushliteral(L, "there is no time to read");
     return 2;
   }
-  const auto time = parse_time(string_argument(L, 1), offset_argument(L, 2));
+  const std::string_view text = string_argument(L, 1);
+  const auto time = lua_isnoneornil(L, 2) ? parse_time(text, LuaRuntime::of(L).timezone())
+                                          : parse_time(text, zone_argument(L, 2));
   if (!time) {
     lua_pushnil(L);
     push(L, time.error().text());
@@ -63,14 +65,16 @@ constexpr Binding kBindings[] = {
      "message "
      "gets one time; fixed in tests.",
      &guarded<now>},
-    {"format", "(seconds: number, format?: string, offset?: string): string",
+    {"format", "(seconds: number, format?: string, zone?: string): string",
      "As HL7 v2 writes it, `20260115093042+0000`, or by a format of `%Y %m %d %H %M %S %L %f %z "
-     "%Z`. "
-     "`offset`, such as `\"+0100\"`, is where the clock stands; UTC when absent.",
+     "%Z`. `zone` is where the clock stands: an IANA name such as `\"Europe/Vienna\"`, with its "
+     "summer and winter time, or an offset such as `\"+0100\"`; UTC when absent.",
      &guarded<format>},
-    {"parse", "(text: string?, offset?: string): number?, string?",
-     "Reads an HL7 v2 or ISO 8601 time. One without an offset is taken to be at `offset`, UTC when "
-     "absent. nil and the reason when it is none.",
+    {"parse", "(text: string?, zone?: string): number?, string?",
+     "Reads an HL7 v2 or ISO 8601 time. One without an offset is what a clock in `zone` showed: an "
+     "IANA name or an offset; when absent the channel's `timezone`, UTC where it has none. Of an "
+     "hour that the end of summer time repeats, the first is taken. nil and the reason when it is "
+     "none.",
      &guarded<parse>},
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 namespace cannula::script {
 
@@ -89,19 +90,6 @@ class Reader {
 
 }  // namespace
 
-std::optional<int> parse_offset(std::string_view text) {
-  if (text == "Z") return 0;
-  Reader reader(text);
-  const bool west = reader.take('-');
-  if (!west && !reader.take('+')) return std::nullopt;
-  const auto hours = reader.number(2);
-  reader.take(':');
-  const auto minutes = reader.number(2);
-  if (!hours || !minutes || !reader.at_end() || *hours > 18 || *minutes > 59) return std::nullopt;
-  const int offset = *hours * 60 + *minutes;
-  return west ? -offset : offset;
-}
-
 std::string iso_time(std::int64_t microseconds) {
   const Moment moment = split(microseconds);
   char text[64];
@@ -111,7 +99,9 @@ std::string iso_time(std::int64_t microseconds) {
   return {text, static_cast<std::size_t>(size)};
 }
 
-Result<std::string> format_time(std::int64_t microseconds, std::string_view format, int offset) {
+Result<std::string> format_time(std::int64_t microseconds, std::string_view format,
+                                const TimeZone& zone) {
+  const int offset = static_cast<int>(zone.offset_at(microseconds).count());
   const Moment moment = split(microseconds + offset * kMinute);
   std::string out;
   for (std::size_t at = 0; at < format.size(); ++at) {
@@ -165,7 +155,7 @@ Result<std::string> format_time(std::int64_t microseconds, std::string_view form
   return out;
 }
 
-Result<std::int64_t> parse_time(std::string_view text, int offset) {
+Result<std::int64_t> parse_time(std::string_view text, const TimeZone& zone) {
   Reader reader(text);
   Moment moment{0, 1, 1, 0, 0, 0, 0};
   const auto year = reader.number(4);
@@ -193,10 +183,10 @@ Result<std::int64_t> parse_time(std::string_view text, int offset) {
     *part.value = *value;
   }
   if (reader.take('.')) moment.microsecond = reader.fraction();
+  std::optional<std::chrono::minutes> offset;
   if (!reader.at_end()) {
-    const auto own = parse_offset(reader.rest());
-    if (!own) return wrong("the time ends with something that is not an offset from UTC");
-    offset = *own;
+    offset = parse_offset(reader.rest());
+    if (!offset) return wrong("the time ends with something that is not an offset from UTC");
   }
   using namespace std::chrono;
   const year_month_day date{std::chrono::year(moment.year),
@@ -205,7 +195,9 @@ Result<std::int64_t> parse_time(std::string_view text, int offset) {
   if (!date.ok()) return wrong("there is no such day");
   const auto seconds = sys_days(date).time_since_epoch() / 1s + moment.hour * 3600LL +
                        moment.minute * 60LL + moment.second;
-  return seconds * 1'000'000LL + moment.microsecond - offset * kMinute;
+  const std::int64_t wall_clock = seconds * 1'000'000LL + moment.microsecond;
+  if (!offset) offset = zone.offset_at_local(wall_clock);
+  return wall_clock - offset->count() * kMinute;
 }
 
 }  // namespace cannula::script

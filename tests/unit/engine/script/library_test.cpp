@@ -188,7 +188,35 @@ TEST_F(LibraryTest, TimesAreFormattedAndRead) {
   }
   EXPECT_THAT(failure("time.format(0, '%q')"), HasSubstr("not %q"));
   EXPECT_THAT(failure("time.format(1/0)"), HasSubstr("[L224]"));
-  EXPECT_THAT(failure("time.format(0, '%Y', 'CET')"), HasSubstr("+0100"));
+  EXPECT_THAT(failure("time.format(0, '%Y', 'PDT')"), HasSubstr("America/New_York"));
+}
+
+TEST_F(LibraryTest, TimesTakeZonesByTheirIanaNames) {
+  EXPECT_EQ(value("time.format(1768469442, '%H:%M %z', 'Europe/Vienna')"), "10:30 +0100");
+  EXPECT_EQ(value("time.format(1784107842, '%H:%M %Z', 'Europe/Vienna')"), "11:30 +02:00");
+  EXPECT_EQ(value("time.parse('20260115103042', 'Europe/Vienna')"), "1768469442");
+  EXPECT_EQ(value("time.parse('20260715113042', 'Europe/Vienna')"), "1784107842");
+  EXPECT_EQ(value("time.parse('20260715093042Z', 'Europe/Vienna')"), "1784107842");
+  EXPECT_EQ(value("time.parse('20261025023000', 'Europe/Vienna')"), "1792888200") << "the first";
+  EXPECT_THAT(failure("time.parse('2026', 'Europe/Vienn')"),
+              HasSubstr("did you mean 'Europe/Vienna'"));
+}
+
+TEST_F(LibraryTest, TimesWithoutAnOffsetAreInTheChannelsZone) {
+  timezone_ = "America/New_York";
+  EXPECT_EQ(value("time.parse('20260115043042')"), "1768469442");
+  EXPECT_EQ(value("time.parse('20260715053042')"), "1784107842");
+  EXPECT_EQ(value("time.parse('20260715053042-0400')"), "1784107842");
+  EXPECT_EQ(value("time.parse('20260715093042', 'UTC')"), "1784107842");
+  EXPECT_EQ(value("time.format(0)"), "19700101000000+0000") << "writing is in UTC unless asked";
+}
+
+TEST_F(LibraryTest, AChannelWithAnUnknownZoneDoesNotLoad) {
+  timezone_ = "America/NewYork";
+  const auto findings = load("function main() end");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].code, "D101");
+  EXPECT_THAT(findings[0].message, HasSubstr("America/New_York"));
 }
 
 TEST_F(LibraryTest, ModulesRunOnceInAState) {
@@ -287,7 +315,7 @@ TEST_F(LibraryTest, TheTypesNameEveryFunctionOfOurs) {
        {"---@class Message", "function Message:each(name) end", "---@param name? string",
         "---@return fun(): Segment", "function send(destination, payload, options) end",
         "---@param options? SendOptions", "function log.info(text, fields) end",
-        "function time.parse(text, offset) end", "---@return number?", "---@field type string"}) {
+        "function time.parse(text, zone) end", "---@return number?", "---@field type string"}) {
     EXPECT_THAT(types, HasSubstr(line));
   }
   EXPECT_THAT(types, Not(HasSubstr("function pcall")));

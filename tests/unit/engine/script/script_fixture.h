@@ -47,6 +47,7 @@ class ScriptTest : public testing::Test {
   std::vector<Diagnostic> load(std::string text) {
     program_ = std::make_shared<Program>();
     program_->channel = "lab";
+    program_->timezone = timezone_;
     program_->main = std::make_shared<Source>("channels/lab/main.lua", std::move(text));
     program_->destinations = {"ehr", "review", "archive"};
     for (const auto& [name, module] : modules_) {
@@ -104,6 +105,7 @@ class ScriptTest : public testing::Test {
   MemoryPool pool_{512u << 20};
   Limits limits_;
   std::map<std::string, std::string> modules_;
+  std::string timezone_;
   std::shared_ptr<Program> program_;
   std::unique_ptr<Runtime> runtime_;
   std::string code_;
