@@ -165,12 +165,6 @@ std::size_t Message::count(std::string_view name) const {
   return each(name).size();
 }
 
-std::string Message::text_of(SegmentId segment) const {
-  std::string out;
-  if (exists(segment)) append_segment(out, segment);
-  return out;
-}
-
 // -- Editing segments ---------------------------------------------------------------------------
 
 Message::Edits& Message::edits() {
@@ -259,26 +253,13 @@ std::string Message::encode() const {
   return out;
 }
 
-void Message::encode_to(std::string& out) const {
-  const std::string_view bytes = *received_->bytes;
-  if (!edits_) {
-    out += bytes;
-    return;
-  }
-  out.reserve(out.size() + bytes.size() + 256);
-  if (edits_->order.empty()) {
-    append_with_edited_fields(out);
-  } else {
-    append_in_order(out);
-  }
-}
-
 // The segments stand as they were received, so everything between two edited texts is one copy.
-void Message::append_with_edited_fields(std::string& out) const {
+template <class Out>
+void Message::give_with_edited_fields(const Out& out) const {
   const Tables& tables = received_->tables;
   std::uint32_t copied = 0;
   const auto copy_to = [&](std::uint32_t end) {
-    out += received_->text(copied, end);
+    out(received_->text(copied, end));
     copied = end;
   };
   const auto append_edited = [&](const EditedSegment& edited) {
@@ -290,10 +271,9 @@ void Message::append_with_edited_fields(std::string& out) const {
         copied = tables.text_end(edited.id, each.number);
       } else {
         copy_to(tables.end(edited.id));
-        out.append(each.number - separators, received_->delimiters.field);
-        separators = each.number;
+        for (; separators < each.number; ++separators) out({&received_->delimiters.field, 1});
       }
-      out += each.text;
+      out(each.text);
     }
   };
   if (edits_->segments.size() == 1) {
@@ -306,27 +286,29 @@ void Message::append_with_edited_fields(std::string& out) const {
   copy_to(static_cast<std::uint32_t>(received_->bytes->size()));
 }
 
-void Message::append_segment(std::string& out, SegmentId segment) const {
+template <class Out>
+void Message::give_segment(const Out& out, SegmentId segment) const {
   const EditedSegment* edited = edited_segment(segment);
   if (edited == nullptr) {
-    out += received_->text(received_->tables.begin(segment), received_->tables.end(segment));
+    out(received_->text(received_->tables.begin(segment), received_->tables.end(segment)));
     return;
   }
   for (std::uint32_t number = 0; number <= edited->separators; ++number) {
-    if (number > 0) out += received_->delimiters.field;
-    out += text_at(segment, number);
+    if (number > 0) out({&received_->delimiters.field, 1});
+    out(text_at(segment, number));
   }
 }
 
 // Each segment takes its terminator and the blank lines behind it along; the trailing bytes of the
 // message stay at its end.
-void Message::append_in_order(std::string& out) const {
+template <class Out>
+void Message::give_in_order(const Out& out) const {
   const Tables& tables = received_->tables;
   const std::string_view line_end = line_end_of(*received_->bytes, tables.end(0));
-  out += received_->text(0, tables.begin(0));
+  out(received_->text(0, tables.begin(0)));
   for (std::size_t i = 0; i < edits_->order.size(); ++i) {
     const SegmentId segment = edits_->order[i];
-    append_segment(out, segment);
+    give_segment(out, segment);
     std::string_view terminator = line_end;
     if (segment < tables.size()) {
       const bool last = segment + 1 == tables.size();
@@ -334,9 +316,35 @@ void Message::append_in_order(std::string& out) const {
                                    last ? received_->trailer : tables.begin(segment + 1));
       if (terminator.empty() && i + 1 < edits_->order.size()) terminator = line_end;
     }
-    out += terminator;
+    out(terminator);
   }
-  out += received_->text(received_->trailer, static_cast<std::uint32_t>(received_->bytes->size()));
+  out(received_->text(received_->trailer, static_cast<std::uint32_t>(received_->bytes->size())));
+}
+
+template <class Out>
+void Message::give_all(const Out& out) const {
+  if (!edits_) {
+    out(std::string_view(*received_->bytes));
+  } else if (edits_->order.empty()) {
+    give_with_edited_fields(out);
+  } else {
+    give_in_order(out);
+  }
+}
+
+void Message::encode_to(std::string& out) const {
+  out.reserve(out.size() + received_->bytes->size() + (edits_ ? 256 : 0));
+  give_all([&](std::string_view piece) { out += piece; });
+}
+
+void Message::encode_to(const std::function<void(std::string_view)>& piece) const {
+  give_all(piece);
+}
+
+std::string Message::text_of(SegmentId segment) const {
+  std::string out;
+  if (exists(segment)) give_segment([&](std::string_view piece) { out += piece; }, segment);
+  return out;
 }
 
 }  // namespace cannula::hl7v2

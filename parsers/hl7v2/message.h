@@ -31,6 +31,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -169,6 +170,9 @@ class Message {
   bool edited() const;
   std::string encode() const;              // the received bytes where nothing was edited
   void encode_to(std::string& out) const;  // appended
+  // The same in pieces: those that stand as received are views into *received(), the others live
+  // until the call with the next piece.
+  void encode_to(const std::function<void(std::string_view)>& piece) const;
 
  private:
   struct Received;  // bytes and tables, shared by copies, never changed
@@ -192,9 +196,15 @@ class Message {
   Result<void> write(const Place& place, std::string_view encoded);
   static Error removed_segment();
 
-  void append_segment(std::string& out, SegmentId segment) const;
-  void append_with_edited_fields(std::string& out) const;
-  void append_in_order(std::string& out) const;
+  // Out is what takes pieces: void(std::string_view).
+  template <class Out>
+  void give_segment(const Out& out, SegmentId segment) const;
+  template <class Out>
+  void give_with_edited_fields(const Out& out) const;
+  template <class Out>
+  void give_in_order(const Out& out) const;
+  template <class Out>
+  void give_all(const Out& out) const;
 
   std::shared_ptr<const Received> received_;
   std::unique_ptr<Edits> edits_;

@@ -14,6 +14,25 @@ constexpr std::array kCodes = {
     ErrorCode{"D102", "The system's time zones cannot be read",
               "The rules of all zones stand below /usr/share/zoneinfo, in the package tzdata. "
               "Small container images leave it out. Install it, and restart Cannula."},
+    ErrorCode{"D201", "There is no character set of that name",
+              "MSH-18 takes the names of HL7 table 0211: ASCII, 8859/1 to 8859/16, UNICODE UTF-8, "
+              "ISO IR87, GB 18030-2000, KS X 1001, BIG-5. IANA's names are understood as well. A "
+              "received message that names another is read as if MSH-18 were empty: as UTF-8 when "
+              "it is valid UTF-8, else as windows-1252. Sets without ASCII, such as UTF-16, cannot "
+              "carry HL7 v2 here."},
+    ErrorCode{"D202", "Bytes that are nothing in the message's character set",
+              "They are read as U+FFFD, the replacement character. In fields that are not edited "
+              "they leave as they came. Most often MSH-18 names another set than the sender uses, "
+              "or a text was cut in the middle of a character: tell the sender."},
+    ErrorCode{"D203", "MSH-18 names another character set than the message is in",
+              "The message is valid UTF-8 with characters of several bytes, which does not happen "
+              "by chance in a set of one byte a character: it is read and written as UTF-8. Or it "
+              "says ASCII and has other characters. Tell the sender to correct MSH-18."},
+    ErrorCode{"D204", "A character that the message's character set does not have",
+              "What a script writes into a message leaves in the character set of the message, so "
+              "that the receiver can read it. The error names the character. Set MSH-18 to UNICODE "
+              "UTF-8 before writing, when the receiver takes that: the whole message is then "
+              "converted. Or write the text without the character."},
 };
 
 }  // namespace

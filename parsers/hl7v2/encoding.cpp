@@ -1,0 +1,192 @@
+#include "parsers/hl7v2/encoding.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace cannula::hl7v2 {
+namespace {
+
+constexpr Place kCharacterSet{0, 18, Place::kWholeField, 0, 0};  // MSH-18
+
+Diagnostic warning(std::string code, std::string message, std::string hint) {
+  return {Severity::warning, std::move(code), std::move(message), nullptr, std::nullopt,
+          std::move(hint),   "MSH-18"};
+}
+
+struct Label {
+  std::string_view first;           // the default set; empty when there is none
+  std::optional<CharacterSet> set;  // nullopt: not named, or not known
+  std::optional<Error> unknown;
+};
+
+// The sets that MSH-18 names. A further repetition of the ISO 2022 family says that the default set
+// is left by escape sequences (2.14.9.18, 2.A.46); only ASCII is left so here.
+Label read_label(std::string_view field, char repetition) {
+  Label label;
+  const auto part = [&field, repetition] {
+    const std::size_t end = repetition == 0 ? std::string_view::npos : field.find(repetition);
+    const std::string_view text = field.substr(0, end);
+    field.remove_prefix(end == std::string_view::npos ? field.size() : end + 1);
+    return text;
+  };
+  label.first = part();
+  if (!label.first.empty()) {
+    auto set = CharacterSet::find(label.first);
+    if (set) {
+      label.set = *set;
+    } else {
+      label.unknown = std::move(set).error();
+    }
+  }
+  const bool ascii = !label.set || *label.set == CharacterSet::windows_1252();
+  while (ascii && !field.empty()) {
+    const auto further = CharacterSet::find(part());
+    if (further && further->uses_escapes()) label.set = *further;
+  }
+  return label;
+}
+
+bool names_ascii(std::string_view name) {
+  return name.find("ASCII") != std::string_view::npos || name == "ISO IR6";
+}
+
+// The set that a message with bytes above 0x7F is in.
+CharacterSet judge(const Label& label, std::string_view bytes, Origin origin,
+                   std::vector<Diagnostic>& findings) {
+  const bool valid_utf8 = is_utf8(bytes);
+  if (label.unknown) {
+    findings.push_back(warning("D201", label.unknown->message,
+                               valid_utf8 ? "the message is read as UTF-8, which it is"
+                                          : "the message is read as windows-1252"));
+  }
+  if (!label.set) return valid_utf8 ? CharacterSet::utf8() : CharacterSet::windows_1252();
+  if (origin == Origin::written || label.set->is_utf8() || label.set->uses_escapes()) {
+    return *label.set;
+  }
+  if (valid_utf8 && label.set->is_single_byte()) {
+    findings.push_back(warning(
+        "D203", fmt::format("MSH-18 says {}, but the message is UTF-8", std::string(label.first)),
+        "it is read as UTF-8; the sender should write UNICODE UTF-8 into MSH-18"));
+    return CharacterSet::utf8();
+  }
+  if (names_ascii(label.first)) {
+    findings.push_back(
+        warning("D203", "MSH-18 says ASCII, but the message has other characters",
+                "it is read as windows-1252; the sender should name its character set in MSH-18"));
+  }
+  return *label.set;
+}
+
+void report_undecodable(const CharacterSet::Decoded& decoded, CharacterSet set,
+                        std::vector<Diagnostic>& findings) {
+  const std::size_t count = decoded.undecodable.size();
+  if (count == 0) return;
+  findings.push_back(
+      warning("D202",
+              fmt::format("{} {} nothing in {}, the character set of the message: read as U+FFFD",
+                          count, count == 1 ? "byte is" : "bytes are", set.name()),
+              "the sender's character set is another than MSH-18 says, or a text was cut"));
+}
+
+// A piece that stands as received: encoded, with the bytes that could not be decoded put back.
+Result<void> encode_received(std::string_view piece, std::size_t offset, const Encoding& encoding,
+                             std::string& out) {
+  constexpr std::size_t kReplacementSize = 3;  // U+FFFD in UTF-8
+  auto next = std::lower_bound(
+      encoding.undecodable.begin(), encoding.undecodable.end(), offset,
+      [](const CharacterSet::Undecodable& each, std::size_t at) { return each.offset < at; });
+  while (next != encoding.undecodable.end() && next->offset < offset + piece.size()) {
+    const std::size_t before = next->offset - offset;
+    out += TRY(encoding.set.encode(piece.substr(0, before)));
+    out += next->byte;
+    piece.remove_prefix(before + kReplacementSize);
+    offset += before + kReplacementSize;
+    ++next;
+  }
+  out += TRY(encoding.set.encode(piece));
+  return {};
+}
+
+// The set to write in: the message's own, or the one that MSH-18 was changed to.
+struct Target {
+  CharacterSet set;
+  bool changed;
+};
+Result<Target> target_of(const Message& message, const Encoding& encoding) {
+  const std::string_view label = message.raw(kCharacterSet);
+  if (label == encoding.label || label.empty() || label == "\"\"")
+    return Target{encoding.set, false};
+  const Label wanted = read_label(label, message.delimiters().repetition);
+  if (wanted.set) return Target{*wanted.set, *wanted.set != encoding.set};
+  if (wanted.unknown) return *wanted.unknown;
+  return Target{encoding.set, false};
+}
+
+}  // namespace
+
+Result<Decoded> decode(const Message& parsed, Origin origin) {
+  const std::string_view bytes = *parsed.received();
+  const std::string_view field = parsed.raw(kCharacterSet);
+  Decoded decoded{parsed, {CharacterSet::utf8(), std::string(field), {}}, {}};
+  const bool ascii = is_ascii(bytes);
+  if (ascii && field.empty()) return decoded;  // what is written into it will be UTF-8
+  const Label label = read_label(field, parsed.delimiters().repetition);
+  CharacterSet& set = decoded.encoding.set;
+  if (ascii) {
+    if (label.set) set = *label.set;
+    if (set.reads_as_it_stands(bytes)) return decoded;
+  } else {
+    set = judge(label, bytes, origin, decoded.findings);
+    if (origin == Origin::written && is_utf8(bytes)) return decoded;
+    if (set.reads_as_it_stands(bytes)) return decoded;
+  }
+  CharacterSet::Decoded text = set.decode(bytes);
+  report_undecodable(text, set, decoded.findings);
+  decoded.message = TRY(Message::parse(make_bytes(std::move(text.text))));
+  decoded.encoding.undecodable = std::move(text.undecodable);
+  return decoded;
+}
+
+Result<Decoded> decode(Bytes bytes, Origin origin) {
+  return decode(TRY(Message::parse(std::move(bytes))), origin);
+}
+
+Result<std::string> encode(const Message& message, const Encoding& encoding) {
+  const Target target = TRY(target_of(message, encoding));
+  const bool whole = target.changed || encoding.undecodable.empty();
+  if (whole) {
+    std::string text = message.encode();
+    if (target.set.is_utf8() || is_ascii(text)) return text;
+    return target.set.encode(text);
+  }
+  const std::string_view received = *message.received();
+  std::string out;
+  std::optional<Error> failure;
+  message.encode_to([&](std::string_view piece) {
+    if (failure) return;
+    const bool stands = piece.data() >= received.data() &&
+                        piece.data() + piece.size() <= received.data() + received.size();
+    const auto written = [&]() -> Result<void> {
+      if (stands) {
+        const auto offset = static_cast<std::size_t>(piece.data() - received.data());
+        return encode_received(piece, offset, encoding, out);
+      }
+      out += TRY(encoding.set.encode(piece));
+      return {};
+    }();
+    if (!written) failure = written.error();
+  });
+  if (failure) return *failure;
+  return out;
+}
+
+Result<void> check_encodable(const Message& message, const Encoding& encoding,
+                             std::string_view text) {
+  if (is_ascii(text)) return {};
+  TRY(TRY(target_of(message, encoding)).set.encode(text));
+  return {};
+}
+
+}  // namespace cannula::hl7v2
