@@ -179,7 +179,8 @@ int LuaRuntime::push_call(lua_State* L) {
   Session& session = *call.session;
   const bool response = session.input.response.has_value();
   lua_rawgeti(L, LUA_REGISTRYINDEX, response ? runtime.response_handler_ : runtime.main_);
-  session.messages.emplace_back(session.input.body, session.input.parsed, true);
+  session.messages.emplace_back(session.input.body ? session.input.body : make_bytes(""),
+                                session.input.parsed, MessageBox::From::source);
   push_message(L, session, session.messages.back());
   call.arguments = 1;
   if (response) {

@@ -83,6 +83,7 @@ int add(lua_State* L) {
   }
   charge(L, LuaRuntime::of(L).session(), text.size() + 512);
   count_work(L, box.read());
+  box.check_writable(text);
   const auto added = box.edit().add_segment(text, after);
   if (!added) throw ScriptError("L222", added.error().text());
   push_segment(L, box, *added);
@@ -99,17 +100,18 @@ int remove(lua_State* L) {
 }
 
 int copy(lua_State* L) {
-  const Message& message = self(L).read();
+  MessageBox& box = self(L);
+  const Message& message = box.read();
   Session& session = LuaRuntime::of(L).session();
   charge(L, session, sizeof(MessageBox) + (message.edited() ? message.received()->size() : 0));
-  push_message(L, session, session.messages.emplace_back(Message(message)));
+  push_message(L, session, session.messages.emplace_back(box.copy()));
   return 1;
 }
 
 int encode(lua_State* L) {
-  const Message& message = self(L).read();
-  Machine::of(L).work(L, message.received()->size() / 16);
-  push(L, message.encode());
+  MessageBox& box = self(L);
+  Machine::of(L).work(L, box.read().received()->size() / 16);
+  push(L, box.encode());
   return 1;
 }
 
@@ -119,7 +121,8 @@ constexpr Binding kMembers[] = {
     {"id", "string?", "The engine's id of the received message; nil for others."},
     {"partner", "string?", "Who sent the received message; nil for others."},
     {"received_at", "number?", "When it was received, as `time.now()` counts; nil for others."},
-    {"raw", "string", "The bytes as received, whatever was edited since."},
+    {"raw", "string",
+     "The bytes as received, in their own character set, whatever was edited since."},
     {"each", "(name?: string): fun(): Segment",
      "Walks the segments of that name in order, or all: `for obx in msg:each(\"OBX\") do … end`.",
      &guarded<each>},
@@ -137,7 +140,9 @@ constexpr Binding kMembers[] = {
      &guarded<add>},
     {"remove", "(segment: Segment)", "Removes a segment.", &guarded<remove>},
     {"copy", "(): Message", "A copy that is edited on its own.", &guarded<copy>},
-    {"encode", "(): string", "The message as it would be sent now.", &guarded<encode>},
+    {"encode", "(): string",
+     "The bytes of the message as it would be sent now, in its own character set.",
+     &guarded<encode>},
 };
 enum Property { kType, kStructure, kId, kPartner, kReceivedAt, kRaw };
 
@@ -234,8 +239,12 @@ int assign(lua_State* L) {
   return 0;
 }
 
+// For people and logs: UTF-8.
 int to_string(lua_State* L) {
-  return encode(L);
+  const Message& message = self(L).read();
+  Machine::of(L).work(L, message.received()->size() / 16);
+  push(L, message.encode());
+  return 1;
 }
 
 int parse(lua_State* L) {
@@ -243,11 +252,10 @@ int parse(lua_State* L) {
   Session& session = LuaRuntime::of(L).session();
   Machine::of(L).work(L, text.size() / 4);
   charge(L, session, 2 * text.size() + 2048);
-  auto parsed = Message::parse(make_bytes(std::string(text)));
-  if (!parsed) {
-    throw ScriptError("L211", "the text is not an HL7 v2 message: " + parsed.error().text());
-  }
-  push_message(L, session, session.messages.emplace_back(*std::move(parsed)));
+  MessageBox& box = session.messages.emplace_back(make_bytes(std::string(text)), nullptr,
+                                                  MessageBox::From::script);
+  box.read();
+  push_message(L, session, box);
   return 1;
 }
 
@@ -283,7 +291,8 @@ int index_response(lua_State* L) {
   } else {
     if (session.response_message == nullptr) {
       charge(L, session, response.body->size() + 2048);
-      session.response_message = &session.messages.emplace_back(response.body, nullptr, false);
+      session.response_message =
+          &session.messages.emplace_back(response.body, nullptr, MessageBox::From::destination);
     }
     session.response_message->read();
     push_message(L, session, *session.response_message);
@@ -316,11 +325,14 @@ void open_message_objects(lua_State* L) {
 }
 
 Library message_object() {
-  return {"Message", Library::Kind::object,
-          "An HL7 v2 message. `msg[\"PID-3.1\"]` reads a string, or nil where nothing stands; "
-          "`msg[\"PID-3[1].4\"] = \"GEN\"` writes, nil clears, and what is missing is made. "
-          "`msg.PID` is a Segment.",
-          kMembers};
+  return {
+      "Message", Library::Kind::object,
+      "An HL7 v2 message. `msg[\"PID-3.1\"]` reads a string, or nil where nothing stands; "
+      "`msg[\"PID-3[1].4\"] = \"GEN\"` writes, nil clears, and what is missing is made. "
+      "`msg.PID` is a Segment. Texts are UTF-8 whatever MSH-18 says, and leave in the message's "
+      "own character set; a character that it does not have is an error. `msg[\"MSH-18\"] = "
+      "\"UNICODE UTF-8\"` converts the message.",
+      kMembers};
 }
 
 Library response_object() {

@@ -74,6 +74,7 @@ void write_path(lua_State* L, MessageBox& box, const Path& path,
   Session& session = LuaRuntime::of(L).session();
   charge(L, session, 128 + (text ? text->size() : 0) + path.field + path.component);
   count_work(L, box.read());
+  if (text) box.check_writable(*text);
   const auto written = box.edit().set(path, text);
   if (!written) throw ScriptError("L222", written.error().text());
 }
@@ -130,6 +131,7 @@ void write_place(lua_State* L, const PlaceObject& object, const Place& place,
   if (object.present) {
     Session& session = LuaRuntime::of(L).session();
     charge(L, session, 128 + (text ? text->size() : 0) + place.field + place.component);
+    if (text) object.box->check_writable(*text);
     const auto written = object.box->edit().set(place, text);
     if (!written) throw ScriptError("L222", written.error().text());
     return;

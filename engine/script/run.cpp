@@ -1,6 +1,8 @@
 #include "engine/script/run.h"
 
 #include "engine/script/lua_runtime.h"
+#include "engine/script/time_text.h"
+#include "engine/script/values.h"
 
 namespace cannula::script {
 
@@ -23,6 +25,7 @@ class LuaRun final : public Run {
   void prepare();
   void conclude(int status);
   void fail(Failure failure, bool hit_limit);
+  void note_findings();
   void finish(bool well);
   void give_up();
 
@@ -90,7 +93,20 @@ void LuaRun::fail(Failure failure, bool hit_limit) {
   finish(false);
 }
 
+// What was odd about the character sets of the messages that were read.
+void LuaRun::note_findings() {
+  for (const MessageBox& box : session_.messages) {
+    for (const Diagnostic& finding : box.findings()) {
+      session_.trace += "{\"at\":\"" + iso_time(session_.now) + "\",\"level\":\"warn\",\"text\":";
+      append_json_string(session_.trace,
+                         finding.message + ": " + finding.hint + " [" + finding.code + "]");
+      session_.trace += "}\n";
+    }
+  }
+}
+
 void LuaRun::finish(bool well) {
+  note_findings();
   conclusion_.trace = std::move(session_.trace);
   if (well) {
     runtime_.recycle(std::exchange(thread_, {}));

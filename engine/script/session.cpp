@@ -6,12 +6,18 @@ namespace cannula::script {
 
 const hl7v2::Message& MessageBox::read() {
   if (own_) return *own_;
-  if (!shared_) {
-    auto parsed = body_ ? hl7v2::Message::parse(body_) : hl7v2::Message::parse(make_bytes(""));
-    if (!parsed) {
-      throw ScriptError("L211", "the text is not an HL7 v2 message: " + parsed.error().text());
+  if (!decoded_) {
+    const auto origin = from_ == From::script ? hl7v2::Origin::written : hl7v2::Origin::received;
+    auto decoded = shared_ ? hl7v2::decode(*shared_, origin) : hl7v2::decode(body_, origin);
+    if (!decoded) {
+      throw ScriptError("L211", "the text is not an HL7 v2 message: " + decoded.error().text());
     }
-    shared_ = std::make_shared<const hl7v2::Message>(*std::move(parsed));
+    if (!shared_ || decoded->message.received() != shared_->received()) {
+      shared_ = std::make_shared<const hl7v2::Message>(std::move(decoded->message));
+    }
+    encoding_ = std::move(decoded->encoding);
+    findings_ = std::move(decoded->findings);
+    decoded_ = true;
   }
   return *shared_;
 }
@@ -21,14 +27,32 @@ hl7v2::Message& MessageBox::edit() {
   return *own_;
 }
 
-const Bytes& MessageBox::bytes() {
-  return body_ ? body_ : read().received();
+void MessageBox::check_writable(std::string_view text) {
+  if (is_ascii(text)) return;
+  const auto possible = hl7v2::check_encodable(read(), encoding_, text);
+  if (!possible) throw ScriptError("L222", possible.error().text());
+}
+
+MessageBox MessageBox::copy() {
+  MessageBox other = *this;
+  other.edit();
+  if (other.from_ == From::source) other.from_ = From::destination;
+  other.findings_.clear();
+  return other;
+}
+
+std::string MessageBox::encode() {
+  const hl7v2::Message& message = read();
+  if (!message.edited() && from_ != From::script) return *body_;
+  auto bytes = hl7v2::encode(message, encoding_);
+  if (!bytes) throw ScriptError("L222", bytes.error().text());
+  return *std::move(bytes);
 }
 
 Bytes MessageBox::payload() {
-  const bool edited = own_ && own_->edited();
-  if (!edited) return received_ ? nullptr : bytes();
-  return make_bytes(own_->encode());
+  if (own_ && own_->edited()) return make_bytes(encode());
+  if (from_ == From::script) return make_bytes(encode());
+  return received() ? nullptr : body_;
 }
 
 void charge(lua_State* L, Session& session, std::size_t bytes) {

@@ -6,35 +6,49 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/script/machine.h"
 #include "engine/script/runtime.h"
+#include "parsers/hl7v2/encoding.h"
 #include "parsers/hl7v2/message.h"
 
 namespace cannula::script {
 
-// A message in a script's hands. The received one is shared and copied at the first edit.
+// A message in a script's hands. Its texts are UTF-8, whatever character set it came in
+// (parsers/hl7v2/encoding.h); its bytes are in that set. The received one is shared and copied at
+// the first edit.
 class MessageBox {
  public:
-  MessageBox(Bytes body, std::shared_ptr<const hl7v2::Message> shared, bool received)
-      : body_(std::move(body)), shared_(std::move(shared)), received_(received) {}
-  explicit MessageBox(hl7v2::Message message) : own_(std::move(message)) {}
+  enum class From { source, destination, script };
+  // `parsed` is of `body`, when someone has parsed it already.
+  MessageBox(Bytes body, std::shared_ptr<const hl7v2::Message> parsed, From from)
+      : body_(std::move(body)), shared_(std::move(parsed)), from_(from) {}
 
   // Parses at the first call. Throws ScriptError when the bytes are not HL7 v2.
   const hl7v2::Message& read();
   hl7v2::Message& edit();
-  const Bytes& bytes();
-  // The message's bytes as they are to be sent; null for the received bytes, unchanged.
-  Bytes payload();
-  bool received() const { return received_; }
+  // Throws ScriptError when the message's character set cannot hold a text to be written.
+  void check_writable(std::string_view text);
+  MessageBox copy();
+
+  const Bytes& bytes() const { return body_; }  // as received, or as the script wrote it
+  std::string encode();                         // as it is to be sent
+  Bytes payload();  // the same; null for the bytes of the source, unchanged
+  bool received() const { return from_ == From::source; }
+  // What was odd about the character set: warnings, known after the first read().
+  std::span<const Diagnostic> findings() const { return findings_; }
 
  private:
-  Bytes body_;
+  Bytes body_;  // not null
   std::shared_ptr<const hl7v2::Message> shared_;
+  bool decoded_ = false;  // shared_ is UTF-8, and encoding_ says of what
+  hl7v2::Encoding encoding_;
+  std::vector<Diagnostic> findings_;
   std::optional<hl7v2::Message> own_;
-  bool received_ = false;
+  From from_;
 };
 
 struct Session {
