@@ -2,3 +2,4 @@
 cannula_fuzzer(mllp LINKS channels/mllp/framing)
 cannula_fuzzer(hl7v2 LINKS parsers/hl7v2)
 cannula_fuzzer(journal LINKS engine/store)
+cannula_fuzzer(json LINKS parsers/tree)
