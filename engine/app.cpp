@@ -16,6 +16,7 @@
 #include "engine/store/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
 #include "parsers/text/error_codes.h"
+#include "rules/tables/error_codes.h"
 
 int main(int argc, char** argv) {
   using namespace cannula;
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
       file::error_codes(),     config::error_codes(),    store::error_codes(),
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
+      tables::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

@@ -1,5 +1,7 @@
 #include "rules/tables/day.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace cannula::tables {
@@ -24,11 +26,15 @@ unsigned number_of(std::string_view digits) {
 
 }  // namespace
 
+bool is_day_shaped(std::string_view text) {
+  constexpr std::size_t kDigits[] = {0, 1, 2, 3, 5, 6, 8, 9};
+  return text.size() == 10 && text[4] == '-' && text[7] == '-' &&
+         std::all_of(std::begin(kDigits), std::end(kDigits),
+                     [&](std::size_t at) { return is_digit(text[at]); });
+}
+
 std::optional<std::chrono::sys_days> parse_day(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  for (const std::size_t i : {0, 1, 2, 3, 5, 6, 8, 9}) {
-    if (!is_digit(text[i])) return std::nullopt;
-  }
+  if (!is_day_shaped(text)) return std::nullopt;
   return day_of(number_of(text.substr(0, 4)), number_of(text.substr(5, 2)),
                 number_of(text.substr(8, 2)));
 }

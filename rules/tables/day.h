@@ -11,6 +11,9 @@ namespace cannula::tables {
 // "2026-01-31" (ISO 8601), a day that exists, of the years 0001 to 9999; nullopt for anything else.
 std::optional<std::chrono::sys_days> parse_day(std::string_view text);
 
+// Four digits, two and two with hyphens between them, whether there is such a day or not.
+bool is_day_shaped(std::string_view text);
+
 std::string day_text(std::chrono::sys_days day);
 
 // What a person probably meant who wrote the day otherwise ("31.1.2026", "2026/01/31",

@@ -72,7 +72,7 @@ class TableReader {
   void report_problem(const CsvRow& row);
   Diagnostic too_few_cells(const CsvRow& row) const;
   void report_too_many_cells(const CsvRow& row);
-  void check_key(const CsvRow& row);
+  bool check_key(const CsvRow& row);
   void check_cells(const CsvRow& row);
   Days read_days(const CsvRow& row);
   std::optional<std::chrono::sys_days> read_day(const CsvRow& row, std::size_t column);
@@ -150,10 +150,10 @@ void TableReader::read_row(const CsvRow& row) {
   const bool is_short = row.cells.size() < columns_.names.size();
   block_.add_row(row.cells.size(), is_short ? std::optional(too_few_cells(row)) : std::nullopt,
                  findings_);
-  check_key(row);
+  const bool has_key = check_key(row);
   check_cells(row);
   const Days days = read_days(row);
-  if (days.from > days.to) return;
+  if (!has_key || days.from > days.to) return;
   for (std::size_t i = 0; i < columns_.names.size(); ++i) {
     const std::string_view text = text_of(row, i);
     if (i < row.cells.size() && row.cells[i].doubled) {
@@ -238,7 +238,8 @@ void TableReader::report_too_many_cells(const CsvRow& row) {
                   separator_ == '\t' ? "a tab" : fmt::format("`{}`", separator_)));
 }
 
-void TableReader::check_key(const CsvRow& row) {
+// Whether the row has a key.
+bool TableReader::check_key(const CsvRow& row) {
   const bool is_empty = std::all_of(columns_.keys.begin(), columns_.keys.end(),
                                     [&](std::size_t key) { return text_of(row, key).empty(); });
   if (is_empty) {
@@ -248,6 +249,7 @@ void TableReader::check_key(const CsvRow& row) {
                     fmt::format("this row has no key: `{}` {} empty", fmt::join(names, "` and `"),
                                 names.size() == 1 ? "is" : "are"),
                     "fill it in, or remove the row");
+    return false;
   }
   for (const std::size_t key : columns_.keys) {
     const std::string_view text = text_of(row, key);
@@ -259,6 +261,7 @@ void TableReader::check_key(const CsvRow& row) {
           "type the key anew, unless the messages have it like this");
     }
   }
+  return true;
 }
 
 // "1.23457E+11", what a spreadsheet makes of a long number.
@@ -329,6 +332,13 @@ Days TableReader::read_days(const CsvRow& row) {
 std::optional<std::chrono::sys_days> TableReader::read_day(const CsvRow& row, std::size_t column) {
   const std::string_view text = text_of(row, column);
   if (const auto day = parse_day(text)) return day;
+  if (is_day_shaped(text)) {
+    findings_.error(
+        "R111", span_of(row, column),
+        fmt::format("`{}` in `{}` is a day that does not exist", text, columns_.names[column]),
+        "look for a mistyped digit");
+    return std::nullopt;
+  }
   const auto guess = guess_day(text);
   findings_.error(
       "R111", span_of(row, column),
