@@ -3,6 +3,8 @@
 
 #include "channels/file/error_codes.h"
 #include "channels/file/file.h"
+#include "channels/http/error_codes.h"
+#include "channels/http/http.h"
 #include "channels/mllp/error_codes.h"
 #include "channels/mllp/mllp.h"
 #include "channels/transport/error_codes.h"
@@ -27,13 +29,13 @@ int main(int argc, char** argv) {
                              cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
                              cli::listen_verb(),     cli::explain_verb(),     cli::lua_types_verb(),
                              cli::version_verb(),    cli::reference_verb()};
-  const Transport transports[] = {mllp::transport(), file::transport()};
+  const Transport transports[] = {mllp::transport(), http::transport(), file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
       hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),
       file::error_codes(),     config::error_codes(),    store::error_codes(),
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
-      tables::error_codes(),
+      tables::error_codes(),   http::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

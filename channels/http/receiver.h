@@ -1,0 +1,17 @@
+// Takes messages in over HTTP, for one channel: its place on a listener (server.h) that it may
+// share with others.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "channels/http/server.h"
+#include "channels/transport/transport.h"
+
+namespace cannula::http {
+
+std::span<const Option> receiver_options();
+Result<std::unique_ptr<Receiver>> make_receiver(std::shared_ptr<Servers> servers,
+                                                const Values& values, Ports ports, Intake& intake);
+
+}  // namespace cannula::http

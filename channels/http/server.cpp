@@ -1,0 +1,247 @@
+#include "channels/http/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "channels/http/connection.h"
+
+namespace cannula::http {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using Level = Report::Level;
+
+namespace {
+
+constexpr auto kRememberLeft = std::chrono::seconds(30);
+constexpr auto kBetweenComplaints = std::chrono::seconds(1);
+constexpr milliseconds kLook{2};
+
+std::string what_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& exception) {
+    return exception.what();
+  } catch (...) {
+    return "unknown";
+  }
+}
+
+// Nothing throws on purpose; what does, as when there is no memory, costs one connection.
+auto ending_of(const std::shared_ptr<Server>& server) {
+  return [server](const std::exception_ptr& failure) {
+    if (failure) {
+      server->report().log(Level::error, "a connection failed: " + what_of(failure) + " [T315]");
+    }
+  };
+}
+
+}  // namespace
+
+void Server::FirstReport::log(Level level, std::string_view text) {
+  if (const auto mount = server_.first()) mount->report().log(level, text);
+}
+
+void Server::FirstReport::count(std::string_view counter, std::int64_t by) {
+  if (const auto mount = server_.first()) mount->report().count(counter, by);
+}
+
+Server::Server(asio::any_io_executor executor, ServerTls tls)
+    : executor_(std::move(executor)), tls_(std::move(tls)), report_(*this) {}
+
+Result<std::shared_ptr<Server>> Server::open(asio::any_io_executor executor,
+                                             const Endpoint& endpoint, ServerTls tls,
+                                             std::shared_ptr<Mount> first) {
+  std::shared_ptr<Server> server(new Server(executor, std::move(tls)));
+  server->limits_ = first->settings().limits;
+  server->mounts_.push_back(std::move(first));
+  server->listener_ = TRY(Listener::open(executor, endpoint, server->report_));
+  server->address_ = server->listener_->address();
+  server->accepting_ = true;
+  asio::co_spawn(executor, accept_all(server), ending_of(server));
+  return server;
+}
+
+std::shared_ptr<Mount> Server::first() const {
+  std::scoped_lock lock(mutex_);
+  return mounts_.empty() ? nullptr : mounts_.front();
+}
+
+ListenerLimits Server::limits() const {
+  std::scoped_lock lock(mutex_);
+  return limits_;
+}
+
+Result<void> Server::add(std::shared_ptr<Mount> mount, const ServerTls& tls) {
+  if (tls.written != tls_.written) {
+    return Error{"T312", "the channels that listen on " + address_ + " do not agree about TLS",
+                 "write the same `tls` table in each of them, or let them listen on different "
+                 "ports"};
+  }
+  std::scoped_lock lock(mutex_);
+  const PathPattern& path = mount->settings().path;
+  for (const auto& there : mounts_) {
+    if (there->settings().path != path) continue;
+    return Error{"T313",
+                 "another channel that listens on " + address_ + " has the path " + path.text(),
+                 "give each channel a path of its own; the longest one that matches is taken"};
+  }
+  std::erase_if(left_, [&path](const Left& left) { return left.path == path; });
+  limits_ = limits_.widened_by(mount->settings().limits);
+  mounts_.push_back(std::move(mount));
+  return {};
+}
+
+bool Server::remove(const std::shared_ptr<Mount>& mount) {
+  std::scoped_lock lock(mutex_);
+  std::erase(mounts_, mount);
+  if (mounts_.empty()) return true;
+  const auto now = steady_clock::now();
+  std::erase_if(left_, [now](const Left& left) { return now - left.when > kRememberLeft; });
+  left_.push_back({mount->settings().path, now});
+  limits_ = mounts_.front()->settings().limits;
+  for (const auto& there : mounts_) limits_ = limits_.widened_by(there->settings().limits);
+  return false;
+}
+
+Server::Found Server::find(std::string_view path) const {
+  // Of two that match, one is the beginning of the other; of the same path, the exact one counts.
+  const auto better = [](const PathPattern& a, const PathPattern& b) {
+    return a.path.size() != b.path.size() ? a.path.size() > b.path.size() : !a.below && b.below;
+  };
+  std::scoped_lock lock(mutex_);
+  Found found;
+  const PathPattern* best = nullptr;
+  for (const auto& mount : mounts_) {
+    const PathPattern& pattern = mount->settings().path;
+    if (!pattern.matches(path) || (best != nullptr && !better(pattern, *best))) continue;
+    best = &pattern;
+    found.mount = mount;
+  }
+  const auto now = steady_clock::now();
+  for (const Left& left : left_) {
+    if (now - left.when > kRememberLeft || !left.path.matches(path)) continue;
+    if (best != nullptr && !better(left.path, *best)) continue;
+    best = &left.path;
+    found = {nullptr, true};
+  }
+  return found;
+}
+
+void Server::complain(const std::string& text) {
+  const auto now = steady_clock::now();
+  if (now - complained_ < kBetweenComplaints) {
+    ++complaints_kept_back_;
+    return;
+  }
+  complained_ = now;
+  const std::size_t more = std::exchange(complaints_kept_back_, 0);
+  report_.log(Level::warning,
+              text + (more > 0 ? " (and " + std::to_string(more) + " more like it)" : ""));
+}
+
+// Keeps the server, and so the listener, alive while an accept is under way.
+asio::awaitable<void> Server::accept_all(std::shared_ptr<Server> server) {
+  while (auto socket = co_await server->listener_->accept()) {
+    if (server->ending_) break;
+    if (server->make_room(*socket)) server->serve(*std::move(socket));
+  }
+  server->accepting_ = false;
+}
+
+void Server::serve(asio::ip::tcp::socket socket) {
+  asio::co_spawn(executor_, Connection::serve(shared_from_this(), tls_.context, std::move(socket)),
+                 ending_of(shared_from_this()));
+}
+
+// When there are too many, the one that has kept us waiting for a request the longest goes: so
+// connections that only sit there cannot shut out those that work.
+bool Server::make_room(const asio::ip::tcp::socket& socket) {
+  const std::size_t most = limits().max_connections;
+  if (connections.size() < most) {
+    full_ = false;
+    return true;
+  }
+  report_.count("connections_refused_total", 1);
+  // One in the middle of a TLS handshake goes only when that ends: twice as many is the most.
+  Connection* longest = nullptr;
+  for (Connection* connection : connections) {
+    if (connections.size() >= most * 2) break;
+    if (!connection->waiting_since() || connection->evicted()) continue;
+    if (longest == nullptr || *connection->waiting_since() < *longest->waiting_since()) {
+      longest = connection;
+    }
+  }
+  if (!std::exchange(full_, true)) {
+    report_.log(Level::warning,
+                "there are " + std::to_string(connections.size()) + " connections when one from " +
+                    address_of(socket) + " comes; " +
+                    (longest != nullptr ? "those that wait without a request are closed"
+                                        : "all are at work, so it is refused") +
+                    " (raise max_connections, or lower idle_timeout) [T309]");
+  }
+  if (longest != nullptr) longest->evict();
+  return longest != nullptr;
+}
+
+asio::awaitable<void> Server::begin_end() {
+  ending_ = true;
+  listener_->close();
+  for (Connection* connection : connections) connection->stop(false);
+  asio::steady_timer pause(executor_);
+  while (accepting_) {
+    pause.expires_after(kLook);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+asio::awaitable<void> Server::end() {
+  close();
+  // Handshakes under way cannot be interrupted and hold nothing of a channel: not waited for.
+  asio::steady_timer pause(executor_);
+  const auto quiet = [this] {
+    return std::none_of(connections.begin(), connections.end(),
+                        [](const Connection* connection) { return connection->is_open(); });
+  };
+  while (!quiet()) {
+    pause.expires_after(kLook);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+void Server::close() {
+  ending_ = true;
+  listener_->close();
+  for (Connection* connection : connections) connection->stop(true);
+}
+
+Result<std::shared_ptr<Server>> Servers::join(asio::any_io_executor executor,
+                                              const Endpoint& endpoint, const ServerTls& tls,
+                                              const std::shared_ptr<Mount>& mount) {
+  std::scoped_lock lock(mutex_);
+  auto& known = servers_[endpoint.text()];
+  if (const auto server = known.lock()) {
+    TRY(server->add(mount, tls));
+    return server;
+  }
+  auto server = TRY(Server::open(std::move(executor), endpoint, tls, mount));
+  known = server;
+  return server;
+}
+
+bool Servers::leave(const std::shared_ptr<Server>& server, const std::shared_ptr<Mount>& mount) {
+  std::scoped_lock lock(mutex_);
+  if (!server->remove(mount)) return false;
+  std::erase_if(servers_, [&server](const auto& entry) {
+    const auto known = entry.second.lock();
+    return !known || known == server;
+  });
+  return true;
+}
+
+}  // namespace cannula::http
