@@ -282,6 +282,41 @@ void Document::remove(NodeId node) {
   unlink(node);
 }
 
+void Document::take_children(NodeId container, std::vector<NodeId>& out) {
+  edited_ = true;
+  Record& record = records_[container];
+  for (NodeId at = record.children.first; at != kNone; at = records_[at].next) {
+    records_[at].parent = kNone;
+    out.push_back(at);
+  }
+  record.children = {kNone, kNone};
+  record.size = 0;
+}
+
+void Document::put_back(NodeId container, NodeId child) {
+  link(container, child);
+}
+
+NodeId Document::wrap(NodeId member) {
+  const NodeId array = make(Kind::array);
+  records_[array].name = std::exchange(records_[member].name, kNoName);
+  link(array, member);
+  return array;
+}
+
+bool Document::to_number(NodeId string) {
+  Record& record = records_[string];
+  if (record.encoded || !is_number(record.view())) return false;
+  edited_ = true;
+  record.kind = Kind::number;
+  return true;
+}
+
+void Document::to_string(NodeId number) {
+  edited_ = true;
+  records_[number].kind = Kind::string;
+}
+
 // -- Places ---------------------------------------------------------------------------------------
 
 NodeId Document::find_member(NodeId object, std::string_view name) const {

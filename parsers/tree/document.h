@@ -135,6 +135,17 @@ class Document {
   void replace(NodeId old, NodeId with);
   void remove(NodeId node);
 
+  // Takes all children out of a container and appends them to `out`. They keep their names.
+  void take_children(NodeId container, std::vector<NodeId>& out);
+  // Puts a child back that take_children() gave.
+  void put_back(NodeId container, NodeId child);
+  // A member that take_children() gave becomes the only element of a new array of its name.
+  NodeId wrap(NodeId member);
+  // Reads a string as a number from now on; false when its text is none.
+  bool to_number(NodeId string);
+  // Reads a number as a string from now on.
+  void to_string(NodeId number);
+
   // Puts `value` where the path leads from `base`, and makes what is missing on the way: objects
   // for names, arrays for [n]. With [*], each place there is gets a copy. Fails (N3xx), changing
   // nothing, where a scalar stands on the way or [n] is beyond the next one.
