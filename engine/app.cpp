@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
                              cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
                              cli::listen_verb(),     cli::explain_verb(),     cli::lua_types_verb(),
                              cli::version_verb(),    cli::reference_verb()};
-  const Transport transports[] = {mllp::transport(), http::transport(), file::transport()};
+  const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
+                                  file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
       hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),
       file::error_codes(),     config::error_codes(),    store::error_codes(),
