@@ -16,6 +16,7 @@
 #include "engine/script/error_codes.h"
 #include "engine/security/error_codes.h"
 #include "engine/store/error_codes.h"
+#include "engine/trial/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
 #include "parsers/text/error_codes.h"
 #include "rules/tables/error_codes.h"
@@ -24,11 +25,11 @@ int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
 
-  const cli::Verb verbs[] = {cli::new_verb(),        cli::check_verb(),       cli::run_verb(),
-                             cli::status_verb(),     cli::msg_list_verb(),    cli::msg_show_verb(),
-                             cli::msg_resend_verb(), cli::msg_discard_verb(), cli::send_verb(),
-                             cli::listen_verb(),     cli::explain_verb(),     cli::lua_types_verb(),
-                             cli::version_verb(),    cli::reference_verb()};
+  const cli::Verb verbs[] = {
+      cli::new_verb(),      cli::check_verb(),     cli::run_verb(),        cli::status_verb(),
+      cli::msg_list_verb(), cli::msg_show_verb(),  cli::msg_resend_verb(), cli::msg_discard_verb(),
+      cli::send_verb(),     cli::listen_verb(),    cli::explain_verb(),    cli::test_verb(),
+      cli::try_verb(),      cli::lua_types_verb(), cli::version_verb(),    cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
                                   file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
@@ -36,7 +37,7 @@ int main(int argc, char** argv) {
       file::error_codes(),     config::error_codes(),    store::error_codes(),
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
-      tables::error_codes(),   http::error_codes(),
+      trial::error_codes(),    tables::error_codes(),    http::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

@@ -24,6 +24,11 @@ constexpr ErrorCode kCodes[] = {
      "Addresses are \"host:port\" (\"127.0.0.1:2575\", \"[::1]:2575\"). Files must be readable and "
      "hold at least one HL7 v2 "
      "message, that is a line that begins with MSH."},
+    {"U107", "No channel of that name",
+     "Channels are the folders in channels/ of the site. The nearest name is suggested."},
+    {"U108", "There are no channel tests",
+     "`cannula test` runs channels/NAME/tests/*.test.toml and found none. A run that tests nothing "
+     "does not pass, so that a wrong folder is noticed."},
 };
 
 }  // namespace

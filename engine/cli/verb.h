@@ -122,6 +122,8 @@ Verb reference_verb();
 Verb run_verb();
 Verb send_verb();
 Verb status_verb();
+Verb test_verb();
+Verb try_verb();
 Verb version_verb();
 
 }  // namespace cannula::cli

@@ -102,7 +102,6 @@ struct TestAnswer {
 };
 
 struct TestMessage {
-  Span span;
   GivenMessage given;
   std::vector<TestAnswer> answers;
   Expectation expect;

@@ -96,14 +96,16 @@ class Checker {
         what_(what),
         checked_(checked) {}
 
-  void run() {
-    check_outcome();
+  bool run() {
+    // What should have come of another end is not worth listing.
+    if (!check_outcome()) return false;
     if (expect_.sends) check_sends();
     check_log();
     check_state();
     if (expect_.misses) check_misses();
     for (const ExpectedVerdict& verdict : expect_.verdicts) check_verdict(verdict);
     if (expect_.reply) check_reply(*expect_.reply);
+    return true;
   }
 
  private:
@@ -113,7 +115,7 @@ class Checker {
          std::move(details));
   }
 
-  void check_outcome();
+  bool check_outcome();  // false: it ended as something else
   void check_sends();
   void check_send(const ExpectedSend& expected, const script::Send& send, const std::string& name);
   void check_payload(const ExpectedPayload& expected, const Bytes& payload,
@@ -142,7 +144,7 @@ class Checker {
   Checked& checked_;
 };
 
-void Checker::check_outcome() {
+bool Checker::check_outcome() {
   const script::Conclusion& end = ran_.conclusion;
   const std::string_view actual = outcome_name(end.kind);
   const bool failed = end.kind == script::Conclusion::Kind::failed;
@@ -152,6 +154,7 @@ void Checker::check_outcome() {
     std::vector<std::string> details = split_lines(end.reason);
     add("V201", expect_.outcome ? expect_.outcome->span : expect_.span,
         fmt::format("expected to end as {}, but it is {}", wanted, actual), std::move(details));
+    return false;
   }
   if (expect_.reason && end.reason.find(expect_.reason->text) == std::string::npos) {
     add("V201", expect_.reason->span,
@@ -163,6 +166,7 @@ void Checker::check_outcome() {
         end.until_mapped ? "it runs again by itself when the missing rows are there"
                          : "it does not run again by itself when the missing rows are there");
   }
+  return true;
 }
 
 void Checker::check_sends() {
@@ -172,12 +176,13 @@ void Checker::check_sends() {
   for (const ExpectedSend& expected : expect_.sends->first) {
     const std::size_t nth = used[expected.to.text]++;
     const auto& sends = actual[expected.to.text];
-    const std::string name = nth == 0 ? fmt::format("`{}`", expected.to.text)
-                                      : fmt::format("`{}`, delivery {}", expected.to.text, nth + 1);
+    const std::string name = nth == 0
+                                 ? fmt::format("what `{}` gets", expected.to.text)
+                                 : fmt::format("delivery {} to `{}`", nth + 1, expected.to.text);
     if (nth < sends.size()) {
       check_send(expected, *sends[nth], name);
     } else {
-      add("V203", expected.to.span, fmt::format("nothing was sent to {}", name));
+      add("V203", expected.to.span, fmt::format("{}: nothing was sent", name));
     }
   }
   for (const auto& [destination, sends] : actual) {
@@ -196,7 +201,7 @@ void Checker::check_sends() {
 
 void Checker::check_send(const ExpectedSend& expected, const script::Send& send,
                          const std::string& name) {
-  check_payload(expected.payload, send.payload, "what " + name + " gets");
+  check_payload(expected.payload, send.payload, name);
   json attributes = json::parse(send.attributes, nullptr, false);
   if (!attributes.is_object()) attributes = json::object();
   for (const auto& [option, wanted] : expected.options) {
@@ -205,8 +210,8 @@ void Checker::check_send(const ExpectedSend& expected, const script::Send& send,
                                                       : text_member(attributes, option.c_str());
     if (actual == wanted.text) continue;
     add("V205", wanted.span,
-        fmt::format("`{}` of what {} gets: expected {}, got {}", option, name,
-                    in_quotes(wanted.text), actual.empty() ? "none" : in_quotes(actual)));
+        fmt::format("`{}` of {}: expected {}, got {}", option, name, in_quotes(wanted.text),
+                    actual.empty() ? "none" : in_quotes(actual)));
   }
   check_headers(expected.headers, attributes.value("headers", json::object()), name);
 }
@@ -449,9 +454,9 @@ void fail(const ChannelTest& test, Checked& checked, std::string code, Span at, 
        std::move(details)});
 }
 
-void check(const ChannelTest& test, const Expectation& expect, const GivenMessage& given,
+bool check(const ChannelTest& test, const Expectation& expect, const GivenMessage& given,
            const Ran& ran, const Trial::State& state, const std::string& what, Checked& checked) {
-  Checker(test, expect, given, ran, state, what, checked).run();
+  return Checker(test, expect, given, ran, state, what, checked).run();
 }
 
 }  // namespace cannula::trial

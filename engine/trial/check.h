@@ -1,4 +1,4 @@
-// What a run did against what was expected of it.
+// What a run did, against what was expected of it.
 #pragma once
 
 #include <string>
@@ -26,8 +26,9 @@ struct Checked {
   std::vector<Rewrite> rewrites;
 };
 
-// `what` names the run: "message 2". `state` is as it is after the run.
-void check(const ChannelTest& test, const Expectation& expect, const GivenMessage& given,
+// `what` names the run: "message 2". `state` is as it is after the run. False when the run ended as
+// something else than expected, so that nothing more can be said.
+bool check(const ChannelTest& test, const Expectation& expect, const GivenMessage& given,
            const Ran& ran, const Trial::State& state, const std::string& what, Checked& checked);
 
 // Something that kept a test from being run to its end.

@@ -55,9 +55,7 @@ void run_test(const config::Site& site, const ChannelTest& test, Checked& checke
     const std::string what =
         test.messages.size() == 1 ? "the message" : fmt::format("message {}", at + 1);
     const Ran ran = trial.work(message.given);
-    Expectation expect = message.expect;
-    if (expect.span.size() == 0) expect.span = message.span;
-    check(test, expect, message.given, ran, trial.state(), what, checked);
+    if (!check(test, message.expect, message.given, ran, trial.state(), what, checked)) continue;
     for (const TestAnswer& answer : message.answers) {
       run_answer(test, trial, message, ran, answer, what, checked);
     }

@@ -6,6 +6,7 @@
 #include "engine/config/folder.h"
 #include "engine/script/time_text.h"
 #include "engine/trial/payload.h"
+#include "parsers/hl7v2/encoding.h"
 
 namespace cannula::trial {
 
@@ -169,7 +170,7 @@ TestMessage TestReader::read_message(const Node& table) {
   const Values values =
       config::read_table(file_, table, kMessageOptions, "[message]", test_.folder);
   TestMessage message;
-  message.span = table.span;
+  message.expect.span = table.span;
   if (const Member* now = table.find("now")) {
     now_ = read_moment(now->value);
   } else if (values.has("after")) {
@@ -270,8 +271,23 @@ Bytes TestReader::read_body(const Node& table, bool required) {
     body = text->text;
   }
   const Member* exact = table.find("exact");
-  if (exact == nullptr || !exact->value.boolean) body = as_message(body);
+  if (exact != nullptr && exact->value.boolean) return make_bytes(std::move(body));
+  body = as_message(body);
+  if (text && format_of(body) == Format::hl7v2) body = in_own_set(std::move(body), *text);
   return make_bytes(std::move(body));
+}
+
+// The test file is UTF-8; the message comes in as its MSH-18 says.
+std::string TestReader::in_own_set(std::string body, const Written& text) {
+  const auto decoded = hl7v2::decode(make_bytes(body), hl7v2::Origin::written);
+  if (!decoded) return body;  // a message that is none is a test as good as any
+  auto bytes = hl7v2::encode(decoded->message, decoded->encoding);
+  if (bytes) return *std::move(bytes);
+  file_.error(
+      "V104", text.span,
+      "the message cannot be in the character set that its MSH-18 names: " + bytes.error().message,
+      "correct MSH-18, or keep the message in a file");
+  return body;
 }
 
 std::int64_t TestReader::read_moment(const Node& value) {

@@ -20,6 +20,7 @@ class TestReader {
   TestMessage read_message(const config::Node& table);
   TestAnswer read_answer(const config::Node& table);
   Bytes read_body(const config::Node& table, bool required);
+  std::string in_own_set(std::string body, const Written& text);
   std::string read_request(const config::Node& table);
   std::int64_t read_moment(const config::Node& value);
 

@@ -1,0 +1,60 @@
+#include "engine/cli/trial_site.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace cannula::cli {
+
+using Json = nlohmann::ordered_json;
+
+TrialSite load_trial_site(const std::string& named, const Context& context) {
+  const auto folder = site_folder(named);
+  if (!folder) {
+    print_error(context, folder.error());
+    return {std::nullopt, kUsage};
+  }
+  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  if (loaded.site) return {std::move(loaded.site), kFine};
+  print(context.err, render(loaded.findings));
+  return {std::nullopt, kInvalidSite};
+}
+
+const config::ChannelConfig* find_channel(const config::Site& site, const std::string& name,
+                                          const Context& context) {
+  if (const auto found = site.channels.find(name); found != site.channels.end()) {
+    return &found->second;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [known, channel] : site.channels) names.push_back(known);
+  const auto near = nearest(name, names);
+  print_error(context, {"U107", fmt::format("the site has no channel \"{}\"", name),
+                        near ? fmt::format("did you mean \"{}\"?", *near)
+                             : fmt::format("it has: {}", fmt::join(names, ", "))});
+  return nullptr;
+}
+
+Json finding_json(const Diagnostic& finding) {
+  Json json{{"severity", name_of(finding.severity)},
+            {"code", finding.code},
+            {"message", finding.message},
+            {"file", finding.source ? finding.source->name() : std::string()}};
+  if (finding.source && finding.span) {
+    const Position at = finding.source->position(finding.span->begin);
+    json["line"] = at.line;
+    json["column"] = at.column;
+  }
+  if (!finding.hint.empty()) json["hint"] = finding.hint;
+  return json;
+}
+
+std::string indented(std::string_view text, std::size_t blanks) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += std::string(blanks, ' ') + std::string(text.substr(0, end)) + "\n";
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace cannula::cli
