@@ -1,0 +1,15 @@
+// What a rule does, in sentences.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rules/language/program.h"
+
+namespace cannula::rules {
+
+// Of all rules of that name; nullopt when there is none.
+std::optional<std::string> explain(const Program& program, std::string_view rule);
+
+}  // namespace cannula::rules

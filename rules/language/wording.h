@@ -1,0 +1,31 @@
+// Conditions and their parts in the words of people.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/language/program.h"
+
+namespace cannula::rules {
+
+std::string_view name_of(facts::Observation::Status status);
+std::string_view name_of(facts::Patient::Sex sex);
+std::string_view name_of(AgeUnit unit);
+std::string_view sign_of(facts::Comparator comparator);
+
+// "6.2 mmol/L"
+std::string in_words(const Quantity& quantity);
+// "above 6.2 mmol/L", "between 16 and 18 years"
+std::string predicate_in_words(const Condition& condition);
+// "the value is above 6.2 mmol/L"; `inner` in parentheses where it would be misread
+std::string in_words(const Condition& condition, const std::vector<Term>& terms,
+                     bool inner = false);
+// "1 day", "30 minutes"
+std::string in_words(std::chrono::minutes duration);
+// "2026-01-15"
+std::string in_words(std::chrono::sys_days day);
+// "a, b or c"
+std::string joined(const std::vector<std::string>& parts, std::string_view last);
+
+}  // namespace cannula::rules
