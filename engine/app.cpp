@@ -19,17 +19,22 @@
 #include "engine/trial/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
 #include "parsers/text/error_codes.h"
+#include "rules/language/error_codes.h"
 #include "rules/tables/error_codes.h"
+#include "rules/units/error_codes.h"
 
 int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
 
   const cli::Verb verbs[] = {
-      cli::new_verb(),      cli::check_verb(),     cli::run_verb(),        cli::status_verb(),
-      cli::msg_list_verb(), cli::msg_show_verb(),  cli::msg_resend_verb(), cli::msg_discard_verb(),
-      cli::send_verb(),     cli::listen_verb(),    cli::explain_verb(),    cli::test_verb(),
-      cli::try_verb(),      cli::lua_types_verb(), cli::version_verb(),    cli::reference_verb()};
+      cli::new_verb(),           cli::check_verb(),       cli::run_verb(),
+      cli::status_verb(),        cli::msg_list_verb(),    cli::msg_show_verb(),
+      cli::msg_resend_verb(),    cli::msg_discard_verb(), cli::send_verb(),
+      cli::listen_verb(),        cli::explain_verb(),     cli::test_verb(),
+      cli::try_verb(),           cli::rules_check_verb(), cli::rules_test_verb(),
+      cli::rules_explain_verb(), cli::lua_types_verb(),   cli::version_verb(),
+      cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
                                   file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
@@ -38,6 +43,7 @@ int main(int argc, char** argv) {
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
       trial::error_codes(),    tables::error_codes(),    http::error_codes(),
+      rules::error_codes(),    units::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

@@ -29,6 +29,13 @@ constexpr ErrorCode kCodes[] = {
     {"U108", "There are no channel tests",
      "`cannula test` runs channels/NAME/tests/*.test.toml and found none. A run that tests nothing "
      "does not pass, so that a wrong folder is noticed."},
+    {"U120", "Rule files that cannot be read",
+     "There is no such file, or the site has no files in its rules folder. The verbs of rules take "
+     "rule files and folders of sites; without any they work on the site at or above the working "
+     "directory."},
+    {"U121", "No rule of that name",
+     "The rule files named, or those of the site here, have no such rule. `cannula rules explain "
+     "FILE` shows all that a file has."},
 };
 
 }  // namespace
