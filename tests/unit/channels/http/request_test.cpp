@@ -5,6 +5,8 @@
 namespace cannula::http {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr std::size_t kMaxHeader = 16 * 1024;
 
 struct Read {
@@ -117,7 +119,7 @@ TEST(RequestParser, RefusesWhatTwoReadersCouldUnderstandDifferently) {
            std::string("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"),
            std::string("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
            std::string("garbage that is no HTTP at all\r\n\r\n"),
-           std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n", 24),
+           std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n"s),
        }) {
     for (const std::size_t step : {std::string::npos, std::size_t{1}}) {
       const Read got = read(bytes, step);
