@@ -39,7 +39,8 @@ Possible possible(double value, Comparator comparator) {
 
 // Conversions between units round in the last digits.
 bool same(double a, double b) {
-  return a == b || std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
+  if (a == b || std::isinf(a) || std::isinf(b)) return a == b;
+  return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
 }
 bool smaller(double a, double b) {
   return a < b && !same(a, b);
