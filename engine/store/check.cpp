@@ -39,6 +39,11 @@ constexpr Comparison kComparisons[] = {
      "LEFT JOIN {0}.names t ON t.id = k.destination WHERE k.count <> 0"},
     {"script_state",
      "SELECT c.text, s.key, s.value FROM {0}.script_state s JOIN {0}.names c ON c.id = s.channel"},
+    {"misses",
+     "SELECT t.text, k.key, c.text, k.text, k.count, k.first_at, k.last_at, k.sample FROM "
+     "{0}.misses k JOIN {0}.names t ON t.id = k.in_table JOIN {0}.names c ON c.id = k.channel"},
+    {"awaited",
+     "SELECT a.message, t.text, a.key FROM {0}.awaited a JOIN {0}.names t ON t.id = a.in_table"},
 };
 
 // An index file that goes when this does.

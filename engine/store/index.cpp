@@ -113,6 +113,7 @@ Result<void> Index::apply(const Record& record, Position position) {
   MessageLife& life = *TRY(life_of(record));
   if (!life.changed) changed_.push_back(life.row.id);
   life.apply(record, position);
+  worklist_.apply(record);
   if (const auto* outcome = std::get_if<Outcome>(&record)) {
     for (const StateWrite& write : outcome->state_writes) {
       state_writes_[{outcome->channel, write.key}] = write.value;
@@ -219,6 +220,7 @@ Result<void> Index::write(const Progress& reached) {
   for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
   TRY(write_counts());
   TRY(write_script_state());
+  TRY(worklist_.write(*connection_, [this](const std::string& text) { return name(text); }));
   Statement& progress = *TRY(connection_->prepared(
       "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum) "
       "VALUES (1, ?, ?, ?, ?)"));
@@ -396,6 +398,7 @@ void Index::forget() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
+  worklist_.forget();
   names_.clear();
 }
 

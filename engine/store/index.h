@@ -16,6 +16,7 @@
 
 #include "engine/store/message_life.h"
 #include "engine/store/sqlite.h"
+#include "engine/store/worklist.h"
 
 namespace cannula::store {
 
@@ -69,6 +70,7 @@ class Index {
   std::vector<MessageId> changed_;
   std::map<CountKey, std::int64_t> count_changes_;
   std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
+  Worklist worklist_;
   std::unordered_map<std::string, std::int64_t> names_;
 };
 

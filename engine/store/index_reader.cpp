@@ -368,4 +368,48 @@ Result<std::vector<StateWrite>> IndexReader::script_state(const std::string& cha
   return state;
 }
 
+Result<std::vector<UnmappedRow>> IndexReader::unmapped(const std::string& table,
+                                                       std::size_t limit) {
+  auto session = TRY(lease());
+  const std::int64_t number = table.empty() ? 0 : TRY(session->number(table));
+  if (!table.empty() && number == 0) return std::vector<UnmappedRow>();
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT in_table, key, text, channel, count, first_at, last_at, sample, (SELECT count(*) "
+      "FROM "
+      "awaited JOIN messages ON messages.id = awaited.message WHERE awaited.in_table = "
+      "misses.in_table AND awaited.key = misses.key AND messages.channel = misses.channel) "
+      "FROM misses WHERE ?1 = 0 OR in_table = ?1 ORDER BY count DESC, in_table, key LIMIT ?2"));
+  select.bind(1, number).bind(2, limit_of(limit));
+  std::vector<UnmappedRow> rows;
+  while (TRY(select.step())) {
+    UnmappedRow row;
+    row.table = TRY(session->text(select.integer(0)));
+    row.key = select.text(1);
+    row.text = select.text(2);
+    row.channel = TRY(session->text(select.integer(3)));
+    row.count = select.unsigned_integer(4);
+    row.first_at = select.integer(5);
+    row.last_at = select.integer(6);
+    row.sample.value = select.unsigned_integer(7);
+    row.waiting = select.unsigned_integer(8);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Result<std::vector<AwaitingRow>> IndexReader::awaiting(MessageId after, std::size_t limit) {
+  auto session = TRY(lease());
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT message, in_table, key FROM awaited WHERE message IN (SELECT DISTINCT message FROM "
+      "awaited WHERE message > ?1 ORDER BY message LIMIT ?2) ORDER BY message, in_table, key"));
+  select.bind_unsigned(1, after.value).bind(2, limit_of(limit));
+  std::vector<AwaitingRow> rows;
+  while (TRY(select.step())) {
+    const MessageId id{select.unsigned_integer(0)};
+    if (rows.empty() || rows.back().id != id) rows.push_back({id, {}});
+    rows.back().codes.emplace_back(TRY(session->text(select.integer(1))), select.text(2));
+  }
+  return rows;
+}
+
 }  // namespace cannula::store

@@ -34,6 +34,8 @@ class IndexReader {
                                                       std::size_t limit);
   Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel);
   Result<std::vector<StateWrite>> script_state(const std::string& channel);
+  Result<std::vector<UnmappedRow>> unmapped(const std::string& table, std::size_t limit);
+  Result<std::vector<AwaitingRow>> awaiting(MessageId after, std::size_t limit);
 
   // Forgets all connections: the file is another one now. Calls under way may fail.
   void reopen();

@@ -76,8 +76,30 @@ CREATE TABLE script_state (
 ) WITHOUT ROWID;
 )";
 
+constexpr std::string_view kWorklist = R"(
+CREATE TABLE misses (
+  in_table INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  channel INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  sample INTEGER NOT NULL,
+  PRIMARY KEY (in_table, key, channel)
+) WITHOUT ROWID;
+CREATE TABLE awaited (
+  message INTEGER NOT NULL,
+  in_table INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (message, in_table, key)
+) WITHOUT ROWID;
+CREATE INDEX awaited_by_key ON awaited (in_table, key);
+)";
+
 constexpr Migration kMigrations[] = {
     {"messages, deliveries, counts, script state", kFirst},
+    {"the worklist of lookups that missed, and who waits for it", kWorklist},
 };
 
 }  // namespace

@@ -102,6 +102,15 @@ Result<std::vector<DeliveryRow>> LocalStore::waiting_handlers(const std::string&
   return reader_->waiting_handlers(channel);
 }
 
+Result<std::vector<UnmappedRow>> LocalStore::unmapped(const std::string& table,
+                                                      std::size_t limit) const {
+  return reader_->unmapped(table, limit);
+}
+
+Result<std::vector<AwaitingRow>> LocalStore::awaiting(MessageId after, std::size_t limit) const {
+  return reader_->awaiting(after, limit);
+}
+
 Result<std::vector<StateWrite>> LocalStore::script_state(const std::string& channel) const {
   return reader_->script_state(channel);
 }

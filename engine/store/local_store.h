@@ -41,6 +41,9 @@ class LocalStore final : public Store {
                                                       std::size_t limit) const override;
   Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const override;
   Result<std::vector<StateWrite>> script_state(const std::string& channel) const override;
+  Result<std::vector<UnmappedRow>> unmapped(const std::string& table,
+                                            std::size_t limit) const override;
+  Result<std::vector<AwaitingRow>> awaiting(MessageId after, std::size_t limit) const override;
 
   const Recovery& recovery() const override { return recovery_; }
   const std::string& identity() const override { return identity_; }

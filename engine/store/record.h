@@ -72,6 +72,14 @@ struct DeliveryRequest {
   OrderKeys order_keys;
   std::uint8_t priority = 0;  // 0 routine, 1 stat
   Bytes payload;              // null: the received bytes
+  std::string attributes{};   // of the transport, as a JSON object, or empty
+};
+
+// A lookup of the script that found no row.
+struct Miss {
+  std::string table;
+  std::string key;
+  std::string text;  // what the script knew of the code besides
 };
 
 struct StateWrite {  // of the script's durable `state`
@@ -94,6 +102,8 @@ struct Outcome {
   std::vector<StateWrite> state_writes;
   std::string
       trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
+  std::vector<Miss> misses;
+  bool until_mapped = false;  // parked until every miss has its row
 };
 
 // One attempt at a delivery ended.
@@ -108,8 +118,9 @@ struct Attempt {
   bool wants_handler = false;                      // the channel's on_response is to run on it
   std::string code;
   std::string reason;
-  Timestamp next_at = 0;  // of the next attempt, when retrying
-  Bytes response;         // null when nothing came back
+  Timestamp next_at = 0;     // of the next attempt, when retrying
+  Bytes response;            // null when nothing came back
+  std::string attributes{};  // what came with it, as a JSON object, or empty
 };
 
 // A person put something back to work. `ordinal` 0: the whole message runs through its script

@@ -162,6 +162,7 @@ void write_delivery(Writer& writer, const DeliveryRequest& delivery) {
   writer.keys(delivery.order_keys);
   writer.number(delivery.priority);
   writer.bytes(delivery.payload);
+  writer.text(delivery.attributes);
 }
 
 DeliveryRequest read_delivery(Reader& reader) {
@@ -171,6 +172,7 @@ DeliveryRequest read_delivery(Reader& reader) {
   delivery.order_keys = reader.keys();
   delivery.priority = reader.small<std::uint8_t>();
   delivery.payload = reader.bytes();
+  delivery.attributes = reader.text();
   return delivery;
 }
 
@@ -185,6 +187,20 @@ StateWrite read_state(Reader& reader) {
   state.key = reader.text();
   if (reader.number() != 0) state.value = reader.text();
   return state;
+}
+
+void write_miss(Writer& writer, const Miss& miss) {
+  writer.text(miss.table);
+  writer.text(miss.key);
+  writer.text(miss.text);
+}
+
+Miss read_miss(Reader& reader) {
+  Miss miss;
+  miss.table = reader.text();
+  miss.key = reader.text();
+  miss.text = reader.text();
+  return miss;
 }
 
 void write(Writer& writer, const Accepted& record) {
@@ -224,6 +240,8 @@ void write(Writer& writer, const Outcome& record) {
   write_list(writer, record.deliveries, write_delivery);
   write_list(writer, record.state_writes, write_state);
   writer.text(record.trace);
+  write_list(writer, record.misses, write_miss);
+  writer.number(record.until_mapped ? 1 : 0);
 }
 
 bool read(Reader& reader, Outcome& record) {
@@ -238,6 +256,8 @@ bool read(Reader& reader, Outcome& record) {
   record.deliveries = read_list(reader, read_delivery, lists_good);
   record.state_writes = read_list(reader, read_state, lists_good);
   record.trace = reader.text();
+  record.misses = read_list(reader, read_miss, lists_good);
+  record.until_mapped = reader.number() != 0;
   return lists_good;
 }
 
@@ -253,6 +273,7 @@ void write(Writer& writer, const Attempt& record) {
   writer.text(record.reason);
   writer.time(record.next_at);
   writer.bytes(record.response);
+  writer.text(record.attributes);
 }
 
 void read(Reader& reader, Attempt& record) {
@@ -267,6 +288,7 @@ void read(Reader& reader, Attempt& record) {
   record.reason = reader.text();
   record.next_at = reader.time();
   record.response = reader.bytes();
+  record.attributes = reader.text();
 }
 
 template <class Act>  // Resent and Discarded have the same fields

@@ -96,6 +96,25 @@ struct StateCount {
   std::uint64_t count = 0;
 };
 
+// A code that lookups of a channel did not find, since the store was made.
+struct UnmappedRow {
+  std::string table;
+  std::string key;
+  std::string text;  // the last that a script gave with it
+  std::string channel;
+  std::uint64_t count = 0;
+  Timestamp first_at = 0;
+  Timestamp last_at = 0;
+  MessageId sample;           // the last message that had it
+  std::uint64_t waiting = 0;  // messages parked until it is mapped
+};
+
+// A message parked until its codes are mapped.
+struct AwaitingRow {
+  MessageId id;
+  std::vector<std::pair<std::string, std::string>> codes;  // table and key
+};
+
 // What was found when a store was opened or checked, for the log and for `store check`.
 struct Recovery {
   std::uint64_t records_replayed = 0;
@@ -167,6 +186,12 @@ class Store {
   // Delivered ones whose on_response has not run.
   virtual Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const = 0;
   virtual Result<std::vector<StateWrite>> script_state(const std::string& channel) const = 0;
+
+  // Lookups that missed, the most frequent first; of one table, or of all when `table` is empty.
+  virtual Result<std::vector<UnmappedRow>> unmapped(const std::string& table,
+                                                    std::size_t limit) const = 0;
+  // Messages parked until rows arrive, by rising id, those after `after` (exclusive).
+  virtual Result<std::vector<AwaitingRow>> awaiting(MessageId after, std::size_t limit) const = 0;
 
   virtual const Recovery& recovery() const = 0;
   // A random name given to this store when it was made; 16 hexadecimal digits.

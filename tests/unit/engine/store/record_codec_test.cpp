@@ -51,10 +51,13 @@ Outcome full_outcome() {
        .destination = "x",
        .order_keys = {},
        .priority = 0,
-       .payload = make_bytes("")}};
+       .payload = make_bytes(""),
+       .attributes = R"({"method":"PUT"})"}};
   record.state_writes = {
       {.key = "last", .value = "12"}, {.key = "gone", .value = {}}, {.key = "", .value = ""}};
   record.trace = "{}\n{}";
+  record.misses = {{.table = "codes", .key = "K", .text = "Kalium"}};
+  record.until_mapped = true;
   return record;
 }
 
@@ -72,6 +75,7 @@ Attempt full_attempt() {
   record.reason = "connection refused";
   record.next_at = std::numeric_limits<Timestamp>::max();
   record.response = make_bytes("HTTP 503");
+  record.attributes = R"({"status":503})";
   return record;
 }
 
@@ -112,6 +116,12 @@ TEST(RecordCodecTest, an_outcome_comes_back_as_it_was) {
   EXPECT_EQ(again.state_writes[1].value, std::nullopt);
   EXPECT_EQ(again.state_writes[2].value, "");
   EXPECT_EQ(again.trace, record.trace);
+  EXPECT_EQ(again.deliveries[1].attributes, record.deliveries[1].attributes);
+  ASSERT_EQ(again.misses.size(), 1u);
+  EXPECT_EQ(again.misses[0].table, "codes");
+  EXPECT_EQ(again.misses[0].key, "K");
+  EXPECT_EQ(again.misses[0].text, "Kalium");
+  EXPECT_TRUE(again.until_mapped);
 }
 
 TEST(RecordCodecTest, an_attempt_comes_back_as_it_was) {
@@ -126,6 +136,7 @@ TEST(RecordCodecTest, an_attempt_comes_back_as_it_was) {
   EXPECT_EQ(again.reason, record.reason);
   EXPECT_EQ(again.next_at, record.next_at);
   EXPECT_EQ(*again.response, *record.response);
+  EXPECT_EQ(again.attributes, record.attributes);
 }
 
 TEST(RecordCodecTest, what_people_did_comes_back_as_it_was) {
@@ -145,7 +156,7 @@ TEST(RecordCodecTest, fields_of_a_later_version_are_skipped) {
 
 TEST(RecordCodecTest, fields_that_an_earlier_version_did_not_have_take_their_default) {
   std::string bytes = encoded(full_attempt());
-  bytes.resize(bytes.size() - 9);  // the response: a length and "HTTP 503"
+  bytes.resize(bytes.size() - 9 - 15);  // the response and its attributes, each with its length
   const auto record = decode(RecordType::attempt, bytes);
   ASSERT_TRUE(record) << record.error().text();
   EXPECT_EQ(std::get<Attempt>(*record).response, nullptr);

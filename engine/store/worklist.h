@@ -1,0 +1,43 @@
+// The worklist of clinical staff: the codes that lookups did not find, counted, and the messages
+// that wait for one of them. The writing side, a part of the index; for the index's thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine/store/sqlite.h"
+#include "engine/store/store.h"
+
+namespace cannula::store {
+
+class Worklist {
+ public:
+  // The number that the index keeps for a name.
+  using NameNumber = std::function<Result<std::int64_t>(const std::string&)>;
+
+  void apply(const Record& record);
+  // Inside the index's transaction.
+  Result<void> write(Connection& connection, const NameNumber& number);
+  void forget();
+
+ private:
+  struct Count {
+    std::string text;
+    std::int64_t count = 0;
+    Timestamp first_at = 0;
+    Timestamp last_at = 0;
+    MessageId sample;
+  };
+  using Key = std::tuple<std::string, std::string, std::string>;  // table, key, channel
+
+  Result<void> write_counts(Connection& connection, const NameNumber& number);
+  Result<void> write_awaited(Connection& connection, const NameNumber& number);
+
+  std::map<Key, Count> counts_;
+  std::map<MessageId, std::vector<Miss>> awaited_;  // what each waits for now; empty: nothing
+};
+
+}  // namespace cannula::store

@@ -1,0 +1,89 @@
+// What lookups did not find, and who waits for it.
+#include <gmock/gmock.h>
+
+#include "tests/unit/engine/store/store_fixture.h"
+
+namespace cannula::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+Outcome missed(MessageId id, std::vector<Miss> misses, bool until_mapped) {
+  Outcome record = outcome(id, "lab", until_mapped ? MessageState::parked : MessageState::done);
+  record.misses = std::move(misses);
+  record.until_mapped = until_mapped;
+  return record;
+}
+
+class WorklistTest : public StoreFixture {
+ protected:
+  MessageId take() { return commit(*store_, {accepted("lab")}).front().id; }
+  void write(Record record) {
+    commit(*store_, {std::move(record)});
+    store_->catch_up();
+  }
+  void reopen() {
+    store_->close();
+    store_.reset();
+    store_ = open();
+  }
+  std::unique_ptr<Store> store_ = open();
+};
+
+TEST_F(WorklistTest, MissesAreCountedByTableKeyAndChannel) {
+  const MessageId first = take(), second = take();
+  write(missed(first, {{"codes", "K", "Kalium"}, {"wards", "W9", ""}}, false));
+  write(missed(second, {{"codes", "K", ""}}, false));
+
+  const auto rows = *store_->unmapped("", 10);
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].table, "codes");
+  EXPECT_EQ(rows[0].key, "K");
+  EXPECT_EQ(rows[0].text, "Kalium") << "a text once known is not forgotten";
+  EXPECT_EQ(rows[0].channel, "lab");
+  EXPECT_EQ(rows[0].count, 2u);
+  EXPECT_EQ(rows[0].sample, second);
+  EXPECT_EQ(rows[0].waiting, 0u);
+  EXPECT_THAT(*store_->unmapped("wards", 10), SizeIs(1));
+  EXPECT_THAT(*store_->unmapped("unheard-of", 10), IsEmpty());
+}
+
+TEST_F(WorklistTest, AMessageWaitsForAllItsCodesUntilItRunsAgain) {
+  const MessageId first = take(), second = take();
+  write(missed(first, {{"codes", "K", ""}, {"codes", "NA", ""}}, true));
+  write(missed(second, {{"codes", "K", ""}}, true));
+
+  auto waiting = *store_->awaiting({}, 10);
+  ASSERT_THAT(waiting, SizeIs(2));
+  EXPECT_EQ(waiting[0].id, first);
+  EXPECT_THAT(waiting[0].codes, ElementsAre(Pair("codes", "K"), Pair("codes", "NA")));
+  EXPECT_EQ((*store_->unmapped("codes", 10))[0].waiting, 2u);
+  EXPECT_THAT(*store_->awaiting(first, 10), SizeIs(1));
+  EXPECT_THAT(*store_->awaiting({}, 1), SizeIs(1)) << "a limit counts messages, not codes";
+
+  write(resent(first, "lab", 0));
+  waiting = *store_->awaiting({}, 10);
+  ASSERT_THAT(waiting, SizeIs(1));
+  EXPECT_EQ(waiting[0].id, second);
+  write(discarded(second, "lab", 0));
+  EXPECT_THAT(*store_->awaiting({}, 10), IsEmpty());
+}
+
+TEST_F(WorklistTest, SurvivesARestartAndARebuild) {
+  const MessageId id = take();
+  write(missed(id, {{"codes", "K", "Kalium"}}, true));
+  reopen();
+  EXPECT_THAT(*store_->awaiting({}, 10), SizeIs(1));
+  store_->close();
+  store_.reset();
+  std::filesystem::remove(directory() / "index.db");
+  store_ = open();
+  EXPECT_THAT(*store_->awaiting({}, 10), SizeIs(1));
+  EXPECT_EQ((*store_->unmapped("", 10)).at(0).count, 1u);
+}
+
+}  // namespace
+}  // namespace cannula::store
