@@ -5,6 +5,7 @@
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
+#include "parsers/text/time_zone.h"
 
 namespace cannula::config {
 namespace {
@@ -132,6 +133,8 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
   check_exposure(channel, table, file);
   check_certificate(channel, table, file);
   read_ack(channel, table, channel.source, file);
+  read_respond(channel, table, file);
+  read_timezone(channel, table, file);
   check_secrets_in(channel.source, table, options, file);
 }
 
@@ -145,8 +148,9 @@ void Reading::check_exposure(const ChannelConfig& channel, const Node& source, c
   if (!written || !channel.source.has("listen") || !written->value.is(Node::Kind::text)) return;
   const Endpoint& listen = channel.source.endpoint("listen");
   if (channel.enabled) {
-    listeners_.push_back(
-        {fmt::format("channel `{}`", channel.name), listen, file, written->value.span});
+    listeners_.push_back({fmt::format("channel `{}`", channel.name), listen, file,
+                          written->value.span,
+                          channel.source_type == "http" ? channel.source.text_or("path", "") : ""});
   }
   if (!is_loopback(listen.host) && channel.partner.empty() && !channel.open) {
     file.error("C119", written->value.span,
@@ -200,6 +204,29 @@ void Reading::read_ack(ChannelConfig& channel, const Node& table, const Values& 
   file.error("C115", inside_text(*file.source(), written, {kDelivered.size(), ack.size()}),
              fmt::format("the channel has no destination {}", in_quotes(channel.ack.destination)),
              suggestion(channel.ack.destination, names));
+}
+
+// What HTTP calls it: the same as `ack`, which then may not be written too.
+void Reading::read_respond(ChannelConfig& channel, const Node& table, const File& file) {
+  if (!channel.source.has("respond")) return;
+  if (const Member* ack = table.find("ack")) {
+    file.error("C115", ack->name_span, "a source of this type says `respond` instead of `ack`",
+               "`respond = \"stored\"` or `respond = \"processed\"`");
+    return;
+  }
+  const bool processed = channel.source.text("respond") == "processed";
+  channel.ack.when = processed ? AckConfig::When::processed : AckConfig::When::stored;
+}
+
+void Reading::read_timezone(ChannelConfig& channel, const Node& table, const File& file) {
+  if (!channel.source.has("timezone")) return;
+  const std::string& name = channel.source.text("timezone");
+  const auto zone = TimeZone::find(name);
+  if (zone) {
+    channel.timezone = name;
+    return;
+  }
+  file.error("C133", table.find("timezone")->value.span, zone.error().message, zone.error().hint);
 }
 
 void Reading::read_order(ChannelConfig& channel, const Node& root, const File& file) {

@@ -20,9 +20,9 @@ struct Node {
   std::string text{};  // of text; of a date as ISO 8601; of every other scalar as written
   std::int64_t integer = 0;
   bool boolean = false;
-  std::vector<Node> items{};      // of an array
-  std::vector<Member> members;    // of a table
-  Span span{};                    // with its quotes or brackets; a [table] is its header
+  std::vector<Node> items{};    // of an array
+  std::vector<Member> members;  // of a table
+  Span span{};                  // with its quotes or brackets; a [table] is its header
 
   const Member* find(std::string_view name) const;
   bool is(Kind wanted) const { return kind == wanted; }

@@ -119,6 +119,15 @@ constexpr ErrorCode kCodes[] = {
      "no connection would ever carry "
      "one and all would be closed. Add the table, or take the requirement out of the partner's "
      "file."},
+    {"C132", "Settings of a table that is not there",
+     "tables/NAME.table.toml belongs to tables/NAME.csv, which is missing. Rename one of the two, "
+     "or "
+     "delete the settings."},
+    {"C133", "Unknown time zone",
+     "`timezone` takes the names of the IANA time zone database, such as \"Europe/Vienna\" or "
+     "\"America/New_York\", or a fixed offset such as \"+01:00\". Abbreviations such as EST are "
+     "not "
+     "taken: they leave open whether daylight saving time applies."},
 };
 
 }  // namespace

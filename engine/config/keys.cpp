@@ -128,6 +128,23 @@ const Option kSource[] = {
          "When the sender gets its acknowledgement: `\"stored\"` (on disk), `\"processed\"` "
          "(the script has run) or `\"delivered:NAME\"` (that destination has it).",
      .default_value = "stored"},
+    {.name = "timezone",
+     .description = "Where the clocks of this source stand, such as `Europe/Vienna` or "
+                    "`America/New_York`: for the times in its messages that carry no offset."},
+};
+
+const Option kTable[] = {
+    {.name = "description", .description = "What the table is for, in a sentence."},
+    {.name = "keys",
+     .type = texts,
+     .description = "The columns that a row is found by. The first column unless given."},
+    {.name = "ignore_case",
+     .type = boolean,
+     .description = "Whether `k` finds the row of `K`.",
+     .default_value = "false"},
+    {.name = "required",
+     .type = texts,
+     .description = "Columns that must not be empty in any row."},
 };
 
 const Option kRetry[] = {
@@ -205,6 +222,9 @@ std::span<const Option> order_options() {
 }
 std::span<const Option> destination_options() {
   return kDestination;
+}
+std::span<const Option> table_options() {
+  return kTable;
 }
 std::span<const Option> retry_options() {
   return kRetry;

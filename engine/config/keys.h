@@ -22,5 +22,6 @@ std::span<const Option> source_options();       // [source], before what its typ
 std::span<const Option> order_options();        // [order]
 std::span<const Option> destination_options();  // [[destination]], before what its type adds
 std::span<const Option> retry_options();        // [destination.retry]
+std::span<const Option> table_options();        // tables/NAME.table.toml
 
 }  // namespace cannula::config

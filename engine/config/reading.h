@@ -28,6 +28,7 @@ class Reading {
     Endpoint endpoint;
     File file;
     Span span;
+    std::string http_path{};  // of an http source, which may share its port
   };
 
   // site_file.cpp
@@ -53,6 +54,8 @@ class Reading {
   void check_exposure(const ChannelConfig& channel, const Node& source, const File& file);
   void check_certificate(const ChannelConfig& channel, const Node& source, const File& file);
   void read_ack(ChannelConfig& channel, const Node& root, const Values& values, const File& file);
+  void read_respond(ChannelConfig& channel, const Node& table, const File& file);
+  void read_timezone(ChannelConfig& channel, const Node& table, const File& file);
   void read_order(ChannelConfig& channel, const Node& root, const File& file);
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
   DestinationConfig read_destination(const Node& table, const File& file);

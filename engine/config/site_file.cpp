@@ -5,6 +5,7 @@
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
+#include "engine/config/resource_files.h"
 
 namespace cannula::config {
 
@@ -59,6 +60,9 @@ LoadedSite Reading::load() && {
   read_modules();
   read_channels();
   check_listeners();
+  LoadedResources loaded = load_resources(root_);
+  site_.resources = std::move(loaded.resources);
+  findings_.insert(findings_.end(), loaded.findings.begin(), loaded.findings.end());
 
   std::stable_sort(findings_.begin(), findings_.end(),
                    [](const Diagnostic& a, const Diagnostic& b) {
@@ -192,6 +196,11 @@ void Reading::check_listeners() {
           is_loopback(earlier.endpoint.host) && is_loopback(later.endpoint.host) && !(a && b);
       if (!same && !both_loopback && !is_wildcard(earlier.endpoint.host) &&
           !is_wildcard(later.endpoint.host)) {
+        continue;
+      }
+      // Several http sources share a port, told apart by path.
+      if (!earlier.http_path.empty() && !later.http_path.empty() &&
+          earlier.http_path != later.http_path && same) {
         continue;
       }
       const Position there = earlier.file.source()->position(earlier.span.begin);

@@ -1,0 +1,130 @@
+#include "engine/config/resource_files.h"
+
+#include <fmt/format.h>
+
+#include "engine/config/document.h"
+#include "engine/config/folder.h"
+#include "engine/config/keys.h"
+#include "engine/config/schema.h"
+
+namespace cannula::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSettingsSuffix = ".table.toml";
+
+class ResourceReader {
+ public:
+  ResourceReader(const fs::path& root, const rules::Resources* last_good)
+      : root_(root), last_good_(last_good) {}
+
+  LoadedResources read() && {
+    read_tables();
+    return {std::make_shared<const rules::Resources>(std::move(resources_)), std::move(findings_)};
+  }
+
+ private:
+  void read_tables() {
+    std::vector<std::string> names, settings;
+    for (const std::string& file : list_folder(root_, "tables", findings_)) {
+      if (file.ends_with(".csv")) {
+        names.push_back(file.substr(0, file.size() - 4));
+      } else if (file.ends_with(kSettingsSuffix)) {
+        settings.push_back(file.substr(0, file.size() - kSettingsSuffix.size()));
+      }
+    }
+    for (const std::string& name : settings) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      const std::vector<std::string_view> known(names.begin(), names.end());
+      findings_.push_back(about_file(
+          Severity::error, "C132", root_ / "tables" / (name + std::string(kSettingsSuffix)),
+          fmt::format("there is no table {} that these settings could be of", name + ".csv"),
+          suggestion(name, known)));
+    }
+    for (const std::string& name : names) {
+      const bool has_settings = std::find(settings.begin(), settings.end(), name) != settings.end();
+      if (is_usable("table", "tables/" + name + ".csv", name)) read_table_file(name, has_settings);
+    }
+  }
+
+  void read_table_file(const std::string& name, bool has_settings) {
+    const std::size_t before = findings_.size();
+    tables::TableSettings settings;
+    if (has_settings) settings = read_settings(name);
+    std::shared_ptr<const tables::Table> table;
+    auto source = read_source(root_, fs::path("tables") / (name + ".csv"), findings_);
+    if (source) {
+      tables::Table::Read read = tables::Table::read(name, std::move(source), std::move(settings));
+      table = std::move(read.table);
+      add(std::move(read.findings));
+    }
+    if (table && !has_errors(std::span(findings_).subspan(before))) {
+      resources_.tables[name] = std::move(table);
+    } else if (last_good_ && last_good_->tables.contains(name)) {
+      resources_.tables[name] = last_good_->tables.at(name);
+    }
+  }
+
+  tables::TableSettings read_settings(const std::string& name) {
+    tables::TableSettings settings;
+    const auto source =
+        read_source(root_, fs::path("tables") / (name + std::string(kSettingsSuffix)), findings_);
+    if (!source) return settings;
+    const Document document = parse_document(source, findings_);
+    const Values values = config::read_table(File(source, findings_), document.root,
+                                             table_options(), "a table's settings", root_);
+    settings.description = values.text_or("description", "");
+    if (values.has("keys")) settings.keys = values.texts("keys");
+    if (values.has("required")) settings.required = values.texts("required");
+    settings.ignore_case = values.boolean("ignore_case");
+    return settings;
+  }
+
+  bool is_usable(std::string_view what, const std::string& file, const std::string& name) {
+    if (is_name(name)) return true;
+    findings_.push_back(
+        about_file(Severity::error, "C110", root_ / file,
+                   fmt::format("{} cannot be the name of a {}", in_quotes(name), what),
+                   "letters, digits, `-` and `_`, at most 64"));
+    return false;
+  }
+
+  void add(std::vector<Diagnostic> findings) {
+    findings_.insert(findings_.end(), std::make_move_iterator(findings.begin()),
+                     std::make_move_iterator(findings.end()));
+  }
+
+  const fs::path& root_;
+  const rules::Resources* last_good_;
+  rules::Resources resources_;
+  std::vector<Diagnostic> findings_;
+};
+
+void append_stamps(std::string& stamp, const fs::path& folder) {
+  std::error_code error;
+  std::vector<std::string> lines;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    const auto size = at->file_size(gone);
+    const auto time = at->last_write_time(gone).time_since_epoch().count();
+    if (!gone) lines.push_back(fmt::format("{} {} {}\n", at->path().string(), size, time));
+  }
+  std::sort(lines.begin(), lines.end());
+  for (const std::string& line : lines) stamp += line;
+}
+
+}  // namespace
+
+LoadedResources load_resources(const fs::path& root, const rules::Resources* last_good) {
+  return ResourceReader(root, last_good).read();
+}
+
+std::string resources_stamp(const fs::path& root) {
+  std::string stamp;
+  append_stamps(stamp, root / "tables");
+  append_stamps(stamp, root / "rules");
+  return stamp;
+}
+
+}  // namespace cannula::config
