@@ -119,6 +119,23 @@ constexpr std::array kCodes = {
         "when it is resent."},
     ErrorCode{"L227", "Fields of a log line that are not a table",
               "Write log.info(\"routed\", { ward = code }): the second argument is a table."},
+    ErrorCode{
+        "L230", "An unknown table",
+        "lookup takes the name of a mapping table of the site: the file tables/NAME.csv. A table "
+        "that was added is there after the site has noticed it, within seconds."},
+    ErrorCode{"L231", "A key that the table is not found by",
+              "A table is found by its first column, or by the columns that tables/NAME.table.toml "
+              "names as keys: give a text for one column, a list of texts for several."},
+    ErrorCode{"L232", "An unknown column of a table",
+              "The header row of tables/NAME.csv names the columns; a row cannot be written."},
+    ErrorCode{
+        "L233", "Rules that cannot be evaluated",
+        "rules.evaluate takes the name of a rule set, the file rules/NAME.rules, and an HL7 v2 "
+        "message."},
+    ErrorCode{
+        "L234", "A reply that cannot be given",
+        "reply takes a table of status (200 to 599), headers ({ name = text }) and body, once the "
+        "message is under way, and not in on_response."},
 };
 
 }  // namespace

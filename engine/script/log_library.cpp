@@ -2,41 +2,25 @@
 #include <string>
 
 #include "engine/script/lua_api.h"
-#include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
 #include "engine/script/registry.h"
-#include "engine/script/time_text.h"
+#include "engine/script/trace.h"
 #include "engine/script/values.h"
 
 namespace cannula::script {
 
 namespace {
 
-constexpr std::size_t kLongestTrace = 256u << 10;
 constexpr std::size_t kLongestText = 4096;
 
 void add_line(lua_State* L, std::string_view level, std::string_view text, int fields) {
-  LuaRuntime& runtime = LuaRuntime::of(L);
-  // Lines of the top level have no message to belong to.
-  if (!runtime.has_session()) return;
-  Session& session = runtime.session();
-  if (session.trace_full) return;
-  std::string line = "{\"at\":\"" + iso_time(runtime.host().now()) + "\",\"level\":\"";
-  if (session.trace.size() > kLongestTrace) {
-    session.trace_full = true;
-    session.trace += line + "warn\",\"text\":\"further log lines of this message were dropped\"}\n";
-    return;
-  }
-  line += level;
-  line += "\",\"text\":";
+  std::string line = ",\"level\":\"" + std::string(level) + "\",\"text\":";
   append_json_string(line, text.substr(0, kLongestText));
   if (fields != 0) {
     line += ",\"fields\":";
     append_log_json(L, fields, line);
   }
-  line += "}\n";
-  charge(L, session, line.size());
-  session.trace += line;
+  add_trace(L, line + "}");
 }
 
 int log_line(lua_State* L, std::string_view level) {

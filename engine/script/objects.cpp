@@ -7,8 +7,8 @@
 namespace cannula::script {
 
 namespace {
-constexpr const char* kNames[] = {"Message",  "Segment", "Node",  "Group",
-                                  "Response", "phi",     "secret"};
+constexpr const char* kNames[] = {"Message", "Segment", "Node", "Group",  "Response",
+                                  "phi",     "secret",  "Row",  "Verdict"};
 const char kMetatables[std::size(kNames)] = {};
 
 const void* metatable_key(Object::Kind kind) {

@@ -10,7 +10,17 @@
 namespace cannula::script {
 
 struct Object {
-  enum class Kind : std::uint32_t { message, segment, node, group, response, phi, secret };
+  enum class Kind : std::uint32_t {
+    message,
+    segment,
+    node,
+    group,
+    response,
+    phi,
+    secret,
+    row,
+    verdict
+  };
   Kind kind;
   std::uint64_t run;  // 0: of no run, always usable
 };

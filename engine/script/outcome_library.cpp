@@ -108,7 +108,38 @@ int end_run(lua_State* L, Conclusion::Kind kind, const char* name) {
 int skip(lua_State* L) {
   return end_run(L, Conclusion::Kind::skipped, "skip");
 }
+// { until_mapped = true }
+bool until_mapped_option(lua_State* L, const Session& session) {
+  if (lua_isnoneornil(L, 2)) return false;
+  if (lua_type(L, 2) != LUA_TTABLE) {
+    throw ScriptError("L214",
+                      std::string("park takes its options as a table, { until_mapped = true }, "
+                                  "not a ") +
+                          luaL_typename(L, 2));
+  }
+  lua_pushnil(L);
+  while (lua_next(L, 2) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    if (name != "until_mapped") {
+      throw ScriptError("L214", "park has no option '" + std::string(name.substr(0, 60)) +
+                                    "'; it has until_mapped");
+    }
+    lua_pop(L, 1);
+  }
+  lua_getfield(L, 2, "until_mapped");
+  const bool wanted = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  if (wanted && session.misses.empty()) {
+    throw ScriptError("L214",
+                      "park with until_mapped waits for rows that lookup did not find, but "
+                      "no lookup of this message missed");
+  }
+  return wanted;
+}
+
 int park(lua_State* L) {
+  Session& session = LuaRuntime::of(L).session();
+  session.until_mapped = until_mapped_option(L, session);
   return end_run(L, Conclusion::Kind::parked, "park");
 }
 int reject(lua_State* L) {

@@ -46,6 +46,11 @@ Library segment_object();
 Library node_object();
 Library group_object();
 Library response_object();
+Library lookup_library();
+Library reply_library();
+Library row_object();
+Library rules_library();
+Library verdict_object();
 
 std::span<const Library> libraries();  // all of them, in the order of the reference page
 

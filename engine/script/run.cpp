@@ -11,7 +11,8 @@ namespace {
 class LuaRun final : public Run {
  public:
   LuaRun(LuaRuntime& runtime, std::uint64_t serial, Input input)
-      : runtime_(runtime), session_(serial, std::move(input), runtime.host().now()) {}
+      : runtime_(runtime),
+        session_(serial, std::move(input), runtime.host().now(), runtime.host().resources()) {}
   LuaRun(const LuaRun&) = delete;
   LuaRun& operator=(const LuaRun&) = delete;
   ~LuaRun() override { give_up(); }
@@ -76,6 +77,8 @@ void LuaRun::conclude(int status) {
   }
   conclusion_.kind = session_.end;
   conclusion_.reason = std::move(session_.end_reason);
+  conclusion_.until_mapped = session_.until_mapped;
+  if (session_.end != Conclusion::Kind::parked) conclusion_.reply = std::move(session_.reply);
   if (session_.end == Conclusion::Kind::finished) {
     conclusion_.sends = std::move(session_.sends);
     for (auto& [key, value] : session_.state_writes) {
@@ -108,6 +111,7 @@ void LuaRun::note_findings() {
 void LuaRun::finish(bool well) {
   note_findings();
   conclusion_.trace = std::move(session_.trace);
+  conclusion_.misses = std::move(session_.misses);
   if (well) {
     runtime_.recycle(std::exchange(thread_, {}));
   }
@@ -121,6 +125,7 @@ void LuaRun::give_up() {
   runtime_.drop(std::exchange(thread_, {}));
   runtime_.machine().clear_stop();
   session_.messages.clear();
+  session_.verdicts.clear();
   runtime_.machine().memory().refund(std::exchange(session_.charged, 0));
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/script/lua_runtime.h"
 #include "engine/script/prelude.h"
+#include "engine/script/rules_objects.h"
 #include "engine/script/state_table.h"
 #include "parsers/text/diagnostic.h"
 
@@ -161,6 +162,14 @@ void protect_table(lua_State* L, const char* name) {
   make_face(L, &guarded<write_library>, name);
 }
 
+void protect_callable(lua_State* L, lua_CFunction call, const char* name) {
+  protect_table(L, name);
+  lua_getmetatable(L, -1);
+  lua_pushcfunction(L, call);
+  lua_setfield(L, -2, "__call");
+  lua_pop(L, 1);
+}
+
 void push_behind_protection(lua_State* L, int index) {
   const int table = lua_absindex(L, index);
   if (lua_getmetatable(L, table) != 0) {
@@ -231,6 +240,8 @@ int open_sandbox(lua_State* L) {
 
   open_state_table(L);
   lua_setfield(L, globals, "state");
+  open_lookup(L);
+  lua_setfield(L, globals, "lookup");
 
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, globals);

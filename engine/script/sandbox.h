@@ -18,6 +18,8 @@ int push_global(lua_State* L, const char* name);
 
 // Pushes a read-only face of the table on top of the stack in its place.
 void protect_table(lua_State* L, const char* name);
+// The same, of a table that can also be called.
+void protect_callable(lua_State* L, lua_CFunction call, const char* name);
 // Pushes the table behind a read-only face, or the table at `index` itself when it is none.
 void push_behind_protection(lua_State* L, int index);
 // Throws when the table at `index` is read-only.

@@ -52,24 +52,31 @@ class MessageBox {
 };
 
 struct Session {
-  Session(std::uint64_t number, Input given, std::int64_t time)
-      : serial(number), input(std::move(given)), now(time) {}
+  Session(std::uint64_t number, Input given, std::int64_t time,
+          std::shared_ptr<const rules::Resources> known)
+      : serial(number), input(std::move(given)), now(time), resources(std::move(known)) {}
 
   const std::uint64_t serial;
   Input input;
   const std::int64_t now;  // microseconds since 1970-01-01 UTC, the same for the whole run
+  const std::shared_ptr<const rules::Resources> resources;  // the same for the whole run
   Machine::Usage usage;
   std::size_t charged = 0;  // bytes, given back at the end
 
   std::deque<MessageBox> messages;  // addresses stay: the script's objects point here
   MessageBox* response_message = nullptr;
 
+  std::deque<rules::Verdict> verdicts;
+
   std::vector<Send> sends;
+  std::vector<Miss> misses;
+  std::optional<Reply> reply;
   std::map<std::string, std::optional<std::string>> state_writes;
   std::string trace;
   bool trace_full = false;
   Conclusion::Kind end = Conclusion::Kind::finished;
   std::string end_reason;
+  bool until_mapped = false;
 };
 
 // Charges `bytes` to the session's script; throws at the limit.
