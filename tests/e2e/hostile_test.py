@@ -17,6 +17,7 @@ MESSAGES = 4000
 ROUNDS = 4
 SCRIPT_MEMORY_MB = 192  # of all scripts together
 OWN_MEMORY_MB = 256     # what the engine may need beside them
+SANITIZED = "CANNULA_SANITIZED" in os.environ  # then memory and speed are the sanitizer's
 
 HOSTILE = {
     "endless-loop": "while true do end",
@@ -108,8 +109,9 @@ class Hostile(unittest.TestCase):
                     if beside > alone / 2:
                         break
                 print(f"relay alone {alone:.0f} a second, beside ten hostile scripts {beside:.0f}")
-                self.assertGreater(beside, alone / 2)
-                self.assertLess(memory_mb(engine.process.pid), SCRIPT_MEMORY_MB + OWN_MEMORY_MB)
+                if not SANITIZED:
+                    self.assertGreater(beside, alone / 2)
+                    self.assertLess(memory_mb(engine.process.pid), SCRIPT_MEMORY_MB + OWN_MEMORY_MB)
                 self.each_hostile_message_ended(engine)
             finally:
                 engine.stop()
