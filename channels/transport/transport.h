@@ -80,11 +80,11 @@ struct Answer {
     refused,  // it read it and will not take it (AR, AE, 4xx): sending it again would not help
   } kind = Kind::retry;
   Bytes response;  // what came back, whole; null when nothing did
-  // What came with it, as a JSON object, or empty: of HTTP {"status": 201, "headers": {name: text}}
-  // with names in small letters.
-  std::string attributes{};
-  Error reason;                                          // for retry and refused
+  Error reason;    // for retry and refused
   std::optional<std::chrono::milliseconds> retry_after;  // the other side's own wish
+  // What came with `response`, as a JSON object, or empty: of HTTP {"status": 201, "headers":
+  // {name: text}} with names in small letters.
+  std::string attributes{};
 };
 
 // Delivers to one destination. Several deliver() may be under way at once, up to concurrency(); the

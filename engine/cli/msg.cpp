@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/cli/site_question.h"
+#include "engine/cli/trace_text.h"
 #include "engine/cli/verb.h"
 
 namespace cannula::cli {
@@ -12,27 +13,6 @@ using nlohmann::json;
 
 std::string text_of(const json& object, const char* name) {
   return object.value(name, std::string());
-}
-
-// Text that a sender wrote, for a terminal: nothing that it would obey, one line, at most so many
-// bytes.
-std::string visible(const std::string& text, std::size_t most = std::string::npos) {
-  std::string shown;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool c1 =
-        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (byte == '\n') {
-      shown += " / ";
-    } else if (byte < 0x20 || byte == 0x7F || c1) {
-      shown += '?';
-      if (c1) ++i;
-    } else {
-      shown += text[i];
-    }
-    if (shown.size() >= most) return shown + "…";
-  }
-  return shown;
 }
 
 std::string list_text(const json& answer) {
@@ -86,10 +66,7 @@ void add_outcome(std::string& text, const json& record) {
   text += fmt::format(": {}\n", text_of(record, "state"));
   if (record.contains("reason"))
     text += fmt::format("    {}{}\n", visible(text_of(record, "reason")), code_of(record));
-  for (const json& line : record["log"]) {
-    text += fmt::format("    {} {}{}\n", text_of(line, "level"), visible(text_of(line, "text")),
-                        line.contains("fields") ? " " + line["fields"].dump() : std::string());
-  }
+  for (const json& line : record["trace"]) text += trace_text(line);
   for (const json& delivery : record["deliveries"]) {
     text += fmt::format("  delivery {} to {}\n", delivery["ordinal"].get<int>(),
                         text_of(delivery, "destination"));

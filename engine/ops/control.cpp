@@ -19,6 +19,7 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
     if (verb == "status") return operations.status();
     if (verb == "list") return operations.list(request);
     if (verb == "show") return operations.show(request.value("id", ""));
+    if (verb == "unmapped") return operations.unmapped(request);
     if (verb == "resend") return operations.resend(request);
     if (verb == "discard") return operations.discard(request);
   } catch (const json::exception& wrong) {
@@ -42,7 +43,7 @@ HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
     }
     json object = json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
     if (object.is_discarded()) object = json::object();
-    Operations operations(engine.store(), &engine);
+    Operations operations(engine.store(), &engine, engine.resources());
     auto answer = perform(operations, verb, object);
     if (answer) return {200, "application/json", dump(*answer)};
     return {422, "application/json", dump(error_json(answer.error()))};
@@ -92,7 +93,7 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   options.directory = site.store.directory;
   options.segment_size = site.store.segment_size;
   auto store = TRY(store::Store::open(options));
-  Operations operations(*store, nullptr);
+  Operations operations(*store, nullptr, site.resources);
   auto result = perform(operations, verb, request);
   store->close();
   return result;

@@ -7,6 +7,7 @@
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
+#include "rules/language/resources.h"
 
 namespace cannula::ops {
 namespace {
@@ -132,6 +133,24 @@ Result<json> Operations::show(const std::string& id_text) const {
   return json{{"message", to_json(*row)},
               {"deliveries", std::move(deliveries)},
               {"trail", std::move(trail)}};
+}
+
+Result<json> Operations::unmapped(const json& query) const {
+  const auto limit = query.value("limit", std::int64_t{1000});
+  if (limit < 1 || limit > static_cast<std::int64_t>(kMostRows)) {
+    return bad_request(fmt::format("the limit {} is out of range", limit),
+                       fmt::format("1 to {}", kMostRows));
+  }
+  store_.catch_up();
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  json rows = json::array();
+  for (const store::UnmappedRow& row : TRY(store_.unmapped(text_of(query, "table"), kMostRows))) {
+    const auto table = resources_->tables.find(row.table);
+    const bool mapped = table != resources_->tables.end() && table->second->find(row.key, today);
+    if (!mapped) rows.push_back(to_json(row));
+    if (rows.size() == static_cast<std::size_t>(limit)) break;
+  }
+  return json{{"unmapped", std::move(rows)}};
 }
 
 Result<json> Operations::resend(const json& asked) {

@@ -58,21 +58,22 @@ json record_json(const store::Outcome& outcome) {
   if (outcome.cause != 0) value["response_to_delivery"] = outcome.cause;
   if (!outcome.code.empty()) value["code"] = outcome.code;
   if (!outcome.reason.empty()) value["reason"] = outcome.reason;
-  json log = json::array();
+  json trace = json::array();
   std::size_t begin = 0;
   while (begin < outcome.trace.size()) {
     const std::size_t end = std::min(outcome.trace.find('\n', begin), outcome.trace.size());
     json line = json::parse(outcome.trace.substr(begin, end - begin), nullptr, false);
-    if (!line.is_discarded()) log.push_back(std::move(line));
+    if (!line.is_discarded()) trace.push_back(std::move(line));
     begin = end + 1;
   }
-  value["log"] = std::move(log);
+  value["trace"] = std::move(trace);
   value["deliveries"] = json::array();
   for (const auto& request : outcome.deliveries) {
     json delivery{{"ordinal", request.ordinal},
                   {"destination", request.destination},
                   {"priority", request.priority > 0 ? "stat" : "routine"}};
     if (!request.payload) delivery["payload_is"] = "the received bytes";
+    if (!request.attributes.empty()) delivery["attributes"] = request.attributes;
     put_bytes(delivery, "payload", request.payload);
     value["deliveries"].push_back(std::move(delivery));
   }
@@ -86,6 +87,7 @@ json record_json(const store::Attempt& attempt) {
   if (!attempt.code.empty()) value["code"] = attempt.code;
   if (!attempt.reason.empty()) value["reason"] = attempt.reason;
   if (attempt.next_at != 0) value["next_at"] = time_text(attempt.next_at);
+  if (!attempt.attributes.empty()) value["attributes"] = attempt.attributes;
   put_bytes(value, "response", attempt.response);
   return value;
 }
@@ -158,6 +160,18 @@ json to_json(const store::Record& record) {
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json to_json(const store::UnmappedRow& row) {
+  return json{{"table", row.table},
+              {"key", row.key},
+              {"text", row.text},
+              {"channel", row.channel},
+              {"count", row.count},
+              {"first_at", time_text(row.first_at)},
+              {"last_at", time_text(row.last_at)},
+              {"sample", row.sample.text()},
+              {"waiting", row.waiting}};
 }
 
 }  // namespace cannula::ops

@@ -18,6 +18,7 @@ void put_bytes(nlohmann::json& into, const char* name, const Bytes& bytes);
 nlohmann::json to_json(const store::MessageRow& row);
 nlohmann::json to_json(const store::DeliveryRow& row);
 nlohmann::json to_json(const store::Record& record);
+nlohmann::json to_json(const store::UnmappedRow& row);
 
 // The answer of an HTTP handler and of `--json`: one line, never throws for what a sender wrote.
 std::string dump(const nlohmann::json& value);

@@ -118,9 +118,12 @@ Result<void> Channel::each_message(
 
 Result<void> Channel::restore_handlers() {
   for (const store::DeliveryRow& row : TRY(store_.waiting_handlers(config_.name))) {
-    script::Response response{row.ordinal, row.destination, nullptr};
+    script::Response response{row.ordinal, row.destination, nullptr, {}};
     store::Record record = TRY(store_.read(row.attempt_position));
-    if (auto* attempt = std::get_if<store::Attempt>(&record)) response.body = attempt->response;
+    if (auto* attempt = std::get_if<store::Attempt>(&record)) {
+      response.body = attempt->response;
+      response.attributes = attempt->attributes;
+    }
     auto message = TRY(store_.message(row.id));
     if (message)
       handle_response(row.id, message->accepted_at_position, row.order_keys, std::move(response));
@@ -257,6 +260,10 @@ store::Outcome Channel::outcome_of(const WorkItem& item, const store::OrderKeys&
   outcome.reason = std::move(conclusion.reason);
   outcome.order_keys = keys;
   outcome.trace = std::move(conclusion.trace);
+  for (script::Miss& miss : conclusion.misses) {
+    outcome.misses.push_back({std::move(miss.table), std::move(miss.key), std::move(miss.text)});
+  }
+  outcome.until_mapped = conclusion.until_mapped;
   for (auto& write : conclusion.state_writes) {
     outcome.state_writes.push_back({std::move(write.key), std::move(write.value)});
   }
@@ -268,6 +275,7 @@ store::Outcome Channel::outcome_of(const WorkItem& item, const store::OrderKeys&
     request.order_keys = send.key ? order_.of_text(*send.key) : keys;
     request.priority = send.stat ? 1 : 0;
     request.payload = std::move(send.payload);
+    request.attributes = std::move(send.attributes);
     outcome.deliveries.push_back(std::move(request));
   }
   return outcome;
@@ -286,10 +294,11 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   store::OrderKeys keys = entry->keys();
   if (item.response) std::erase(keys, lane_of(item.id));
 
+  auto context = std::make_shared<OutcomeContext>();
+  context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
   log_if_dead(*outcome);
   state_.apply(outcome->state_writes);
-  auto context = std::make_shared<OutcomeContext>();
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();
@@ -370,23 +379,25 @@ void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeCont
     delivery.outcome = position;
     delivery.accepted = context.entry->item.accepted;
     delivery.payload = request.payload ? request.payload : context.entry->item.body;
+    delivery.attributes = request.attributes;
     delivery.event = context.event;
     delivery.first_queued_at = outcome.at;
     delivery.stat = request.priority > 0;
     destination->second->arrive(std::move(delivery), request.order_keys);
   }
+  if (outcome.until_mapped && parked_until_mapped_) parked_until_mapped_();
   if (outcome.cause != 0) return;
   using State = store::MessageState;
   if (outcome.state == State::rejected || outcome.state == State::dead) {
-    tell_waiter(outcome.id,
-                {Fate::Kind::refused, Error{outcome.code, outcome.reason, "", std::nullopt}});
+    tell_waiter(outcome.id, {Fate::Kind::refused,
+                             Error{outcome.code, outcome.reason, "", std::nullopt}, context.reply});
     return;
   }
   const bool goes_there = std::any_of(
       outcome.deliveries.begin(), outcome.deliveries.end(),
       [&](const auto& request) { return request.destination == config_.ack.destination; });
   if (config_.ack.when == config::AckConfig::When::delivered && goes_there) return;
-  tell_waiter(outcome.id, {Fate::Kind::well, {}});
+  tell_waiter(outcome.id, {Fate::Kind::well, {}, context.reply});
 }
 
 void Channel::tell_waiter(MessageId id, Fate fate) {
@@ -427,10 +438,10 @@ void Channel::handle_response(MessageId id, store::Position accepted, store::Ord
 }
 
 void Channel::delivered(const Delivery& delivery, const store::OrderKeys& keys,
-                        const std::string& destination, Bytes response) {
+                        const std::string& destination, const Answer& answer) {
   if (wants_responses()) {
     handle_response(delivery.id, delivery.accepted, keys,
-                    {delivery.ordinal, destination, std::move(response)});
+                    {delivery.ordinal, destination, answer.response, answer.attributes});
   }
   if (destination == config_.ack.destination) tell_waiter(delivery.id, {Fate::Kind::well, {}});
 }
@@ -485,6 +496,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     delivery.outcome = one.outcome_position;
     delivery.accepted = loaded.accepted;
     delivery.payload = std::move(loaded.payload);
+    delivery.attributes = std::move(loaded.attributes);
     delivery.event = std::move(loaded.event);
     delivery.first_queued_at = now_microseconds();
     delivery.stat = one.priority > 0;

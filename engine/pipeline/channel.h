@@ -36,7 +36,8 @@ struct Turns {
 // What became of a message that its sender waits for (ack = "processed" or "delivered:…").
 struct Fate {
   enum class Kind { well, refused, lost_sight } kind = Kind::well;
-  Error reason;
+  Error reason{};
+  std::optional<Reply> reply{};  // what the script answers
 };
 using Waiter = std::function<void(Fate)>;
 
@@ -102,9 +103,13 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   // DeliveryObserver: on the journal's thread.
   bool wants_responses() const override { return wants_responses_.load(std::memory_order_relaxed); }
+  // Called on the journal's thread when a message has been parked until its codes are mapped.
+  void on_parked_until_mapped(std::function<void()> notify) {
+    parked_until_mapped_ = std::move(notify);
+  }
   void set_wants_responses(bool wanted) { wants_responses_ = wanted; }
   void delivered(const Delivery& delivery, const store::OrderKeys& keys,
-                 const std::string& destination, Bytes response) override;
+                 const std::string& destination, const Answer& answer) override;
   void died(const Delivery& delivery, const store::OrderKeys& keys, const std::string& destination,
             const Error& reason) override;
 
@@ -114,6 +119,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // What is at hand when the script has ended and is needed once its outcome is on disk.
   struct OutcomeContext {
     WorkQueue::Lane::Entry* entry = nullptr;
+    std::optional<Reply> reply;
     std::string event;
     bool stalled = false;  // the store did not take it at once
   };
@@ -165,6 +171,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   std::set<MessageId> dropped_;  // being discarded, or discarded while they were under way
   std::unordered_map<MessageId, OpenMessage> open_;
 
+  std::function<void()> parked_until_mapped_;
   boost::asio::any_io_executor background_;
   Turns turns_;
 

@@ -149,11 +149,12 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
     }
     ++metrics.received;
     metrics.received_bytes += offer->arrivals[i].body->size();
-    const Fate& fate = offer->fates[i];
+    Fate& fate = offer->fates[i];
     receipt.disposition = fate.kind == Fate::Kind::well      ? Disposition::accepted
                           : fate.kind == Fate::Kind::refused ? Disposition::refused
                                                              : Disposition::failed;
     receipt.reason = fate.reason;
+    receipt.reply = std::move(fate.reply);
   }
   metrics.acknowledge.record(std::chrono::steady_clock::now() - begun);
   co_return receipts;
@@ -185,6 +186,7 @@ void ChannelIntake::hand_over(Channel& channel, const std::shared_ptr<Offer>& of
     item.accepted = item.queued = (*offer->committed)[i].position;
     item.received_at = now;
     item.body = offer->arrivals[i].body;
+    item.attributes = offer->arrivals[i].attributes;
     Waiter waiter;
     if (waits) {
       offer->open.fetch_add(1);

@@ -24,7 +24,8 @@ Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, st
 
   auto row = TRY(store.message(id));
   if (!row) return missing(id, ordinal, "message");
-  LoadedDelivery loaded{request->payload, row->event, asked->at, row->accepted_at_position};
+  LoadedDelivery loaded{request->payload, row->event, asked->at, row->accepted_at_position,
+                        request->attributes};
   if (!loaded.payload) {
     store::Record first = TRY(store.read(row->accepted_at_position));
     auto* accepted = std::get_if<store::Accepted>(&first);

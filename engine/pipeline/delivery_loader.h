@@ -12,6 +12,7 @@ struct LoadedDelivery {
   std::string event;
   store::Timestamp queued_at = 0;  // when its Outcome was written
   store::Position accepted = 0;    // where the received message is
+  std::string attributes{};        // of the transport
 };
 
 // `outcome` is the position of the Outcome that asked for it.

@@ -238,7 +238,10 @@ void Destination::dispatch() {
 Parcel Destination::parcel_of(const Delivery& delivery) const {
   return {delivery.id,
           delivery.id.text() + "-" + config_.name + "-" + std::to_string(delivery.ordinal),
-          delivery.payload, delivery.event, channel_};
+          delivery.payload,
+          delivery.event,
+          channel_,
+          delivery.attributes};
 }
 
 asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
@@ -248,6 +251,7 @@ asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
   co_await asio::post(ports_.executor, asio::use_awaitable);
   if (!loaded) co_return loaded.error();
   delivery.payload = std::move(loaded->payload);
+  delivery.attributes = std::move(loaded->attributes);
   delivery.event = std::move(loaded->event);
   co_return Result<void>();
 }
@@ -312,6 +316,7 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
     attempt.reason = answer.reason.message;
   }
   attempt.response = answer.response;
+  attempt.attributes = answer.attributes;
   return attempt;
 }
 
@@ -354,8 +359,8 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
   ++metrics_->delivered;
   store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::delivered);
   attempt.wants_handler = observer_.wants_responses();
-  commit(std::move(attempt), [self = shared_from_this(), entry, response = answer.response] {
-    self->observer_.delivered(entry->item, entry->keys(), self->config_.name, response);
+  commit(std::move(attempt), [self = shared_from_this(), entry, answer] {
+    self->observer_.delivered(entry->item, entry->keys(), self->config_.name, answer);
     self->recorded(entry);
   });
   lift_holds(entry->item.id);
@@ -526,6 +531,7 @@ void Destination::refill() {
         delivery.queued = row.queued;
         delivery.outcome = row.outcome_position;
         delivery.payload = std::move(loaded->payload);
+        delivery.attributes = std::move(loaded->attributes);
         delivery.accepted = loaded->accepted;
         delivery.event = std::move(loaded->event);
         delivery.attempts = row.attempts;

@@ -31,6 +31,7 @@ struct Delivery {
   store::Position outcome = 0;   // where its payload is
   store::Position accepted = 0;  // where the received message is
   Bytes payload;                 // null: read again when it goes
+  std::string attributes;        // of the transport; known when `payload` is
   std::string event;
   std::uint32_t attempts = 0;
   store::Timestamp first_queued_at = 0;  // give_up_after counts from here
@@ -47,7 +48,7 @@ class DeliveryObserver {
   virtual ~DeliveryObserver() = default;
   virtual bool wants_responses() const = 0;  // the channel has an on_response
   virtual void delivered(const Delivery& delivery, const store::OrderKeys& keys,
-                         const std::string& destination, Bytes response) = 0;
+                         const std::string& destination, const Answer& answer) = 0;
   virtual void died(const Delivery& delivery, const store::OrderKeys& keys,
                     const std::string& destination, const Error& reason) = 0;
 };

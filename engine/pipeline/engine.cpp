@@ -119,7 +119,34 @@ std::optional<std::string> Engine::state(const std::string& channel, const std::
 }
 
 std::shared_ptr<const rules::Resources> Engine::resources() const {
-  return site()->resources;
+  return resources_->current();
+}
+
+// Parked messages whose codes are all in their tables now run again, in the order they came.
+bool Engine::release_mapped(const rules::Resources& resources) {
+  constexpr std::size_t kAtOnce = 1000;
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  const auto mapped = [&](const auto& code) {
+    const auto table = resources.tables.find(code.first);
+    return table != resources.tables.end() && table->second->find(code.second, today).has_value();
+  };
+  store_->catch_up();
+  MessageId after{};
+  while (true) {
+    const auto rows = store_->awaiting(after, kAtOnce);
+    if (!rows) return false;
+    for (const store::AwaitingRow& row : *rows) {
+      if (!std::all_of(row.codes.begin(), row.codes.end(), mapped)) continue;
+      const auto released = resend(row.id, 0, "table " + row.codes.front().first,
+                                   "the codes it waited for are mapped now");
+      if (!released) {
+        spdlog::warn("message {} waits for no code any more, but cannot be released: {}",
+                     row.id.text(), released.error().text());
+      }
+    }
+    if (rows->size() < kAtOnce) return true;
+    after = rows->back().id;
+  }
 }
 
 Result<std::string> Engine::secret(const std::string&, const std::string& name) const {
@@ -175,6 +202,7 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   running->config = config;
   running->channel =
       std::make_shared<Channel>(config, program, *store_, *scheduler_, background_->get_executor());
+  running->channel->on_parked_until_mapped([this] { resources_->look_again(); });
   running->channel->set_wants_responses(
       std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
   running->source_report =
@@ -307,6 +335,9 @@ std::vector<Diagnostic> Engine::start() {
   io_ = std::make_unique<IoThreads>(engine.io_threads ? engine.io_threads
                                                       : std::max<std::size_t>(1, cores / 2));
   background_ = std::make_unique<asio::thread_pool>(1);
+  resources_ = std::make_unique<ResourceKeeper>(
+      site_->root, site_->resources,
+      [this](const rules::Resources& resources) { return release_mapped(resources); });
   scheduler_ =
       std::make_unique<Scheduler>(engine.workers ? engine.workers : cores, engine.script_memory,
                                   *store_, static_cast<script::Host&>(*this));
@@ -330,11 +361,15 @@ std::vector<Diagnostic> Engine::start() {
   }
   if (!findings.empty()) stop(milliseconds(0));
   ready_ = findings.empty();
-  if (ready_) warn_of_the_stranded();
+  if (ready_) {
+    warn_of_the_stranded();
+    resources_->start();
+  }
   return findings;
 }
 
 void Engine::stop(milliseconds grace) {
+  if (resources_) resources_->stop();  // it may be resending just now
   std::scoped_lock one_at_a_time(acts_);
   ready_ = false;
   if (!store_) return;
@@ -435,6 +470,7 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
       running.channel->set_wants_responses(wants_responses[name]);
       running.channel->replace_program(std::move(program));
     }
+    resources_->replace(site->resources);
     site_ = std::move(site);
   }
   settle_offers(retired);

@@ -18,6 +18,7 @@
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/channel_intake.h"
 #include "engine/pipeline/io_threads.h"
+#include "engine/pipeline/resource_keeper.h"
 #include "engine/pipeline/scheduler.h"
 #include "engine/script/runtime.h"
 #include "engine/store/store.h"
@@ -58,6 +59,8 @@ class Engine : private script::Host {
   store::Store& store() { return *store_; }
   const store::Store& store() const { return *store_; }
   std::shared_ptr<const config::Site> site() const;
+  // The tables and rules in use.
+  std::shared_ptr<const rules::Resources> resources() const override;
   void each_channel(const std::function<void(const ChannelView&)>& visit) const;
   std::size_t script_memory_used() const {
     return scheduler_ ? scheduler_->script_memory_used() : 0;
@@ -74,7 +77,6 @@ class Engine : private script::Host {
   std::optional<std::string> state(const std::string& channel,
                                    const std::string& key) const override;
   Result<std::string> secret(const std::string& channel, const std::string& name) const override;
-  std::shared_ptr<const rules::Resources> resources() const override;
 
   std::shared_ptr<const script::Program> program_of(const config::Site& site,
                                                     const config::ChannelConfig& config);
@@ -90,6 +92,7 @@ class Engine : private script::Host {
   void settle_offers(Channels& channels);
   std::shared_ptr<Channel> channel_named(const std::string& name) const;
   void warn_of_the_stranded() const;
+  bool release_mapped(const rules::Resources& resources);
 
   const std::span<const Transport> transports_;
   store::FileSystem* const file_system_;
@@ -100,6 +103,7 @@ class Engine : private script::Host {
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>
       background_;  // one thread: reading from disk, timers of retries
+  std::unique_ptr<ResourceKeeper> resources_;
   std::unique_ptr<Scheduler> scheduler_;
   Channels channels_;
   std::atomic<bool> ready_{false};

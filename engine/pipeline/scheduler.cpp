@@ -326,6 +326,7 @@ bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel
       return true;
     }
     input.body = item.body = record->body;
+    item.attributes = record->attributes;
     input.received_at = item.received_at = record->at;
   }
   if (!item.parsed) {
@@ -334,6 +335,7 @@ bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel
     }
   }
   input.parsed = item.parsed;
+  input.attributes = item.attributes;
 
   Suspended run;
   run.channel = channel;

@@ -201,6 +201,7 @@ Result<void> WorkQueue::refill(const store::Store& store) {
       item.next_ordinal = row.next_ordinal;
       item.received_at = accepted->at;
       item.body = accepted->body;
+      item.attributes = accepted->attributes;
       bytes += size_of(item);
       items.push_back(std::move(item));
     }

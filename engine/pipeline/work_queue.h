@@ -26,6 +26,7 @@ struct WorkItem {
   store::Timestamp received_at = 0;
   Bytes body;  // null for what waits behind a hold: read again when it goes
   std::shared_ptr<const hl7v2::Message> parsed;  // of `body`, when its key had to be read
+  std::string attributes;                        // of its Arrival; known once `body` is
   std::optional<script::Response> response;      // set: on_response is to run
   bool resent = false;                           // a person put it back to work
 

@@ -1,0 +1,95 @@
+#include "engine/pipeline/resource_keeper.h"
+
+#include <spdlog/spdlog.h>
+
+#include "engine/config/resource_files.h"
+
+namespace cannula::pipeline {
+
+namespace {
+constexpr std::chrono::seconds kLookEvery{1};
+}
+
+ResourceKeeper::ResourceKeeper(std::filesystem::path site,
+                               std::shared_ptr<const rules::Resources> first,
+                               std::function<bool(const rules::Resources&)> settle)
+    : site_(std::move(site)),
+      settle_(std::move(settle)),
+      current_(std::move(first)),
+      stamp_(config::resources_stamp(site_)) {}
+
+void ResourceKeeper::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void ResourceKeeper::stop() {
+  {
+    std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<const rules::Resources> ResourceKeeper::current() const {
+  std::scoped_lock lock(mutex_);
+  return current_;
+}
+
+void ResourceKeeper::replace(std::shared_ptr<const rules::Resources> resources) {
+  std::scoped_lock lock(mutex_);
+  current_ = std::move(resources);
+  due_ = true;
+}
+
+void ResourceKeeper::look_again() {
+  std::scoped_lock lock(mutex_);
+  due_ = true;
+}
+
+void ResourceKeeper::run() {
+  std::unique_lock lock(mutex_);
+  std::chrono::sys_days day{};
+  while (!stopping_) {
+    lock.unlock();
+    read_files();
+    lock.lock();
+    // Rows become active and end with the day.
+    const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+    if (std::exchange(day, today) != today) due_ = true;
+    if (std::exchange(due_, false)) {
+      const auto resources = current_;
+      lock.unlock();
+      const bool settled = settle_(*resources);
+      lock.lock();
+      due_ = due_ || !settled;
+    }
+    wake_.wait_for(lock, kLookEvery, [this] { return stopping_; });
+  }
+}
+
+// A file that is being written is read again when it has changed once more.
+void ResourceKeeper::read_files() {
+  std::string stamp = config::resources_stamp(site_);
+  if (stamp == stamp_) return;
+  const auto before = current();
+  config::LoadedResources loaded = config::load_resources(site_, before.get());
+  for (const Diagnostic& finding : loaded.findings) {
+    if (finding.severity == Severity::error) {
+      spdlog::error("{}", render(finding));
+    } else {
+      spdlog::warn("{}", render(finding));
+    }
+  }
+  spdlog::info("tables and rules: {} tables, {} rule sets are in use now{}",
+               loaded.resources->tables.size(), loaded.resources->rule_sets.size(),
+               has_errors(loaded.findings)
+                   ? "; a file with errors is left out, or in use as it was before"
+                   : "");
+  std::scoped_lock lock(mutex_);
+  stamp_ = std::move(stamp);
+  current_ = std::move(loaded.resources);
+  due_ = true;
+}
+
+}  // namespace cannula::pipeline
