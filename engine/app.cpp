@@ -17,8 +17,10 @@
 #include "engine/security/error_codes.h"
 #include "engine/store/error_codes.h"
 #include "engine/trial/error_codes.h"
+#include "parsers/fhir/error_codes.h"
 #include "parsers/hl7v2/error_codes.h"
 #include "parsers/text/error_codes.h"
+#include "parsers/tree/error_codes.h"
 #include "rules/language/error_codes.h"
 #include "rules/tables/error_codes.h"
 #include "rules/units/error_codes.h"
@@ -43,7 +45,8 @@ int main(int argc, char** argv) {
       security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
       trial::error_codes(),    tables::error_codes(),    http::error_codes(),
-      rules::error_codes(),    units::error_codes(),
+      rules::error_codes(),    units::error_codes(),     tree::error_codes(),
+      fhir::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

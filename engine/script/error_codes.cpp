@@ -70,12 +70,14 @@ constexpr std::array kCodes = {
               "behind says what stands there instead."},
     ErrorCode{"L212", "An unknown destination",
               "send names a destination that channel.toml of this channel does not define."},
-    ErrorCode{"L213", "A payload that cannot be sent",
-              "send takes a message or a string. Of a node or a segment, send its :text()."},
+    ErrorCode{
+        "L213", "A payload that cannot be sent",
+        "send takes a message, a document, a transaction or a string. Of a node or a segment, send "
+        "its :text()."},
     ErrorCode{
         "L214", "An unknown option of send",
-        "The options are key, which orders messages at the destination, and priority, which is "
-        "\"stat\" or absent."},
+        "The options are key, which orders messages at the destination, priority, which is "
+        "\"stat\" or absent, and of HTTP destinations method, path, headers and content_type."},
     ErrorCode{"L215", "A secret that cannot be read",
               "secret names something that site.toml does not define, or whose variable or file "
               "cannot be read."},
@@ -119,6 +121,13 @@ constexpr std::array kCodes = {
         "when it is resent."},
     ErrorCode{"L227", "Fields of a log line that are not a table",
               "Write log.info(\"routed\", { ward = code }): the second argument is a table."},
+    ErrorCode{"L228", "Not JSON",
+              "The script read a document of a text that is not JSON. The text behind names line, "
+              "column and what was expected there."},
+    ErrorCode{"L229", "A value that cannot stand in a document",
+              "Documents hold strings in UTF-8, finite numbers, booleans, json.null, tables whose "
+              "keys are all names or all 1 … n, and documents. Of a node or segment of an HL7 v2 "
+              "message, write its text."},
     ErrorCode{
         "L230", "An unknown table",
         "lookup takes the name of a mapping table of the site: the file tables/NAME.csv. A table "
@@ -136,6 +145,12 @@ constexpr std::array kCodes = {
         "L234", "A reply that cannot be given",
         "reply takes a table of status (200 to 599), headers ({ name = text }) and body, once the "
         "message is under way, and not in on_response."},
+    ErrorCode{"L240", "A FHIR resource that cannot be built",
+              "The text behind says which element, and why; its own code has a page as well."},
+    ErrorCode{"L241", "A time without an offset",
+              "FHIR wants times with their offset from UTC. The HL7 v2 text has none, and the "
+              "channel's source names no timezone: set timezone = \"Europe/Vienna\" or the like "
+              "under [source] in channel.toml."},
 };
 
 }  // namespace

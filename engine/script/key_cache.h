@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/script/lua_api.h"
 #include "parsers/hl7v2/path.h"
+#include "parsers/tree/path.h"
 
 namespace cannula::script {
 
@@ -21,6 +23,7 @@ struct Key {
   Kind kind = Kind::path;
   int member = 0;  // position in the object's table of members
   hl7v2::Path path;
+  std::shared_ptr<const tree::Path> document_path{};  // of documents
 };
 
 class KeyCache {

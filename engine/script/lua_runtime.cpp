@@ -1,5 +1,7 @@
 #include "engine/script/lua_runtime.h"
 
+#include "engine/script/document_objects.h"
+#include "engine/script/fhir_library.h"
 #include "engine/script/findings.h"
 #include "engine/script/message_objects.h"
 #include "engine/script/modules.h"
@@ -85,9 +87,12 @@ Session& LuaRuntime::session() {
 
 int LuaRuntime::open_state(lua_State* L) {
   lua_settop(L, 0);
+  open_document_values(L);
   open_sandbox(L);
   open_opaque(L);
   open_message_objects(L);
+  open_document_objects(L);
+  open_fhir_objects(L);
   return 0;
 }
 
@@ -161,6 +166,17 @@ std::unique_ptr<Run> LuaRuntime::begin(Input input) {
 }
 
 namespace {
+// HL7 v2 as a Message; JSON as a Document; anything else as an empty Document.
+void push_received(lua_State* L, Session& session) {
+  const Input& input = session.input;
+  const Bytes body = input.body ? input.body : make_bytes("");
+  if (input.parsed || hl7v2::find_msh(*body)) {
+    session.messages.emplace_back(body, input.parsed, MessageBox::From::source);
+    return push_message(L, session, session.messages.back());
+  }
+  push_document(L, session, session.documents.emplace_back(body, DocumentBox::From::source));
+}
+
 struct Call {
   Session* session;
   LuaRuntime::Thread* thread;
@@ -179,9 +195,7 @@ int LuaRuntime::push_call(lua_State* L) {
   Session& session = *call.session;
   const bool response = session.input.response.has_value();
   lua_rawgeti(L, LUA_REGISTRYINDEX, response ? runtime.response_handler_ : runtime.main_);
-  session.messages.emplace_back(session.input.body ? session.input.body : make_bytes(""),
-                                session.input.parsed, MessageBox::From::source);
-  push_message(L, session, session.messages.back());
+  push_received(L, session);
   call.arguments = 1;
   if (response) {
     push(L, session.input.response->destination);

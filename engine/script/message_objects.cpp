@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "engine/script/document_objects.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
 #include "engine/script/places.h"
@@ -123,6 +124,7 @@ constexpr Binding kMembers[] = {
     {"received_at", "number?", "When it was received, as `time.now()` counts; nil for others."},
     {"raw", "string",
      "The bytes as received, in their own character set, whatever was edited since."},
+    {"request", "Request?", "Of a message that came by HTTP, what it was asked with; else nil."},
     {"each", "(name?: string): fun(): Segment",
      "Walks the segments of that name in order, or all: `for obx in msg:each(\"OBX\") do … end`.",
      &guarded<each>},
@@ -144,7 +146,7 @@ constexpr Binding kMembers[] = {
      "The bytes of the message as it would be sent now, in its own character set.",
      &guarded<encode>},
 };
-enum Property { kType, kStructure, kId, kPartner, kReceivedAt, kRaw };
+enum Property { kType, kStructure, kId, kPartner, kReceivedAt, kRaw, kRequest };
 
 bool is_lower(char letter) {
   return letter >= 'a' && letter <= 'z';
@@ -186,6 +188,8 @@ int push_property(lua_State* L, MessageBox& box, int property) {
   }
   if (!box.received()) {
     lua_pushnil(L);
+  } else if (property == kRequest) {
+    push_request(L, input);
   } else if (property == kReceivedAt) {
     lua_pushnumber(L, static_cast<lua_Number>(input.received_at) / 1e6);
   } else {
@@ -269,6 +273,9 @@ constexpr Binding kHl7Functions[] = {
 constexpr Binding kResponseMembers[] = {
     {"text", "string?", "What the destination answered, as it came; nil when nothing came back."},
     {"message", "Message?", "The answer as an HL7 v2 message; nil when nothing came back."},
+    {"document", "Document?", "The answer as a Document; nil when it is not JSON."},
+    {"status", "integer?", "The HTTP status; nil of other transports."},
+    {"headers", "table<string, string>?", "The HTTP headers, by names in small letters."},
     {"destination", "string", "The destination's name."},
     {"ordinal", "integer", "Which of the sends of main this answers, counted from 1."},
 };
@@ -284,6 +291,10 @@ int index_response(lua_State* L) {
     push(L, response.destination);
   } else if (name == "ordinal") {
     lua_pushinteger(L, static_cast<lua_Integer>(response.ordinal) + 1);
+  } else if (name == "status" || name == "headers") {
+    push_attribute(L, response.attributes, name);
+  } else if (name == "document") {
+    push_response_document(L, session);
   } else if (!response.body) {
     lua_pushnil(L);
   } else if (name == "text") {

@@ -7,8 +7,9 @@
 namespace cannula::script {
 
 namespace {
-constexpr const char* kNames[] = {"Message", "Segment", "Node", "Group",  "Response",
-                                  "phi",     "secret",  "Row",  "Verdict"};
+constexpr const char* kNames[] = {
+    "Message", "Segment", "Node",     "Group",        "Response",    "phi",       "secret",
+    "Row",     "Verdict", "Document", "DocumentNode", "Transaction", "json.null", "json.number"};
 const char kMetatables[std::size(kNames)] = {};
 
 const void* metatable_key(Object::Kind kind) {

@@ -19,7 +19,12 @@ struct Object {
     phi,
     secret,
     row,
-    verdict
+    verdict,
+    document,
+    document_node,
+    transaction,
+    json_null,
+    json_number,
   };
   Kind kind;
   std::uint64_t run;  // 0: of no run, always usable

@@ -1,12 +1,16 @@
 // send, skip, park, reject: what becomes of the message.
+#include <algorithm>
+#include <map>
 #include <string>
 
+#include "engine/script/document_objects.h"
 #include "engine/script/lua_api.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/modules.h"
 #include "engine/script/objects.h"
 #include "engine/script/opaque.h"
 #include "engine/script/registry.h"
+#include "engine/script/values.h"
 
 namespace cannula::script {
 
@@ -34,6 +38,16 @@ const std::string& destination_argument(lua_State* L, const Program& program) {
                                 "; this channel has: " + names_of(program.destinations));
 }
 
+// Null for the received document, unchanged.
+Bytes document_payload(lua_State* L) {
+  const Object* object = object_at(L, 2);
+  if (object->kind == Object::Kind::document) {
+    auto& document = checked_object<DocumentObject>(L, 2, Object::Kind::document);
+    if (document.box->received() && document.box->edits == 0) return nullptr;
+  }
+  return make_bytes(json_text(L, 2));
+}
+
 Bytes payload_argument(lua_State* L) {
   if (lua_type(L, 2) == LUA_TSTRING) return make_bytes(std::string(view_at(L, 2)));
   const Object* object = object_at(L, 2);
@@ -43,8 +57,43 @@ Bytes payload_argument(lua_State* L) {
   if (object != nullptr && object->kind == Object::Kind::phi) {
     return make_bytes(std::string(phi_text(L, 2)));
   }
-  throw ScriptError("L213", std::string("send takes a message or a string as payload, not ") +
-                                (object != nullptr ? name_of(object->kind) : luaL_typename(L, 2)));
+  if (is_document(L, 2)) return document_payload(L);
+  throw ScriptError("L213",
+                    std::string("send takes a message, a document or a string as payload, not ") +
+                        (object != nullptr ? name_of(object->kind) : luaL_typename(L, 2)));
+}
+
+// "method" and the others of HTTP, as a member of Send::attributes.
+void add_attribute(lua_State* L, std::string_view name, std::string& attributes) {
+  attributes += attributes.empty() ? "{" : ",";
+  append_json_string(attributes, name);
+  attributes += ':';
+  if (name != "headers") {
+    append_json_string(
+        attributes,
+        text_value(L, -1, "the option '" + std::string(name) + "' of send").value_or(""));
+    return;
+  }
+  if (lua_type(L, -1) != LUA_TTABLE) {
+    throw ScriptError("L214",
+                      "the option 'headers' of send is a table, { [\"X-Name\"] = \"value\" }");
+  }
+  std::map<std::string, std::string> headers;
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING) throw ScriptError("L214", "a header has a name");
+    headers[std::string(view_at(L, -2))] = text_value(L, -1, "a header").value_or("");
+    lua_pop(L, 1);
+  }
+  std::string separator = "{";
+  for (const auto& [header, value] : headers) {
+    attributes += separator;
+    append_json_string(attributes, header);
+    attributes += ':';
+    append_json_string(attributes, value);
+    separator = ",";
+  }
+  attributes += headers.empty() ? "{}" : "}";
 }
 
 void read_options(lua_State* L, Send& send) {
@@ -54,7 +103,8 @@ void read_options(lua_State* L, Send& send) {
                       std::string("send takes its options as a table, { key = … }, not a ") +
                           luaL_typename(L, 3));
   }
-  constexpr std::string_view kOptions[] = {"key", "priority"};
+  constexpr std::string_view kOptions[] = {"key",  "priority", "method",
+                                           "path", "headers",  "content_type"};
   lua_pushnil(L);
   while (lua_next(L, 3) != 0) {
     const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
@@ -65,12 +115,17 @@ void read_options(lua_State* L, Send& send) {
         throw ScriptError("L214", "the option 'priority' of send is \"stat\" or absent");
       }
       send.stat = true;
+    } else if (std::find(std::begin(kOptions), std::end(kOptions), name) != std::end(kOptions)) {
+      add_attribute(L, name, send.attributes);
     } else {
       throw ScriptError("L214", "send has no option '" + std::string(name.substr(0, 60)) + "'" +
-                                    did_you_mean(name, kOptions) + "; it has key and priority");
+                                    did_you_mean(name, kOptions) +
+                                    "; it has key, priority, method, path, headers and "
+                                    "content_type");
     }
     lua_pop(L, 1);
   }
+  if (!send.attributes.empty()) send.attributes += '}';
 }
 
 int send(lua_State* L) {
@@ -82,7 +137,8 @@ int send(lua_State* L) {
   read_options(L, send);
   const std::size_t size = send.payload ? send.payload->size() : 0;
   runtime.machine().work(L, size / 16);
-  charge(L, session, sizeof(Send) + size + (send.key ? send.key->size() : 0));
+  charge(L, session,
+         sizeof(Send) + size + send.attributes.size() + (send.key ? send.key->size() : 0));
   session.sends.push_back(std::move(send));
   return 0;
 }
@@ -147,10 +203,12 @@ int reject(lua_State* L) {
 }
 
 constexpr Binding kBindings[] = {
-    {"send", "(destination: string, payload: Message|string, options?: SendOptions)",
+    {"send",
+     "(destination: string, payload: Message|Document|Transaction|string, options?: SendOptions)",
      "Hands the payload to a destination of this channel when the script has finished; an error "
      "later on sends nothing. A message that was not edited is sent byte for byte as received. "
-     "`key` sets the order key at the destination, `priority = \"stat\"` goes first.",
+     "`key` sets the order key at the destination, `priority = \"stat\"` goes first; "
+     "`method`, `path`, `headers` and `content_type` are of HTTP destinations.",
      &guarded<send>},
     {"skip", "(reason: string)",
      "Ends the message: nothing is to be done with it. Nothing is sent.", &guarded<skip>},

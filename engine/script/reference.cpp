@@ -72,6 +72,9 @@ void append_function(std::string& out, const Binding& binding, std::string_view 
 std::string_view index_fields(std::string_view object) {
   if (object == "Message") return "---@field [string] any\n";
   if (object == "Segment") return "---@field [string] string?\n---@field [integer] Node\n";
+  if (object == "Document" || object == "DocumentNode") {
+    return "---@field [string] any\n---@field [integer] any\n";
+  }
   if (object == "Node") return "---@field [integer] Node\n";
   if (object == "Group" || object == "state") return "---@field [string] any\n";
   return "";
@@ -129,7 +132,11 @@ std::string lua_types() {
       "`cannula lua types`.\n\n"
       "---@class phi\n\n---@class secret\n\n"
       "---@class SendOptions\n---@field key? string|number|phi The order key at the destination.\n"
-      "---@field priority? \"stat\" Goes before what is not stat.\n\n";
+      "---@field priority? \"stat\" Goes before what is not stat.\n"
+      "---@field method? string Of an HTTP destination: \"PUT\".\n"
+      "---@field path? string Of an HTTP destination: what is added to its url.\n"
+      "---@field headers? table<string, string> Of an HTTP destination.\n"
+      "---@field content_type? string Of an HTTP destination.\n\n";
   for (const Library& library : libraries()) {
     if (library.standard || library.name == "Print") continue;
     if (library.kind != Library::Kind::globals) {

@@ -106,6 +106,13 @@ void LuaRun::note_findings() {
       session_.trace += "}\n";
     }
   }
+  for (const DocumentBox& box : session_.documents) {
+    for (const Diagnostic& finding : box.findings()) {
+      session_.trace += "{\"at\":\"" + iso_time(session_.now) + "\",\"level\":\"warn\",\"text\":";
+      append_json_string(session_.trace, finding.message + " [" + finding.code + "]");
+      session_.trace += "}\n";
+    }
+  }
 }
 
 void LuaRun::finish(bool well) {
@@ -126,6 +133,7 @@ void LuaRun::give_up() {
   runtime_.machine().clear_stop();
   session_.messages.clear();
   session_.verdicts.clear();
+  session_.documents.clear();
   runtime_.machine().memory().refund(std::exchange(session_.charged, 0));
 }
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/script/document_objects.h"
+#include "engine/script/fhir_library.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/prelude.h"
 #include "engine/script/rules_objects.h"
@@ -235,6 +237,8 @@ int open_sandbox(lua_State* L) {
     }
     lua_newtable(L);
     set_functions(L, library);
+    if (library.name == "json") open_json(L);
+    if (library.name == "fhir") add_fhir_constructors(L);
     add_library(L, globals, std::string(library.name).c_str());
   }
 

@@ -55,6 +55,34 @@ Bytes MessageBox::payload() {
   return received() ? nullptr : body_;
 }
 
+bool DocumentBox::looks_like_json(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+}
+
+tree::Document& DocumentBox::read() {
+  if (parsed_ || !body_) return document_;
+  if (from_ != From::source || looks_like_json(*body_)) {
+    auto parsed = tree::Document::parse(body_);
+    if (!parsed) throw ScriptError("L228", "the text is not JSON: " + parsed.error().text());
+    document_ = *std::move(parsed);
+  }
+  parsed_ = true;
+  return document_;
+}
+
+std::vector<Diagnostic> DocumentBox::findings() const {
+  return document_.findings();
+}
+
+void charge(lua_State* L, Session& session, DocumentBox& box) {
+  const std::size_t now = box.read().memory();
+  if (now <= box.charged) return;
+  charge(L, session, now - box.charged);
+  box.charged = now;
+}
+
 void charge(lua_State* L, Session& session, std::size_t bytes) {
   Machine::of(L).charge(L, bytes);
   session.charged += bytes;

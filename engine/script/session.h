@@ -14,6 +14,7 @@
 #include "engine/script/runtime.h"
 #include "parsers/hl7v2/encoding.h"
 #include "parsers/hl7v2/message.h"
+#include "parsers/tree/document.h"
 
 namespace cannula::script {
 
@@ -51,6 +52,33 @@ class MessageBox {
   From from_;
 };
 
+// A document in a script's hands: parsed at the first use, or made by the script. One box holds
+// all that a run makes without bytes of its own (Session::made), as trees side by side.
+class DocumentBox {
+ public:
+  enum class From { source, destination, script };
+  // `body` may be null: an empty document. Bytes that are not JSON are an empty document too,
+  // unless they begin like one.
+  DocumentBox(Bytes body, From from) : body_(std::move(body)), from_(from) {}
+
+  static bool looks_like_json(std::string_view text);
+
+  // Parses at the first call. Throws ScriptError when the bytes are not JSON.
+  tree::Document& read();
+  bool received() const { return from_ == From::source; }
+  const Bytes& bytes() const { return body_; }
+  std::vector<Diagnostic> findings() const;
+
+  std::size_t charged = 0;  // of the document's memory, to the script
+  std::uint64_t edits = 0;  // by the script, of any tree in here
+
+ private:
+  Bytes body_;
+  From from_;
+  bool parsed_ = false;
+  tree::Document document_;
+};
+
 struct Session {
   Session(std::uint64_t number, Input given, std::int64_t time,
           std::shared_ptr<const rules::Resources> known)
@@ -65,6 +93,10 @@ struct Session {
 
   std::deque<MessageBox> messages;  // addresses stay: the script's objects point here
   MessageBox* response_message = nullptr;
+  std::deque<DocumentBox> documents;
+  DocumentBox* made = nullptr;
+  DocumentBox* response_document = nullptr;
+  std::uint32_t references = 0;  // how many urn:uuid the run made
 
   std::deque<rules::Verdict> verdicts;
 
@@ -81,5 +113,7 @@ struct Session {
 
 // Charges `bytes` to the session's script; throws at the limit.
 void charge(lua_State* L, Session& session, std::size_t bytes);
+// Charges what the document grew by since it was charged last.
+void charge(lua_State* L, Session& session, DocumentBox& box);
 
 }  // namespace cannula::script

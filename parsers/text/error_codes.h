@@ -9,8 +9,8 @@
 namespace cannula {
 
 // Letters: H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and journal · L
-// Lua · P pipeline and partners · U usage of the command line · D dates, time zones and character
-// sets · R1 tables · V channel tests.
+// Lua · N JSON and the tree · E FHIR · P pipeline and partners · U usage of the command line · D
+// dates, time zones and character sets · R1 tables.
 struct ErrorCode {
   std::string_view code;         // "C103"
   std::string_view title;        // one line: what it means

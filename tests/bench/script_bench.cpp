@@ -46,6 +46,45 @@ constexpr const char* kEightStatements = R"(
     send("ehr", msg, { key = mrn })
   end)";
 
+// The lab channel: six observations of an ORU become a FHIR transaction.
+constexpr const char* kLabToFhir = R"(
+  local status = { F = "final", C = "corrected", P = "preliminary", X = "cancelled" }
+  local mrn_system = { NORTH = "urn:oid:1.2.40.0.10.1.9" }
+  function main(msg)
+    local bundle = fhir.transaction()
+    local mrn = fhir.identifier(msg.PID[3], mrn_system)
+    local patient = bundle:update(fhir.Patient{
+      identifier = mrn, name = fhir.name(msg.PID[5]), birthDate = fhir.date(msg["PID-7"]),
+      gender = fhir.gender(msg["PID-8"]), address = fhir.address(msg.PID[11]),
+    }, "Patient?identifier=" .. mrn.system .. "|" .. mrn.value)
+    for order in msg:groups("ORDER_OBSERVATION") do
+      local results = {}
+      local when = fhir.datetime(order["OBR-7"])
+      local filler = order["OBR-3.1"]
+      for obx in order:each("OBX") do
+        results[#results + 1] = bundle:create(fhir.Observation{
+          identifier = { system = "urn:id:LAB", value = filler .. "-" .. obx["1"] },
+          status = status[obx["11"]] or "unknown",
+          category = { coding = {
+            system = "http://terminology.hl7.org/CodeSystem/observation-category",
+            code = "laboratory" } },
+          code = fhir.concept(obx[3]), subject = patient, effectiveDateTime = when,
+          valueQuantity = fhir.quantity(obx["5"], obx["6"]),
+          interpretation = obx["8"] and { coding = {
+            system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
+            code = obx["8"] } },
+          referenceRange = obx["7"] and { text = obx["7"] },
+        }, { unless_exists = "identifier=urn:id:LAB|" .. filler .. "-" .. obx["1"] })
+      end
+      bundle:create(fhir.DiagnosticReport{
+        identifier = { system = "urn:id:LAB", value = filler }, status = "final",
+        code = fhir.concept(order.OBR[4]), subject = patient,
+        effectiveDateTime = when, result = results,
+      }, { unless_exists = "identifier=urn:id:LAB|" .. filler })
+    end
+    send("ehr", bundle, { key = msg["PID-3.1"] })
+  end)";
+
 void work(benchmark::State& state, const char* script) {
   NoHost host;
   MemoryPool pool(1u << 30);
@@ -53,6 +92,7 @@ void work(benchmark::State& state, const char* script) {
   program->channel = "lab";
   program->main = std::make_shared<Source>("main.lua", script);
   program->destinations = {"ehr"};
+  program->timezone = "America/New_York";
   auto loaded = Runtime::load(program, {}, host, pool);
   auto* runtime = std::get_if<std::unique_ptr<Runtime>>(&loaded);
   if (runtime == nullptr) {
@@ -87,6 +127,11 @@ void BM_EightStatements(benchmark::State& state) {
   work(state, kEightStatements);
 }
 BENCHMARK(BM_EightStatements);
+
+void BM_LabToFhir(benchmark::State& state) {
+  work(state, kLabToFhir);
+}
+BENCHMARK(BM_LabToFhir);
 
 void BM_PassThrough(benchmark::State& state) {
   work(state, "function main(msg) if msg.type == 'ORU^R01' then send('ehr', msg) end end");

@@ -175,8 +175,9 @@ TEST_F(MessageTest, CopiesAndParsedMessagesAreMessagesOfTheirOwn) {
   EXPECT_EQ(code_, "L211");
 }
 
-TEST_F(MessageTest, AMessageThatIsNotHL7FailsWhenItIsRead) {
-  EXPECT_THAT(failure("local x = msg['PID-3']", "not a message"), HasSubstr("[L211]"));
+TEST_F(MessageTest, AMessageThatIsNotHL7IsAnEmptyDocument) {
+  EXPECT_EQ(sent("send('ehr', tostring(msg['PID-3']) .. msg:kind())", "not a message"),
+            "nilmissing");
   EXPECT_EQ(sent("send('ehr', msg.raw)", "not a message"), "not a message");
   EXPECT_EQ(sent("send('ehr', msg)", "not a message"), "(as received)");
 }
@@ -211,7 +212,7 @@ TEST_F(MessageTest, SendChecksWhatItIsGiven) {
                         "ehr, review, archive"));
   EXPECT_EQ(code_, "L212");
   EXPECT_THAT(failure("send('ehr', {})"),
-              HasSubstr("send takes a message or a string as payload, not table"));
+              HasSubstr("send takes a message, a document or a string as payload, not table"));
   EXPECT_THAT(failure("send('ehr', nil)"), HasSubstr("not nil"));
   EXPECT_THAT(failure("send('ehr', msg, { prio = 'stat' })"),
               HasSubstr("send has no option 'prio'"));

@@ -360,8 +360,9 @@ TEST_F(SandboxTest, GlobalsAreTheAllowedOnes) {
     for name in pairs(_G) do names[#names + 1] = name end
     table.sort(names)
     send('ehr', table.concat(names, ' ')))"),
-      "_G _VERSION assert collectgarbage coroutine error getmetatable hl7 ipairs load log lookup "
-      "main "
+      "_G _VERSION assert collectgarbage coroutine error fhir getmetatable hl7 ipairs json load "
+      "log "
+      "lookup main "
       "math next pairs park pcall phi print rawequal rawget rawlen rawset reject reply require "
       "secret select send setmetatable skip state string table time tonumber tostring type "
       "utf8 xpcall");
