@@ -10,7 +10,7 @@ namespace cannula {
 
 // Letters: H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and journal · L
 // Lua · N JSON and the tree · E FHIR · P pipeline and partners · U usage of the command line · D
-// dates, time zones and character sets · R1 tables.
+// dates, time zones and character sets · R1 tables · V channel tests.
 struct ErrorCode {
   std::string_view code;         // "C103"
   std::string_view title;        // one line: what it means
