@@ -4,22 +4,42 @@
 
 namespace cannula::script {
 
+namespace {
+template <class T>
+T or_throw(Result<T> parsed) {
+  if (parsed) return *std::move(parsed);
+  throw ScriptError("L211", "the text is not an HL7 v2 message: " + parsed.error().text());
+}
+}  // namespace
+
 const hl7v2::Message& MessageBox::read() {
   if (own_) return *own_;
-  if (!decoded_) {
-    const auto origin = from_ == From::script ? hl7v2::Origin::written : hl7v2::Origin::received;
-    auto decoded = shared_ ? hl7v2::decode(*shared_, origin) : hl7v2::decode(body_, origin);
-    if (!decoded) {
-      throw ScriptError("L211", "the text is not an HL7 v2 message: " + decoded.error().text());
-    }
-    if (!shared_ || decoded->message.received() != shared_->received()) {
-      shared_ = std::make_shared<const hl7v2::Message>(std::move(decoded->message));
-    }
-    encoding_ = std::move(decoded->encoding);
-    findings_ = std::move(decoded->findings);
-    decoded_ = true;
+  if (read_) return *shared_;
+  if (!shared_) {
+    shared_ = std::make_shared<const hl7v2::Message>(or_throw(hl7v2::Message::parse(body_)));
   }
+  plain_ = hl7v2::is_plain(*shared_);
+  if (!plain_) {
+    hl7v2::Decoded decoded = decode();
+    if (decoded.message.received() != shared_->received()) {
+      shared_ = std::make_shared<const hl7v2::Message>(std::move(decoded.message));
+    }
+    encoding_ = std::move(decoded.encoding);
+    findings_ = std::move(decoded.findings);
+  }
+  read_ = true;
   return *shared_;
+}
+
+hl7v2::Decoded MessageBox::decode() const {
+  const auto origin = from_ == From::script ? hl7v2::Origin::written : hl7v2::Origin::received;
+  return or_throw(hl7v2::decode(*shared_, origin));
+}
+
+const hl7v2::Encoding& MessageBox::encoding() {
+  read();
+  if (!encoding_) encoding_ = decode().encoding;
+  return *encoding_;
 }
 
 hl7v2::Message& MessageBox::edit() {
@@ -29,7 +49,7 @@ hl7v2::Message& MessageBox::edit() {
 
 void MessageBox::check_writable(std::string_view text) {
   if (is_ascii(text)) return;
-  const auto possible = hl7v2::check_encodable(read(), encoding_, text);
+  const auto possible = hl7v2::check_encodable(read(), encoding(), text);
   if (!possible) throw ScriptError("L222", possible.error().text());
 }
 
@@ -44,7 +64,11 @@ MessageBox MessageBox::copy() {
 std::string MessageBox::encode() {
   const hl7v2::Message& message = read();
   if (!message.edited() && from_ != From::script) return *body_;
-  auto bytes = hl7v2::encode(message, encoding_);
+  if (plain_) {
+    std::string text = message.encode();
+    if (is_ascii(text)) return text;
+  }
+  auto bytes = hl7v2::encode(message, encoding());
   if (!bytes) throw ScriptError("L222", bytes.error().text());
   return *std::move(bytes);
 }

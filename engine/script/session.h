@@ -43,10 +43,14 @@ class MessageBox {
   std::span<const Diagnostic> findings() const { return findings_; }
 
  private:
+  const hl7v2::Encoding& encoding();
+  hl7v2::Decoded decode() const;
+
   Bytes body_;  // not null
   std::shared_ptr<const hl7v2::Message> shared_;
-  bool decoded_ = false;  // shared_ is UTF-8, and encoding_ says of what
-  hl7v2::Encoding encoding_;
+  bool read_ = false;   // shared_ is there, and UTF-8
+  bool plain_ = false;  // it came as ASCII: encoding_ is looked up when a text is written
+  std::optional<hl7v2::Encoding> encoding_;
   std::vector<Diagnostic> findings_;
   std::optional<hl7v2::Message> own_;
   From from_;

@@ -126,6 +126,11 @@ Result<Target> target_of(const Message& message, const Encoding& encoding) {
 
 }  // namespace
 
+bool is_plain(const Message& parsed) {
+  const std::string_view bytes = *parsed.received();
+  return is_ascii(bytes) && bytes.find('\x1B') == std::string_view::npos;
+}
+
 Result<Decoded> decode(const Message& parsed, Origin origin) {
   const std::string_view bytes = *parsed.received();
   const std::string_view field = parsed.raw(kCharacterSet);

@@ -20,6 +20,9 @@ struct CharacterSet::Entry {
   std::string iconv;  // glibc's
   bool single_byte = true;
   bool escapes = false;
+  // Of windows-1252 and ISO 8859, which most feeds use: the characters of the bytes from 0x80, in
+  // UTF-8; empty where there is none.
+  std::vector<std::string> upper_half{};
 
   friend bool operator<(const Entry& left, const Entry& right) { return left.name < right.name; }
 };
@@ -34,7 +37,8 @@ struct Alias {
   std::string_view set;
 };
 
-// HL7 table 0211 first, then the names people use besides.
+// HL7 table 0211 first, then IANA's names and those people use besides. Only these are tried: what
+// a sender writes never reaches iconv, which keeps every name it was asked for.
 constexpr Alias kAliases[] = {
     {"ASCII", "windows-1252"},
     {"8859/1", "windows-1252"},
@@ -78,6 +82,53 @@ constexpr Alias kAliases[] = {
     {"GB2312", "GB18030"},
     {"GBK", "GB18030"},
     {"EUC-KR", "UHC"},
+    {"ISO-8859-2", "ISO-8859-2"},
+    {"ISO-8859-3", "ISO-8859-3"},
+    {"ISO-8859-4", "ISO-8859-4"},
+    {"ISO-8859-5", "ISO-8859-5"},
+    {"ISO-8859-6", "ISO-8859-6"},
+    {"ISO-8859-7", "ISO-8859-7"},
+    {"ISO-8859-8", "ISO-8859-8"},
+    {"ISO-8859-9", "ISO-8859-9"},
+    {"ISO-8859-10", "ISO-8859-10"},
+    {"ISO-8859-11", "ISO-8859-11"},
+    {"ISO-8859-13", "ISO-8859-13"},
+    {"ISO-8859-14", "ISO-8859-14"},
+    {"ISO-8859-15", "ISO-8859-15"},
+    {"ISO-8859-16", "ISO-8859-16"},
+    {"WINDOWS-1250", "CP1250"},
+    {"WINDOWS-1251", "CP1251"},
+    {"WINDOWS-1253", "CP1253"},
+    {"WINDOWS-1254", "CP1254"},
+    {"WINDOWS-1255", "CP1255"},
+    {"WINDOWS-1256", "CP1256"},
+    {"WINDOWS-1257", "CP1257"},
+    {"WINDOWS-1258", "CP1258"},
+    {"WINDOWS-874", "CP874"},
+    {"CP437", "CP437"},
+    {"CP850", "CP850"},
+    {"CP852", "CP852"},
+    {"CP855", "CP855"},
+    {"CP857", "CP857"},
+    {"CP858", "CP858"},
+    {"CP862", "CP862"},
+    {"CP866", "CP866"},
+    {"CP932", "CP932"},
+    {"CP949", "CP949"},
+    {"CP950", "CP950"},
+    {"KOI8-R", "KOI8-R"},
+    {"KOI8-U", "KOI8-U"},
+    {"EUC-JP", "EUC-JP"},
+    {"EUC-TW", "EUC-TW"},
+    {"UHC", "UHC"},
+    {"BIG5", "BIG5"},
+    {"BIG5-HKSCS", "BIG5-HKSCS"},
+    {"GB18030", "GB18030"},
+    {"ISO-2022-KR", "ISO-2022-KR"},
+    {"TIS-620", "TIS-620"},
+    {"VISCII", "VISCII"},
+    {"MACINTOSH", "MACINTOSH"},
+    {"ISO-2022-JP-2", "ISO-2022-JP-2"},
 };
 
 std::string capitals(std::string_view name) {
@@ -229,7 +280,7 @@ bool is_utf8(std::string_view bytes) {
   return simdjson::validate_utf8(bytes.data(), bytes.size());
 }
 
-// Entries are made once and stay: there are as many as names that iconv knows.
+// Entries are made once and stay: there are as many as sets in the table.
 struct CharacterSet::Table {
   static const Entry* add(Entry entry) {
     static std::mutex mutex;
@@ -238,7 +289,19 @@ struct CharacterSet::Table {
     return &*entries.insert(std::move(entry)).first;
   }
 
-  // Null when iconv has no such set, or one whose ASCII characters are not where they belong.
+  static const Entry* look_up(std::string_view set);  // of an Alias
+
+  static std::vector<std::string> upper_half_of(const std::string& iconv_name) {
+    std::vector<std::string> characters(128);
+    Conversion decoding("UTF-8", iconv_name.c_str());
+    for (int byte = 0x80; byte <= 0xFF; ++byte) {
+      const char alone = static_cast<char>(byte);
+      decoding.run({&alone, 1}, characters[static_cast<std::size_t>(byte - 0x80)]);
+    }
+    return characters;
+  }
+
+  // Null when this system's iconv lacks the set, or has ASCII characters elsewhere in it.
   static const Entry* of_iconv(const std::string& name) {
     if (name.empty() ||
         name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") != std::string::npos) {
@@ -258,6 +321,7 @@ struct CharacterSet::Table {
       if (decoding.waits_for_more()) entry.single_byte = false;
     }
     entry.single_byte = entry.single_byte && !entry.escapes;
+    if (name.starts_with("ISO-8859-")) entry.upper_half = upper_half_of(name);
     return add(std::move(entry));
   }
 };
@@ -268,7 +332,15 @@ CharacterSet CharacterSet::utf8() {
 }
 
 CharacterSet CharacterSet::windows_1252() {
-  static const Entry* const entry = Table::add({"windows-1252", "CP1252", true, false});
+  static const Entry* const entry = [] {
+    Entry made{"windows-1252", "CP1252", true, false, Table::upper_half_of("CP1252")};
+    // 81, 8D, 8F, 90 and 9D are the control characters of there, so that every byte comes back.
+    for (std::size_t at = 0; at < made.upper_half.size(); ++at) {
+      std::string& character = made.upper_half[at];
+      if (character.empty()) character = {'\xC2', static_cast<char>(0x80 + at)};
+    }
+    return Table::add(std::move(made));
+  }();
   return CharacterSet(entry);
 }
 
@@ -277,24 +349,25 @@ CharacterSet CharacterSet::iso_2022_jp() {
   return CharacterSet(entry);
 }
 
+const CharacterSet::Entry* CharacterSet::Table::look_up(std::string_view set) {
+  if (set == "UTF-8") return utf8().entry_;
+  if (set == "windows-1252") return windows_1252().entry_;
+  if (set == "ISO-2022-JP-2") return iso_2022_jp().entry_;
+  return of_iconv(std::string(set));
+}
+
 Result<CharacterSet> CharacterSet::find(std::string_view name) {
+  thread_local std::map<std::string_view, const Entry*> known;
   const std::string wanted = capitals(name);
   std::vector<std::string_view> names;
-  std::string iconv_name = wanted;
   for (const Alias& alias : kAliases) {
-    names.push_back(alias.name);
-    if (alias.name != wanted) continue;
-    if (alias.set == "UTF-8") return utf8();
-    if (alias.set == "windows-1252") return windows_1252();
-    if (alias.set == "ISO-2022-JP-2") return iso_2022_jp();
-    iconv_name = alias.set;
-  }
-  thread_local std::map<std::string, const Entry*, std::less<>> known;
-  const auto found = known.find(iconv_name);
-  if (found != known.end()) return CharacterSet(found->second);
-  if (const Entry* entry = Table::of_iconv(iconv_name)) {
-    known.emplace(iconv_name, entry);
-    return CharacterSet(entry);
+    if (alias.name != wanted) {
+      names.push_back(alias.name);
+      continue;
+    }
+    auto found = known.find(alias.name);
+    if (found == known.end()) found = known.emplace(alias.name, Table::look_up(alias.set)).first;
+    if (found->second != nullptr) return CharacterSet(found->second);
   }
   std::string message = "there is no character set '" + wanted + "' that can be read here";
   if (const auto meant = nearest(wanted, names)) message += " (did you mean '" + *meant + "'?)";
@@ -321,29 +394,46 @@ bool CharacterSet::reads_as_it_stands(std::string_view bytes) const {
   return is_ascii(bytes) || (is_utf8() && cannula::is_utf8(bytes));
 }
 
+namespace {
+
+CharacterSet::Decoded decode_by_table(std::string_view bytes,
+                                      const std::vector<std::string>& upper_half) {
+  CharacterSet::Decoded decoded;
+  decoded.text.reserve(bytes.size() + bytes.size() / 4);
+  std::size_t copied = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(bytes[at]);
+    if (byte < 0x80) continue;
+    decoded.text += bytes.substr(copied, at - copied);
+    copied = at + 1;
+    const std::string& character = upper_half[byte - 0x80u];
+    if (character.empty()) decoded.undecodable.push_back({decoded.text.size(), bytes[at]});
+    decoded.text += character.empty() ? kReplacement : std::string_view(character);
+  }
+  decoded.text += bytes.substr(copied);
+  return decoded;
+}
+
+}  // namespace
+
 CharacterSet::Decoded CharacterSet::decode(std::string_view bytes) const {
   if (reads_as_it_stands(bytes)) return {std::string(bytes), {}};
   if (is_utf8()) return decode_utf8(bytes);
+  if (!entry_->upper_half.empty()) return decode_by_table(bytes, entry_->upper_half);
   Conversion& decoding = conversion("UTF-8", entry_->iconv);
-  const bool all_bytes_mean_something = *this == windows_1252();
   Decoded decoded;
   decoded.text.reserve(bytes.size() + bytes.size() / 4);
   // A segment ends in ASCII whatever it forgot, so that a lost escape sequence costs one segment.
   while (!bytes.empty()) {
-    std::size_t end = uses_escapes() ? bytes.find_first_of("\r\n") : std::string_view::npos;
+    const std::size_t end = uses_escapes() ? bytes.find_first_of("\r\n") : std::string_view::npos;
     std::string_view line = bytes.substr(0, end == std::string_view::npos ? end : end + 1);
     bytes.remove_prefix(line.size());
     decoding.reset(nullptr);
     for (;;) {
       line.remove_prefix(decoding.run(line, decoded.text));
       if (line.empty()) break;
-      if (all_bytes_mean_something) {  // 81, 8D, 8F, 90 and 9D: the control characters of there
-        decoded.text += '\xC2';
-      } else {
-        decoded.undecodable.push_back({decoded.text.size(), line[0]});
-        decoded.text += kReplacement;
-      }
-      if (all_bytes_mean_something) decoded.text += line[0];
+      decoded.undecodable.push_back({decoded.text.size(), line[0]});
+      decoded.text += kReplacement;
       line.remove_prefix(1);
     }
   }

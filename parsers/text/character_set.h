@@ -59,7 +59,7 @@ class CharacterSet {
   struct Entry;
   struct Table;
   explicit CharacterSet(const Entry* entry) : entry_(entry) {}
-  const Entry* entry_;  // of static storage
+  const Entry* entry_;  // of static storage, one for each set
 };
 
 }  // namespace cannula
