@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/trace_text.h"
 #include "engine/cli/trial_site.h"
 #include "engine/cli/verb.h"
 #include "engine/script/time_text.h"
@@ -94,14 +95,6 @@ Seen look_at(const Bytes& body) {
             std::move(decoded->findings)};
   for (Diagnostic& finding : message.findings(20)) seen.findings.push_back(std::move(finding));
   return seen;
-}
-
-std::string trace_text(const nlohmann::json& line) {
-  if (line.contains("level")) {
-    return fmt::format("    {} {}{}\n", line.value("level", ""), line.value("text", ""),
-                       line.contains("fields") ? " " + line["fields"].dump() : std::string());
-  }
-  return "    " + line.dump() + "\n";
 }
 
 std::string send_text(const script::Send& send) {
