@@ -21,6 +21,7 @@ class ResourceReader {
 
   LoadedResources read() && {
     read_tables();
+    read_rule_sets();
     return {std::make_shared<const rules::Resources>(std::move(resources_)), std::move(findings_)};
   }
 
@@ -79,6 +80,28 @@ class ResourceReader {
     if (values.has("required")) settings.required = values.texts("required");
     settings.ignore_case = values.boolean("ignore_case");
     return settings;
+  }
+
+  void read_rule_sets() {
+    for (const std::string& file : list_folder(root_, "rules", findings_)) {
+      if (!file.ends_with(".rules")) continue;
+      const std::string name = file.substr(0, file.size() - 6);
+      if (is_usable("rule set", "rules/" + file, name)) read_rule_file(name, file);
+    }
+  }
+
+  void read_rule_file(const std::string& name, const std::string& file) {
+    std::shared_ptr<const rules::RuleSet> set;
+    if (auto source = read_source(root_, fs::path("rules") / file, findings_)) {
+      rules::RuleSet::Compiled compiled = rules::RuleSet::compile(name, std::move(source));
+      set = std::move(compiled.set);
+      add(std::move(compiled.findings));
+    }
+    if (set) {
+      resources_.rule_sets[name] = std::move(set);
+    } else if (last_good_ && last_good_->rule_sets.contains(name)) {
+      resources_.rule_sets[name] = last_good_->rule_sets.at(name);
+    }
   }
 
   bool is_usable(std::string_view what, const std::string& file, const std::string& name) {

@@ -246,6 +246,7 @@ int open_sandbox(lua_State* L) {
   lua_setfield(L, globals, "state");
   open_lookup(L);
   lua_setfield(L, globals, "lookup");
+  open_verdict(L);
 
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, globals);

@@ -364,7 +364,7 @@ TEST_F(SandboxTest, GlobalsAreTheAllowedOnes) {
       "log "
       "lookup main "
       "math next pairs park pcall phi print rawequal rawget rawlen rawset reject reply require "
-      "secret select send setmetatable skip state string table time tonumber tostring type "
+      "rules secret select send setmetatable skip state string table time tonumber tostring type "
       "utf8 xpcall");
 }
 

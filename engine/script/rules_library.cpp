@@ -1,0 +1,182 @@
+// rules.evaluate and the Verdict it gives.
+#include <string>
+#include <vector>
+
+#include "engine/script/lua_api.h"
+#include "engine/script/lua_runtime.h"
+#include "engine/script/objects.h"
+#include "engine/script/places.h"
+#include "engine/script/registry.h"
+#include "engine/script/rules_objects.h"
+#include "engine/script/trace.h"
+#include "rules/facts/facts.h"
+
+namespace cannula::script {
+
+namespace {
+
+using rules::Finding;
+using rules::Verdict;
+
+struct VerdictObject : Object {
+  const Verdict* verdict;  // the session's
+};
+
+const rules::RuleSet& set_argument(lua_State* L) {
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    throw ScriptError("L233",
+                      std::string("rules.evaluate takes the name of a rule set first, not a ") +
+                          luaL_typename(L, 1));
+  }
+  const auto& known = LuaRuntime::of(L).session().resources->rule_sets;
+  const auto found = known.find(view_at(L, 1));
+  if (found != known.end()) return *found->second;
+  std::vector<std::string_view> names;
+  for (const auto& [name, set] : known) names.push_back(name);
+  const std::string wanted(view_at(L, 1).substr(0, 60));
+  throw ScriptError("L233", "there is no rule set '" + wanted + "'" + did_you_mean(wanted, names) +
+                                ": rule sets are the files rules/NAME.rules of the site");
+}
+
+int evaluate(lua_State* L) {
+  const rules::RuleSet& set = set_argument(L);
+  LuaRuntime& runtime = LuaRuntime::of(L);
+  Session& session = runtime.session();
+  MessageBox& box = *checked_object<MessageObject>(L, 2, Object::Kind::message).box;
+  const hl7v2::Message& message = box.read();
+  runtime.machine().work(L, message.segment_count() * 16);
+  const facts::Case facts = facts::from_hl7v2(message, runtime.program().timezone);
+  const Verdict& verdict = session.verdicts.emplace_back(set.evaluate(facts, session.now));
+  std::size_t size = sizeof(Verdict);
+  for (const Finding& finding : verdict.findings)
+    size += sizeof(Finding) + finding.text.size() + 256;
+  charge(L, session, size);
+  add_trace(L, ",\"rules\":" + verdict.trace_json() + "}");
+  static_cast<VerdictObject*>(
+      new_object(L, Object::Kind::verdict, sizeof(VerdictObject), session.serial))
+      ->verdict = &verdict;
+  return 1;
+}
+
+const Verdict& self(lua_State* L) {
+  return *checked_object<VerdictObject>(L, 1, Object::Kind::verdict).verdict;
+}
+
+void set_text(lua_State* L, const char* name, std::string_view text) {
+  if (text.empty()) return;
+  push(L, text);
+  lua_setfield(L, -2, name);
+}
+
+void push_finding(lua_State* L, const Finding& finding) {
+  lua_createtable(L, 0, 10);
+  set_text(L, "rule", finding.rule);
+  lua_pushinteger(L, finding.version);
+  lua_setfield(L, -2, "version");
+  if (finding.state == Finding::State::fired) set_text(L, "urgency", name_of(finding.urgency));
+  set_text(L, "text", finding.text);
+  set_text(L, "route", finding.route);
+  set_text(L, "place", finding.place);
+  set_text(L, "source", finding.source);
+  if (finding.acknowledge_within.count() > 0) {
+    lua_pushinteger(L, finding.acknowledge_within.count());
+    lua_setfield(L, -2, "acknowledge_within");
+  }
+  lua_pushboolean(L, finding.hold);
+  lua_setfield(L, -2, "hold");
+  lua_createtable(L, static_cast<int>(finding.because.size()), 0);
+  for (std::size_t at = 0; at < finding.because.size(); ++at) {
+    push(L, finding.because[at]);
+    lua_rawseti(L, -2, static_cast<lua_Integer>(at + 1));
+  }
+  lua_setfield(L, -2, "because");
+}
+
+void push_findings(lua_State* L, const Verdict& verdict, Finding::State state) {
+  lua_newtable(L);
+  lua_Integer at = 0;
+  for (const Finding& finding : verdict.findings) {
+    if (finding.state != state) continue;
+    push_finding(L, finding);
+    lua_rawseti(L, -2, ++at);
+  }
+}
+
+int explain(lua_State* L) {
+  const Verdict& verdict = self(L);
+  std::string text;
+  for (const Finding& finding : verdict.findings) {
+    const char* state = finding.state == Finding::State::fired       ? "fired"
+                        : finding.state == Finding::State::not_fired ? "not fired"
+                                                                     : "could not tell";
+    text += finding.rule + " version " + std::to_string(finding.version) + ": " + state;
+    if (!finding.place.empty()) text += " on " + finding.place;
+    text += '\n';
+    for (const std::string& line : finding.because) text += "  " + line + "\n";
+  }
+  push(L, text);
+  return 1;
+}
+
+constexpr Binding kMembers[] = {
+    {"critical", "boolean", "A rule of urgency critical fired."},
+    {"doubtful", "boolean", "A rule could not tell and holds the message for review."},
+    {"urgency", "string?", "The highest that fired: `\"critical\"`, `\"warning\"` or `\"info\"`."},
+    {"fired", "Finding[]",
+     "The rules that fired, each `{rule, version, urgency, text, route, acknowledge_within, place, "
+     "source, because}`; `acknowledge_within` in minutes."},
+    {"unsure", "Finding[]", "The rules that could not tell, and `hold` where one wants a review."},
+    {"explain", "(): string", "Each rule with its steps, values and units.", &guarded<explain>},
+};
+
+int index_verdict(lua_State* L) {
+  const Verdict& verdict = self(L);
+  const std::string_view name = lua_type(L, 2) == LUA_TSTRING ? view_at(L, 2) : "";
+  const auto member = find_member(kMembers, name);
+  if (!member) unknown_member("Verdict", kMembers, name);
+  if (const lua_CFunction function = kMembers[*member].function) {
+    lua_pushcfunction(L, function);
+  } else if (name == "critical") {
+    lua_pushboolean(L, verdict.critical());
+  } else if (name == "doubtful") {
+    lua_pushboolean(L, verdict.doubtful());
+  } else if (name == "fired") {
+    push_findings(L, verdict, Finding::State::fired);
+  } else if (name == "unsure") {
+    push_findings(L, verdict, Finding::State::could_not_tell);
+  } else if (const auto urgency = verdict.urgency()) {
+    push(L, name_of(*urgency));
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+int refuse_write(lua_State*) {
+  throw ScriptError("L233", "a verdict cannot be written");
+}
+
+constexpr Binding kBindings[] = {
+    {"evaluate", "(set: string, msg: Message): Verdict",
+     "Evaluates the rules of `rules/NAME.rules` on the message as it is now, edits included, so "
+     "that "
+     "codes are translated first. The trace keeps what each rule said and why.",
+     &guarded<evaluate>},
+};
+
+}  // namespace
+
+void open_verdict(lua_State* L) {
+  open_object(L, Object::Kind::verdict, &guarded<index_verdict>, &guarded<refuse_write>, nullptr);
+}
+
+Library rules_library() {
+  return {"rules", Library::Kind::table, "Decision-support rules, written by clinical staff.",
+          kBindings};
+}
+
+Library verdict_object() {
+  return {"Verdict", Library::Kind::object, "What the rules of a set said of a message.", kMembers};
+}
+
+}  // namespace cannula::script
