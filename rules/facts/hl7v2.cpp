@@ -82,6 +82,15 @@ Observation::Status status_of(std::string_view code) {
   }
 }
 
+// What stands before the next delimiter, which is taken off with it.
+std::string_view cut(std::string_view& rest, char delimiter) {
+  const std::size_t end =
+      delimiter == 0 ? rest.size() : std::min(rest.find(delimiter), rest.size());
+  const std::string_view part = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return part;
+}
+
 // The segments of one order: OBR, and what stands up to the next.
 struct Order {
   std::optional<SegmentId> request;
@@ -103,9 +112,9 @@ class Reader {
 
  private:
   // Plain text of a leaf, without the blanks around it; empty for HL7 null.
-  std::string text(const Place& place) const;
+  std::string text(std::string_view raw) const;
+  std::string text(const Place& place) const { return text(message_.raw(place)); }
   std::optional<Moment> moment(const Place& place) const;
-  Code code(Place place, std::uint32_t first_component, std::string_view table) const;
   void codes(const Place& field, std::string_view table, std::vector<Code>& into) const;
   void patient(SegmentId segment, bool first, Patient& into) const;
   void order(const Order& order, Case& into) const;
@@ -121,8 +130,7 @@ class Reader {
   std::optional<std::chrono::minutes> message_offset_;
 };
 
-std::string Reader::text(const Place& place) const {
-  std::string_view raw = message_.raw(place);
+std::string Reader::text(std::string_view raw) const {
   while (raw.starts_with(' ')) raw.remove_prefix(1);
   while (raw.ends_with(' ')) raw.remove_suffix(1);
   if (raw == "\"\"") return {};
@@ -137,30 +145,19 @@ std::optional<Moment> Reader::moment(const Place& place) const {
   });
 }
 
-// Three components of a coded field: code, text, system; `table` where the field has one by the
-// standard and the message names none.
-Code Reader::code(Place place, std::uint32_t first_component, std::string_view table) const {
-  Code code;
-  place.component = first_component;
-  code.code = text(place);
-  place.component = first_component + 1;
-  code.text = text(place);
-  place.component = first_component + 2;
-  code.system = system_of(text(place));
-  if (code.system.empty() && !code.code.empty()) code.system = std::string(table);
-  return code;
-}
-
-// All repetitions, each with its alternate.
+// All repetitions of a coded field, each with its alternate: code, text, system, and the same
+// again; `table` is the system where the field has one by the standard and the message names none.
 void Reader::codes(const Place& field, std::string_view table, std::vector<Code>& into) const {
-  const std::uint32_t repetitions = message_.repetitions(field);
-  for (std::uint32_t repetition = 1; repetition <= repetitions; ++repetition) {
-    Place place = field;
-    place.repetition = repetition;
-    const std::uint32_t components = message_.components(place);
-    for (const std::uint32_t first : {1U, 4U}) {
-      if (components < first) continue;
-      Code found = code(place, first, first == 1 ? table : std::string_view());
+  const hl7v2::Delimiters& delimiters = message_.delimiters();
+  std::string_view rest = message_.raw(Place{field.segment, field.field, Place::kWholeField});
+  while (!rest.empty()) {
+    std::string_view repetition = cut(rest, delimiters.repetition);
+    for (const bool alternate : {false, true}) {
+      Code found;
+      found.code = text(cut(repetition, delimiters.component));
+      found.text = text(cut(repetition, delimiters.component));
+      found.system = system_of(text(cut(repetition, delimiters.component)));
+      if (found.system.empty() && !found.code.empty() && !alternate) found.system = table;
       if (!found.code.empty() || !found.text.empty()) into.push_back(std::move(found));
     }
   }
@@ -203,12 +200,14 @@ std::vector<Code> Reader::conditions(const Order& order) const {
 
 void Reader::order(const Order& order, Case& into) const {
   const std::vector<Code> order_conditions = conditions(order);
+  std::optional<Moment> order_time;
+  if (order.request) order_time = moment({*order.request, 7, 1, 1});
+  if (!order_time && !order.specimens.empty()) {
+    order_time = moment({order.specimens.front(), 17, 1, 1});
+  }
   for (const SegmentId segment : order.observations) {
     Observation found = observation(segment, into.observations.size() + 1);
-    if (!found.time && order.request) found.time = moment({*order.request, 7, 1, 1});
-    if (!found.time && !order.specimens.empty()) {
-      found.time = moment({order.specimens.front(), 17, 1, 1});
-    }
+    if (!found.time) found.time = order_time;
     found.specimen_conditions = order_conditions;
     into.observations.push_back(std::move(found));
   }
@@ -222,10 +221,12 @@ Observation Reader::observation(SegmentId segment, std::size_t ordinal) const {
   value(segment, found);
   found.unit = text({segment, 6, 1, 1});
   found.reference_range = text({segment, 7, 1});
-  const std::uint32_t flags = message_.repetitions({segment, 8});
-  for (std::uint32_t repetition = 1; repetition <= flags; ++repetition) {
-    std::string flag = text({segment, 8, repetition, 1});
-    if (!flag.empty()) found.flags.push_back(std::move(flag));
+  const hl7v2::Delimiters& delimiters = message_.delimiters();
+  std::string_view flags = message_.raw(Place{segment, 8, Place::kWholeField});
+  while (!flags.empty()) {
+    std::string_view flag = cut(flags, delimiters.repetition);
+    std::string code = text(cut(flag, delimiters.component));
+    if (!code.empty()) found.flags.push_back(std::move(code));
   }
   found.status = status_of(text({segment, 11, 1, 1}));
   found.time = moment({segment, 14, 1, 1});

@@ -51,8 +51,8 @@ Dispatch::Dispatch(const Program& program) : rules_by_term_(program.terms.size()
   }
 }
 
-void Dispatch::add_terms(std::string_view key, std::vector<TermIndex>& into) const {
-  const auto found = terms_by_key_.find(std::string(key));
+void Dispatch::add_terms(const std::string& key, std::vector<TermIndex>& into) const {
+  const auto found = terms_by_key_.find(key);
   if (found == terms_by_key_.end()) return;
   into.insert(into.end(), found->second.begin(), found->second.end());
 }

@@ -20,7 +20,7 @@ class Dispatch {
   std::vector<std::uint32_t> rules_for(const std::vector<TermIndex>& terms) const;
 
  private:
-  void add_terms(std::string_view key, std::vector<TermIndex>& into) const;
+  void add_terms(const std::string& key, std::vector<TermIndex>& into) const;
 
   std::unordered_map<std::string, std::vector<TermIndex>> terms_by_key_;
   std::vector<std::vector<std::uint32_t>> rules_by_term_;

@@ -47,6 +47,7 @@ Number in_unit_of(const Quantity& quantity, const Observation& observation,
       return {observation.value->value, {}};
     return {std::nullopt, "it has no unit"};
   }
+  if (observation.unit == quantity.unit.text) return {observation.value->value, {}};
   const auto unit = units::Unit::read(observation.unit);
   if (!unit) return {std::nullopt, fmt::format("`{}` is no known unit", observation.unit)};
   // A rule without a unit means the number as it is reported: 45 % is not 0.45.
