@@ -1,10 +1,10 @@
 // reply: what a sender is told that waits for the script, in place of the transport's own answer.
 #include <string>
 
+#include "engine/script/document_objects.h"
 #include "engine/script/lua_api.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
-#include "engine/script/opaque.h"
 #include "engine/script/registry.h"
 
 namespace cannula::script {
@@ -66,6 +66,9 @@ Bytes body_of(lua_State* L, int index) {
     MessageBox& box = *checked_object<MessageObject>(L, index, Object::Kind::message).box;
     const Bytes edited = box.payload();
     return edited ? edited : box.bytes();
+  }
+  if (is_document(L, index) || lua_type(L, index) == LUA_TTABLE) {
+    return make_bytes(json_text(L, index));
   }
   const auto text = text_value(L, index, "the body of reply");
   return text ? make_bytes(std::string(*text)) : nullptr;

@@ -2,6 +2,9 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "engine/script/document_objects.h"
 #include "engine/script/lua_api.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
@@ -17,6 +20,8 @@ namespace {
 
 using rules::Finding;
 using rules::Verdict;
+
+constexpr std::size_t kLongestSummary = 140;  // characters of a card, by CDS Hooks 2.0
 
 struct VerdictObject : Object {
   const Verdict* verdict;  // the session's
@@ -102,6 +107,63 @@ void push_findings(lua_State* L, const Verdict& verdict, Finding::State state) {
   }
 }
 
+std::string shown(const Finding& finding) {
+  if (!finding.text.empty()) return finding.text;
+  return finding.rule + " could not tell";
+}
+
+// At most so many characters, never cut within one.
+std::string shortened(std::string text) {
+  std::size_t characters = 0, at = 0;
+  while (at < text.size() && characters < kLongestSummary - 1) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+    ++characters;
+  }
+  if (at < text.size()) text = text.substr(0, at) + "…";
+  return text;
+}
+
+nlohmann::ordered_json card_of(const Verdict& verdict, const Finding& finding) {
+  std::string detail;
+  for (const std::string& line : finding.because) detail += "- " + line + "\n";
+  if (finding.acknowledge_within.count() > 0) {
+    detail += "- to be acknowledged within " + std::to_string(finding.acknowledge_within.count()) +
+              " minutes\n";
+  }
+  const bool fired = finding.state == Finding::State::fired;
+  nlohmann::ordered_json card;
+  card["summary"] = shortened(shown(finding));
+  card["indicator"] = fired ? name_of(finding.urgency) : name_of(rules::Urgency::warning);
+  card["detail"] = detail;
+  card["source"] = {{"label", finding.source.empty() ? verdict.rules : finding.source}};
+  card["extension"] = {{"rule", finding.rule},
+                       {"version", finding.version},
+                       {"state", fired ? "fired" : "could not tell"},
+                       {"place", finding.place}};
+  if (!finding.route.empty()) card["extension"]["route"] = finding.route;
+  return card;
+}
+
+int card(lua_State* L) {
+  const Verdict& verdict = self(L);
+  nlohmann::ordered_json cards = nlohmann::ordered_json::array();
+  for (const Finding& finding : verdict.findings) {
+    const bool unsure = finding.state == Finding::State::could_not_tell && finding.hold;
+    if (finding.state == Finding::State::fired || unsure)
+      cards.push_back(card_of(verdict, finding));
+  }
+  nlohmann::ordered_json all;
+  all["cards"] = std::move(cards);
+  // What is not UTF-8 cannot be in JSON.
+  Session& session = LuaRuntime::of(L).session();
+  const std::string text = all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  charge(L, session, text.size());
+  push_document(L, session,
+                session.documents.emplace_back(make_bytes(text), DocumentBox::From::script));
+  return 1;
+}
+
 int explain(lua_State* L) {
   const Verdict& verdict = self(L);
   std::string text;
@@ -126,6 +188,9 @@ constexpr Binding kMembers[] = {
      "The rules that fired, each `{rule, version, urgency, text, route, acknowledge_within, place, "
      "source, because}`; `acknowledge_within` in minutes."},
     {"unsure", "Finding[]", "The rules that could not tell, and `hold` where one wants a review."},
+    {"card", "(): Document",
+     "What fired or holds, as a CDS Hooks answer `{\"cards\": […]}`, for a review destination.",
+     &guarded<card>},
     {"explain", "(): string", "Each rule with its steps, values and units.", &guarded<explain>},
 };
 

@@ -128,6 +128,9 @@ TEST_F(ReplyTest, TheLastReplyOfARunIsTheAnswer) {
   EXPECT_EQ(conclusion.reply->status, 201u);
   EXPECT_THAT(conclusion.reply->headers, ElementsAre(Pair("Location", "Patient/1")));
   EXPECT_EQ(*conclusion.reply->body, "made");
+  EXPECT_EQ(*work_in_main("reply{ body = { a = { 1, 2 } } }").reply->body, R"({"a":[1,2]})");
+  EXPECT_EQ(*work_in_main("reply{ body = json.parse('{\"b\": 1.00}') }").reply->body,
+            R"({"b":1.00})");
   EXPECT_TRUE(work_in_main("reply{ status = 404 } skip('not here')").reply);
   EXPECT_FALSE(work_in_main("reply{ status = 200 } error('no')").reply);
 }

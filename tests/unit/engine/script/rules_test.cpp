@@ -54,6 +54,13 @@ TEST_F(RulesTest, AVerdictTellsWhatFired) {
   EXPECT_THAT(said("verdict:explain()"), HasSubstr("critical-potassium version 3: fired"));
 }
 
+TEST_F(RulesTest, ACardIsWhatAReviewerReads) {
+  EXPECT_EQ(said("verdict:card()['cards[1].indicator']"), "critical");
+  EXPECT_THAT(said("verdict:card()['cards[1].summary']"), HasSubstr("Potassium 7.1"));
+  EXPECT_EQ(said("verdict:card()['cards[1].source.label']"), "the test's own threshold");
+  EXPECT_EQ(said("verdict:card()['cards[1].extension.route']"), "ward-phone");
+}
+
 TEST_F(RulesTest, EditsAreSeen) {
   const Conclusion conclusion = work(R"(function main(msg)
     msg["OBX[1]-5"] = "4.1"
