@@ -151,6 +151,7 @@ Result<Decoded> decode(const Message& parsed, Origin origin) {
   report_undecodable(text, set, decoded.findings);
   decoded.message = TRY(Message::parse(make_bytes(std::move(text.text))));
   decoded.encoding.undecodable = std::move(text.undecodable);
+  decoded.encoding.label = decoded.message.raw(kCharacterSet);  // decoded, too
   return decoded;
 }
 

@@ -28,7 +28,7 @@ namespace cannula::hl7v2 {
 // What encode() needs to know of how a message was decoded.
 struct Encoding {
   CharacterSet set = CharacterSet::utf8();
-  std::string label;                                   // MSH-18 as received
+  std::string label;                                   // MSH-18 as received, decoded
   std::vector<CharacterSet::Undecodable> undecodable;  // by place in the decoded bytes
 };
 

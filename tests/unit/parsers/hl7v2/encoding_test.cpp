@@ -81,6 +81,13 @@ TEST(Encoding, AnUnknownLabelIsAWarning) {
   EXPECT_EQ(code(decoded), "D201");
 }
 
+TEST(Encoding, ALabelThatIsNotAsciiIsNotTakenForAChangedOne) {
+  const Decoded decoded = read("M\xFCnchen", "M\xFCller");
+  Message edited = decoded.message;
+  ASSERT_TRUE(edited.set(*Path::parse("PID-5.2"), "Zoë"));
+  EXPECT_EQ(*encode(edited, decoded.encoding), message("M\xFCnchen", "M\xFCller^Zo\xEB"));
+}
+
 TEST(Encoding, JapaneseEscapeSequencesAreRead) {
   const Decoded decoded = read("~ISO IR87", "\x1B$B;3ED\x1B(B^\x1B$BB@O:\x1B(B");
   EXPECT_EQ(text(decoded, "PID-5.1"), "山田");
