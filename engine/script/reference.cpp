@@ -131,6 +131,7 @@ std::string lua_types() {
       "---@meta\n-- What Cannula gives to channel scripts, for the Lua language server. Written by "
       "`cannula lua types`.\n\n"
       "---@class phi\n\n---@class secret\n\n"
+      "---@class Reference\n---@field reference string\n\n"
       "---@class SendOptions\n---@field key? string|number|phi The order key at the destination.\n"
       "---@field priority? \"stat\" Goes before what is not stat.\n"
       "---@field method? string Of an HTTP destination: \"PUT\".\n"

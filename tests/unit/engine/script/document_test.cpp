@@ -198,6 +198,20 @@ TEST_F(DocumentTest, SendTakesTheOptionsOfHttp) {
   EXPECT_THAT(failure("send('ehr', msg, { headers = 'x' })"), HasSubstr("[L214]"));
 }
 
+TEST_F(DocumentTest, RepliesTakeDocumentsAndTables) {
+  const auto body = [&](const std::string& value) {
+    const Conclusion conclusion =
+        work("function main(msg) reply{ body = " + value + " } end", kBundle);
+    return conclusion.reply && conclusion.reply->body ? *conclusion.reply->body
+                                                      : conclusion.reason;
+  };
+  EXPECT_EQ(body("fhir.OperationOutcome{ issue = { severity = 'error', code = 'invalid' } }"),
+            R"({"resourceType":"OperationOutcome","issue":[{"severity":"error","code":)"
+            R"("invalid"}]})");
+  EXPECT_EQ(body("{ ok = true }"), R"({"ok":true})");
+  EXPECT_EQ(body("msg.entry[2].resource"), R"({"id":"o1","value":0.010})");
+}
+
 TEST_F(DocumentTest, ResponsesHaveStatusHeadersAndDocument) {
   load(R"(function main() end function on_response(msg, destination, response)
     send('review', tostring(response.status) .. tostring(response.headers and
