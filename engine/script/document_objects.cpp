@@ -216,7 +216,7 @@ int to_string(lua_State* L) {
 int copy(lua_State* L) {
   const Place place = self(L);
   Session& session = LuaRuntime::of(L).session();
-  DocumentBox& made = made_documents(session);
+  DocumentBox& made = made_documents(L, session);
   const Node node = place.node();
   const NodeId root = node ? made.read().copy(node) : made.read().make_object();
   charge(L, session, made);
@@ -563,10 +563,8 @@ DocumentObject& push_document(lua_State* L, Session& session, DocumentBox& box, 
   return object;
 }
 
-DocumentBox& made_documents(Session& session) {
-  if (session.made == nullptr) {
-    session.made = &session.documents.emplace_back(nullptr, DocumentBox::From::script);
-  }
+DocumentBox& made_documents(lua_State* L, Session& session) {
+  if (!session.made) session.made = LuaRuntime::of(L).take_spare_documents();
   return *session.made;
 }
 

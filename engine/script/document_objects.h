@@ -30,7 +30,7 @@ void open_document_objects(lua_State* L);
 DocumentObject& push_document(lua_State* L, Session& session, DocumentBox& box,
                               tree::NodeId root = tree::kNone);
 // The box of what the run makes itself.
-DocumentBox& made_documents(Session& session);
+DocumentBox& made_documents(lua_State* L, Session& session);
 
 // The node that a Document, DocumentNode or Transaction at `index` stands for; a missing one when
 // something else is there, or nothing. Gives FHIR's form to a FHIR resource that was edited.

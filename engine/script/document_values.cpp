@@ -129,7 +129,9 @@ class TreeBuilder {
         continue;
       }
       const NodeId child = value(lua_gettop(L_), level + 1);
-      if (child != kNone) document_.add(made, view_at(L_, -2), child);
+      const std::string_view name = view_at(L_, -2);
+      if (!tree::is_utf8(name)) fail("a table with a name that is not UTF-8");
+      if (child != kNone) document_.add(made, name, child);
       lua_pop(L_, 1);
     }
     if (last != 0) {
@@ -346,7 +348,7 @@ std::string json_text(lua_State* L, int index, int indent) {
   if (is_document(L, index)) {
     node = document_argument(L, index);
   } else {
-    DocumentBox& box = made_documents(session);
+    DocumentBox& box = made_documents(L, session);
     const NodeId made = tree_value(L, box, index, "json.encode");
     node = box.read().node(made == kNone ? box.read().make_null() : made);
   }

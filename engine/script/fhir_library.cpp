@@ -46,7 +46,7 @@ int construct(lua_State* L) {
   const auto& type = *static_cast<const Type*>(lua_touserdata(L, lua_upvalueindex(1)));
   const std::string name(type.name());
   Session& session = LuaRuntime::of(L).session();
-  DocumentBox& box = made_documents(session);
+  DocumentBox& box = made_documents(L, session);
   if (!lua_isnone(L, 1) && lua_type(L, 1) != LUA_TTABLE && !is_document(L, 1)) {
     throw ScriptError("L240",
                       "fhir." + name + " takes a table of elements, not a " + luaL_typename(L, 1));
@@ -91,7 +91,7 @@ TransactionObject& transaction_self(lua_State* L) {
 
 int make_transaction(lua_State* L) {
   Session& session = LuaRuntime::of(L).session();
-  DocumentBox& box = made_documents(session);
+  DocumentBox& box = made_documents(L, session);
   Document& document = box.read();
   auto& object = *static_cast<TransactionObject*>(
       new_object(L, Object::Kind::transaction, sizeof(TransactionObject), session.serial));

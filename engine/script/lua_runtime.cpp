@@ -238,4 +238,21 @@ void LuaRuntime::drop(Thread thread) {
   luaL_unref(machine_.state(), LUA_REGISTRYINDEX, thread.reference);
 }
 
+std::unique_ptr<DocumentBox> LuaRuntime::take_spare_documents() {
+  if (spare_documents_.empty()) {
+    return std::make_unique<DocumentBox>(nullptr, DocumentBox::From::script);
+  }
+  auto box = std::move(spare_documents_.back());
+  spare_documents_.pop_back();
+  return box;
+}
+
+void LuaRuntime::give_back(std::unique_ptr<DocumentBox> box) {
+  constexpr std::size_t kSpare = 2;
+  constexpr std::size_t kLargest = 1u << 20;  // bytes
+  if (!box || spare_documents_.size() >= kSpare) return;
+  box->clear();
+  if (box->read().memory() <= kLargest) spare_documents_.push_back(std::move(box));
+}
+
 }  // namespace cannula::script

@@ -52,6 +52,10 @@ class LuaRuntime final : public Runtime {
   void recycle(Thread thread);  // it ended well and can be used again
   void drop(Thread thread);
 
+  // What the documents of a run's own making stand in, handed on from run to run for its room.
+  std::unique_ptr<DocumentBox> take_spare_documents();
+  void give_back(std::unique_ptr<DocumentBox> box);
+
  private:
   std::vector<Diagnostic> run_top_level();
   static int open_state(lua_State* L);
@@ -69,6 +73,7 @@ class LuaRuntime final : public Runtime {
   int main_ = LUA_NOREF;
   int response_handler_ = LUA_NOREF;
   std::vector<Thread> spare_threads_;
+  std::vector<std::unique_ptr<DocumentBox>> spare_documents_;
 };
 
 // Why a thread failed, in words, without running anything of the script.

@@ -134,6 +134,7 @@ void LuaRun::give_up() {
   session_.messages.clear();
   session_.verdicts.clear();
   session_.documents.clear();
+  runtime_.give_back(std::move(session_.made));
   runtime_.machine().memory().refund(std::exchange(session_.charged, 0));
 }
 

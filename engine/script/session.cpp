@@ -96,6 +96,12 @@ tree::Document& DocumentBox::read() {
   return document_;
 }
 
+void DocumentBox::clear() {
+  document_.clear();
+  charged = 0;
+  edits = 0;
+}
+
 std::vector<Diagnostic> DocumentBox::findings() const {
   return document_.findings();
 }

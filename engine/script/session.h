@@ -73,6 +73,9 @@ class DocumentBox {
   const Bytes& bytes() const { return body_; }
   std::vector<Diagnostic> findings() const;
 
+  // For another run: as new, with room.
+  void clear();
+
   std::size_t charged = 0;  // of the document's memory, to the script
   std::uint64_t edits = 0;  // by the script, of any tree in here
 
@@ -98,7 +101,7 @@ struct Session {
   std::deque<MessageBox> messages;  // addresses stay: the script's objects point here
   MessageBox* response_message = nullptr;
   std::deque<DocumentBox> documents;
-  DocumentBox* made = nullptr;
+  std::unique_ptr<DocumentBox> made;  // what the script makes itself
   DocumentBox* response_document = nullptr;
   std::uint32_t references = 0;  // how many urn:uuid the run made
 

@@ -25,7 +25,11 @@ std::string suggestion(std::string_view name, const Type& type) {
 
 class Arranger {
  public:
-  explicit Arranger(Document& document) : document_(document) {}
+  explicit Arranger(Document& document) : document_(document) {
+    ordered_.reserve(64);
+    children_.reserve(64);
+    way_.reserve(16);
+  }
 
   bool arrange_object(NodeId object, const Type& type, bool resource);
   Error& error() { return error_; }

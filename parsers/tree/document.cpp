@@ -12,20 +12,43 @@ namespace cannula::tree {
 struct Document::Texts {
   Texts() = default;
   Texts(const Texts& other) : blocks(other.blocks), bytes(other.bytes) {}
+  Texts& operator=(Texts&&) noexcept = default;
 
   std::vector<std::shared_ptr<char[]>> blocks;
   char* free = nullptr;
   std::size_t left = 0;
   std::size_t bytes = 0;
+  std::size_t usual_block = 0;  // the last of the usual kind, and its size
+  std::size_t usual_size = 0;
+
+  // Begins again in the largest block of the usual kind, when no copy shares it.
+  void clear() {
+    std::shared_ptr<char[]> kept;
+    if (usual_block < blocks.size() && blocks[usual_block].use_count() == 1) {
+      kept = std::move(blocks[usual_block]);
+    }
+    const std::size_t size = usual_size;
+    *this = Texts();
+    if (!kept) return;
+    free = kept.get();
+    left = bytes = usual_size = size;
+    usual_block = 0;
+    blocks.push_back(std::move(kept));
+  }
+
+  std::string_view keep(std::string_view text);
 
   char* take(std::size_t size) {
     if (size > left) {
       constexpr std::size_t kLargestBlock = 64u << 10;
-      const std::size_t usual = std::min<std::size_t>(kLargestBlock, 1024u << blocks.size());
+      const std::size_t usual =
+          std::min<std::size_t>(kLargestBlock, std::max<std::size_t>(1024, 2 * usual_size));
       if (size > usual / 4) {  // a block of its own
         bytes += size;
         return blocks.emplace_back(new char[size]).get();
       }
+      usual_block = blocks.size();
+      usual_size = usual;
       free = blocks.emplace_back(new char[usual]).get();
       left = usual;
       bytes += usual;
@@ -43,12 +66,13 @@ std::string_view name_of(Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Document::Document() : texts_(std::make_unique<Texts>()) {}
+Document::Document() : texts_(std::make_unique<Texts>()), name_texts_(std::make_unique<Texts>()) {}
 Document::Document(const Document& other)
     : source_(other.source_),
       records_(other.records_),
       names_(other.names_),
       texts_(std::make_unique<Texts>(*other.texts_)),
+      name_texts_(std::make_unique<Texts>(*other.name_texts_)),
       root_(other.root_),
       edited_(other.edited_),
       repeated_(other.repeated_) {}
@@ -61,7 +85,25 @@ Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
 std::size_t Document::memory() const {
-  return sizeof(Document) + records_.capacity() * sizeof(Record) + names_.memory() + texts_->bytes;
+  return sizeof(Document) + records_.capacity() * sizeof(Record) + names_.memory() + texts_->bytes +
+         name_texts_->bytes;
+}
+
+void Document::clear() {
+  constexpr std::size_t kKeptRecords = 1u << 14;
+  constexpr std::size_t kKeptNames = 1000;
+  records_.clear();
+  if (records_.capacity() > kKeptRecords) records_.shrink_to_fit();
+  // Names of received bytes do not outlive those.
+  if (source_ || names_.size() > kKeptNames) {
+    names_ = Names();
+    *name_texts_ = Texts();
+  }
+  texts_->clear();
+  source_.reset();
+  repeated_.clear();
+  root_ = kNone;
+  edited_ = false;
 }
 
 std::vector<Diagnostic> Document::findings(std::string_view name) const {
@@ -93,11 +135,19 @@ NodeId Document::make(Kind kind) {
   return static_cast<NodeId>(records_.size() - 1);
 }
 
-std::string_view Document::keep(std::string_view text) {
+std::string_view Document::Texts::keep(std::string_view text) {
   if (text.empty()) return "";
-  char* kept = texts_->take(text.size());
+  char* kept = take(text.size());
   std::memcpy(kept, text.data(), text.size());
   return {kept, text.size()};
+}
+
+std::string_view Document::keep(std::string_view text) {
+  return texts_->keep(text);
+}
+
+std::string_view Document::keep_name(std::string_view text) {
+  return name_texts_->keep(text);
 }
 
 NodeId Document::make_text(Kind kind, std::string_view text, bool encoded) {
@@ -225,7 +275,7 @@ void Document::unlink(NodeId child) {
 NameId Document::name_id(std::string_view text) {
   const NameId known = names_.find(text);
   if (known != kNoName) return known;
-  return names_.add(keep(text), find_special(text) == std::string_view::npos);
+  return names_.add(keep_name(text), find_special(text) == std::string_view::npos);
 }
 
 void Document::append(NodeId array, NodeId element) {

@@ -105,6 +105,9 @@ class Document {
   bool edited() const { return edited_; }
   // Bytes of memory that it holds besides the received ones.
   std::size_t memory() const;
+  // Becomes empty, for another use: keeps room and the names it knows, unless they are many. Nodes
+  // of before are gone.
+  void clear();
 
   // What is odd about the document as it was parsed (N2xx warnings): names that stand twice in one
   // object. `name` is what the finding calls the text.
@@ -123,7 +126,7 @@ class Document {
   NodeId copy(Node from);
 
   // -- Putting together. ------------------------------------------------------------------------
-  // `child` is detached, and is not `container` or something around it.
+  // `child` is detached, and is not `container` or something around it. Names are UTF-8.
   void set_root(NodeId root);
   void append(NodeId array, NodeId element);
   // Adds a member without looking whether there is one of that name.
@@ -194,6 +197,7 @@ class Document {
   NodeId make(Kind kind);
   NodeId make_text(Kind kind, std::string_view text, bool encoded);
   std::string_view keep(std::string_view text);
+  std::string_view keep_name(std::string_view text);
   NameId name_id(std::string_view text);
   void link(NodeId container, NodeId child);
   void unlink(NodeId child);
@@ -209,6 +213,7 @@ class Document {
   std::vector<Record> records_;
   Names names_;
   std::unique_ptr<Texts> texts_;
+  std::unique_ptr<Texts> name_texts_;  // apart, because names outlive clear()
   NodeId root_ = kNone;
   bool edited_ = false;
   std::vector<NodeId> repeated_;  // members whose name stood in their object before

@@ -308,7 +308,7 @@ Result<void> JsonReader::read_name() {
   }
   name_ = document_.names_.find(text);
   if (name_ == kNoName) {
-    name_ = document_.names_.add(encoded ? document_.keep(text) : text,
+    name_ = document_.names_.add(encoded ? document_.keep_name(text) : text,
                                  find_special(text) == std::string_view::npos);
   }
   if (letter() != ':') return unexpected("':' behind a name");

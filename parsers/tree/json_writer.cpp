@@ -1,4 +1,6 @@
 // JSON out: values as they stand, in their order.
+#include <algorithm>
+
 #include "parsers/tree/document.h"
 #include "parsers/tree/json_text.h"
 
@@ -84,6 +86,7 @@ void Document::encode_to(std::string& out, Node node, int indent) const {
 
 std::string Document::encode(Node node, int indent) const {
   std::string out;
+  if (node && !node.parent()) out.reserve(std::min<std::size_t>(records_.size() * 8, 1u << 20));
   encode_to(out, node, indent);
   return out;
 }

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "parsers/tree/document.h"
+
 namespace cannula::tree {
 namespace {
 
@@ -12,6 +14,7 @@ class PathReader {
   Result<Path> read() {
     Path path;
     if (text_.empty()) return fail("a path is empty, where a name was expected");
+    if (!is_utf8(text_)) return fail("it is not UTF-8");
     while (at_ < text_.size()) {
       if (path.steps.size() == Path::kMostSteps) {
         return fail("a path has at most " + std::to_string(Path::kMostSteps) + " steps");

@@ -1,6 +1,7 @@
 // JSON in a script's hands: the received document, documents it makes, json, msg.request and the
 // HTTP options of send.
 #include "parsers/tree/document.h"
+
 #include "tests/unit/engine/script/script_fixture.h"
 
 namespace cannula::script {
@@ -132,6 +133,7 @@ TEST_F(DocumentTest, ErrorsSayWhere) {
   EXPECT_THAT(failure("msg.x = function() end", kBundle), HasSubstr("not a function"));
   EXPECT_THAT(failure("msg.x = { 1, y = 2 }", kBundle), HasSubstr("[L229]"));
   EXPECT_THAT(failure("msg.x = 'M\\xFCller'", kBundle), HasSubstr("not UTF-8"));
+  EXPECT_THAT(failure("json.encode{ ['\\xFF'] = 1 }"), HasSubstr("not UTF-8"));
   EXPECT_THAT(failure("local t = {} t.t = t json.encode(t)"), HasSubstr("100 levels"));
   EXPECT_THAT(failure("json.encode(0/0)"), HasSubstr("not finite"));
   EXPECT_THAT(failure("json.encode(msg.PID)"), HasSubstr("read its text"));
@@ -202,8 +204,7 @@ TEST_F(DocumentTest, RepliesTakeDocumentsAndTables) {
   const auto body = [&](const std::string& value) {
     const Conclusion conclusion =
         work("function main(msg) reply{ body = " + value + " } end", kBundle);
-    return conclusion.reply && conclusion.reply->body ? *conclusion.reply->body
-                                                      : conclusion.reason;
+    return conclusion.reply && conclusion.reply->body ? *conclusion.reply->body : conclusion.reason;
   };
   EXPECT_EQ(body("fhir.OperationOutcome{ issue = { severity = 'error', code = 'invalid' } }"),
             R"({"resourceType":"OperationOutcome","issue":[{"severity":"error","code":)"

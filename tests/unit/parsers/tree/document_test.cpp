@@ -282,6 +282,21 @@ TEST(DocumentEdits, KnowsWhetherItWasEdited) {
   EXPECT_TRUE(document.edited());
 }
 
+TEST(DocumentEdits, IsEmptyAgainAfterClear) {
+  Document document = parsed(R"({"a":"1"})");
+  ASSERT_TRUE(document.set(path("made"), document.make_string("long enough to be kept")));
+  const Document copy = document;
+  document.clear();
+  EXPECT_FALSE(document.root());
+  EXPECT_EQ(document.received(), nullptr);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(document.set(path("b" + std::to_string(round)), document.make_string("x\ny")));
+    EXPECT_EQ(document.encode(), "{\"b" + std::to_string(round) + "\":\"x\\ny\"}");
+    document.clear();
+  }
+  EXPECT_EQ(copy.encode(), R"({"a":"1","made":"long enough to be kept"})");
+}
+
 TEST(DocumentEdits, TakesOnlyUtf8AndNumbers) {
   Document document;
   EXPECT_EQ(document.make_string("M\xFCller"), kNone);
@@ -314,7 +329,8 @@ TEST(TreePath, IsWrittenAsItIsRead) {
 }
 
 TEST(TreePath, RefusesWhatIsNone) {
-  for (const char* text : {"", ".", "a.", "a..b", "a[0]", "a[x]", "a[", "a]b", "a[1]b", "[\"a"}) {
+  for (const char* text :
+       {"", ".", "a.", "a..b", "a[0]", "a[x]", "a[", "a]b", "a[1]b", "[\"a", "a\xFF"}) {
     const auto read = Path::parse(text);
     ASSERT_FALSE(read) << text;
     EXPECT_EQ(read.error().code, "N001");
