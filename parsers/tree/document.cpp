@@ -423,8 +423,12 @@ Result<void> Document::check_way(NodeId base, const Path& path, std::size_t step
   for (; step < path.steps.size(); ++step) {
     const Path::Step& wanted = path.steps[step];
     if (wanted.kind == Path::Step::Kind::all) return {};
-    const Kind kind = at == kNone ? Kind::null : records_[at].kind;
     const bool by_name = wanted.kind == Path::Step::Kind::name;
+    // A name is looked for in the first element of an array.
+    while (by_name && at != kNone && records_[at].kind == Kind::array) {
+      at = records_[at].children.first;
+    }
+    const Kind kind = at == kNone ? Kind::null : records_[at].kind;
     if (kind != Kind::null && kind != Kind::array && !(by_name && kind == Kind::object)) {
       return Error{"N301",
                    "the path '" + path.text() + "' cannot be written: at '" +
@@ -457,6 +461,10 @@ NodeId Document::make_step(NodeId from, const Path::Step& step) {
   while (by_name && records_[from].kind == Kind::array) {
     if (records_[from].children.first == kNone) link(from, make(Kind::object));
     from = records_[from].children.first;
+    if (records_[from].kind != Kind::null) continue;
+    records_[from].kind = Kind::object;
+    records_[from].children = {kNone, kNone};
+    records_[from].size = 0;
   }
   NodeId there = find_step(from, step);
   if (there != kNone) return there;

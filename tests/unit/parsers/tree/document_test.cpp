@@ -231,7 +231,16 @@ TEST(DocumentEdits, RefusesWaysThroughValuesAndGapsAndChangesNothing) {
   ASSERT_FALSE(beyond);
   EXPECT_EQ(beyond.error().code, "N302");
   EXPECT_FALSE(document.set(path("c[1]"), document.make_null()));
+  EXPECT_EQ(document.set(path("b.x"), document.make_null()).error().code, "N301");
   EXPECT_EQ(document.encode(), before);
+}
+
+TEST(DocumentEdits, NullsOnTheWayBecomeObjects) {
+  Document document = parsed(R"({"a":[null],"b":[],"c":null})");
+  ASSERT_TRUE(document.set(path("a.x"), document.make_number("1")));
+  ASSERT_TRUE(document.set(path("b.x"), document.make_number("2")));
+  ASSERT_TRUE(document.set(path("c.x"), document.make_number("3")));
+  EXPECT_EQ(document.encode(), R"({"a":[{"x":1}],"b":[{"x":2}],"c":{"x":3}})");
 }
 
 TEST(DocumentEdits, RemovesPlaces) {
