@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <random>
 
 #include <xxhash.h>
@@ -52,35 +53,48 @@ void StoredTable::set_columns(std::vector<std::string> columns,
   columns_ = std::move(columns);
   key_columns_ = std::move(key_columns);
   has_days_ = has_days;
+  first_cell_ = has_days ? 3 : 1;
+  stride_ = first_cell_ + 2 * columns_.size();
 }
 
 void StoredTable::reserve(std::size_t rows) {
-  cells_.reserve(rows * columns_.size());
-  row_begins_.reserve(rows);
+  words_.reserve(rows * stride_);
+}
+
+void StoredTable::begin_row(std::size_t begin, std::int32_t from, std::int32_t to) {
+  ++rows_;
+  words_.push_back(static_cast<std::uint32_t>(begin));
   if (!has_days_) return;
-  from_.reserve(rows);
-  to_.reserve(rows);
+  words_.push_back(static_cast<std::uint32_t>(from));
+  words_.push_back(static_cast<std::uint32_t>(to));
 }
 
 void StoredTable::add_cell(std::string_view text) {
-  cells_.push_back({static_cast<std::uint32_t>(arena_.size()) | kInArena,
-                    static_cast<std::uint32_t>(text.size())});
+  words_.push_back(static_cast<std::uint32_t>(arena_.size()) | kInArena);
+  words_.push_back(static_cast<std::uint32_t>(text.size()));
   arena_ += text;
 }
 
-void StoredTable::end_row(std::size_t begin, std::int32_t from, std::int32_t to) {
-  row_begins_.push_back(static_cast<std::uint32_t>(begin));
-  if (!has_days_) return;
-  from_.push_back(from);
-  to_.push_back(to);
-}
-
-bool StoredTable::has_key(std::uint32_t row, std::span<const std::string_view> key) const {
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    const std::string_view text = cell(row, key_columns_[i]);
-    if (settings_.ignore_case ? !equal_but_for_case(text, key[i]) : text != key[i]) return false;
+bool StoredTable::has_key(const Slot& slot, std::span<const std::string_view> key) const {
+  const char* at = keys_.data() + slot.key;
+  for (const std::string_view part : key) {
+    std::uint32_t size;
+    std::memcpy(&size, at, sizeof size);
+    const std::string_view text(at + sizeof size, size);
+    if (settings_.ignore_case ? !equal_but_for_case(text, part) : text != part) return false;
+    at += sizeof size + size;
   }
   return true;
+}
+
+std::uint32_t StoredTable::keep_key(std::span<const std::string_view> key) {
+  const auto at = static_cast<std::uint32_t>(keys_.size());
+  for (const std::string_view part : key) {
+    const auto size = static_cast<std::uint32_t>(part.size());
+    keys_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    keys_ += part;
+  }
+  return at;
 }
 
 // Each part is hashed with what came before as its seed, so that "ab","c" is not "a","bc".
@@ -102,8 +116,7 @@ std::span<const std::uint32_t> StoredTable::rows_of(const Slot& slot) const {
 std::size_t StoredTable::slot_of(std::span<const std::string_view> key, std::uint32_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
-  while (slots_[at].where != kEmpty &&
-         !(slots_[at].hash == hash && has_key(rows_of(slots_[at]).front(), key))) {
+  while (slots_[at].where != kEmpty && !(slots_[at].hash == hash && has_key(slots_[at], key))) {
     at = (at + 1) & mask;
   }
   return at;
@@ -114,15 +127,17 @@ std::size_t StoredTable::slot_of(std::span<const std::string_view> key, std::uin
 std::vector<std::uint32_t> StoredTable::chain_rows() {
   std::vector<std::uint32_t> next;
   std::vector<std::string_view> key(key_columns_.size());
-  for (std::uint32_t row = 0; row < row_begins_.size(); ++row) {
+  for (std::uint32_t row = 0; row < rows_; ++row) {
     for (std::size_t i = 0; i < key.size(); ++i) key[i] = cell(row, key_columns_[i]);
     const std::uint32_t hash = hash_of(key);
     Slot& slot = slots_[slot_of(key, hash)];
     if (slot.where != kEmpty) {
-      if (next.empty()) next.assign(row_begins_.size(), kEmpty);
+      if (next.empty()) next.assign(rows_, kEmpty);
       next[row] = slot.where;
+      slot.where = row;
+    } else {
+      slot = {hash, row, keep_key(key)};
     }
-    slot = {hash, row};
   }
   return next;
 }
@@ -147,7 +162,7 @@ void StoredTable::sort_run(Slot& slot, const std::vector<std::uint32_t>& next,
 }
 
 std::vector<StoredTable::Clash> StoredTable::build_index() {
-  slots_.assign(std::bit_ceil(row_begins_.size() + row_begins_.size() / 2 + 2), Slot{});
+  slots_.assign(std::bit_ceil(rows_ + rows_ / 2 + 2), Slot{});
   const std::vector<std::uint32_t> next = chain_rows();
   std::vector<Clash> clashes;
   if (next.empty()) return clashes;

@@ -1,5 +1,7 @@
-// How a Table is kept: cells as places in the text of the file, or in an arena where doubled quotes
-// had to be undone; an index of keys by open addressing; days where the table has such columns.
+// How a Table is kept: each row as a few words that lie together (where it stands in the file, its
+// days, its cells as places in the text or, where doubled quotes had to be undone, in an arena),
+// and an index of keys by open addressing. A lookup that finds its row touches three places in
+// memory: the slot, the row, and the text of the key.
 //
 // TableReader fills it row by row, then calls build_index() once; from then on it is constant.
 #pragma once
@@ -27,7 +29,7 @@ class StoredTable final : public Table {
   const TableSettings& settings() const override { return settings_; }
   std::span<const std::string> columns() const override { return columns_; }
   std::span<const std::size_t> key_columns() const override { return key_columns_; }
-  std::size_t size() const override { return row_begins_.size(); }
+  std::size_t size() const override { return rows_; }
   Row row(std::size_t number) const override {
     return make_row(static_cast<std::uint32_t>(number));
   }
@@ -40,53 +42,56 @@ class StoredTable final : public Table {
   void set_columns(std::vector<std::string> columns, std::vector<std::size_t> key_columns,
                    bool has_days);
   void reserve(std::size_t rows);
+  void begin_row(std::size_t begin, std::int32_t from, std::int32_t to);
+  // Then the cells of the row, one a column.
   void add_cell(Span place) {
-    cells_.push_back(
-        {static_cast<std::uint32_t>(place.begin), static_cast<std::uint32_t>(place.size())});
+    words_.push_back(static_cast<std::uint32_t>(place.begin));
+    words_.push_back(static_cast<std::uint32_t>(place.size()));
   }
   void add_cell(std::string_view text);  // copied into the arena
-  // The cells of a row were added, one a column.
-  void end_row(std::size_t begin, std::int32_t from, std::int32_t to);
   std::vector<Clash> build_index();
 
-  std::size_t row_begin(std::uint32_t row) const { return row_begins_[row]; }  // in the text
+  std::size_t row_begin(std::uint32_t row) const { return words_of(row)[0]; }  // in the text
 
  private:
-  struct Cell {
-    std::uint32_t begin;  // kInArena: in arena_, else in the text
-    std::uint32_t size;
-  };
-  static constexpr std::uint32_t kInArena = 1U << 31;
+  static constexpr std::uint32_t kInArena = 1U << 31;  // of a cell's place
 
   struct Slot {
     std::uint32_t hash = 0;
     std::uint32_t where = kEmpty;  // a row; with kSeveral, where in runs_
+    std::uint32_t key = 0;         // where in keys_
   };
   static constexpr std::uint32_t kEmpty = UINT32_MAX;
   static constexpr std::uint32_t kSeveral = 1U << 31;
 
+  // Of a row: its begin, its days if the table has such columns, then place and size of each cell.
+  const std::uint32_t* words_of(std::uint32_t row) const {
+    return words_.data() + std::size_t{row} * stride_;
+  }
   std::string_view cell(std::uint32_t row, std::size_t column) const override {
-    return text_of(cells_[row * columns_.size() + column]);
+    const std::uint32_t* place = words_of(row) + first_cell_ + 2 * column;
+    return place[0] & kInArena ? std::string_view(arena_).substr(place[0] & ~kInArena, place[1])
+                               : source_->text().substr(place[0], place[1]);
   }
   std::size_t line_of(std::uint32_t row) const override {
-    return source_->position(row_begins_[row]).line;
+    return source_->position(row_begin(row)).line;
   }
   Period period_of(std::uint32_t row) const override;
 
-  std::string_view text_of(const Cell& cell) const {
-    return cell.begin & kInArena
-               ? std::string_view(arena_).substr(cell.begin & ~kInArena, cell.size)
-               : source_->text().substr(cell.begin, cell.size);
-  }
-  bool has_key(std::uint32_t row, std::span<const std::string_view> key) const;
+  bool has_key(const Slot& slot, std::span<const std::string_view> key) const;
+  std::uint32_t keep_key(std::span<const std::string_view> key);
   std::uint32_t hash_of(std::span<const std::string_view> key) const;
   std::size_t slot_of(std::span<const std::string_view> key, std::uint32_t hash) const;
   // The rows of a slot that is not empty, in order of days.
   std::span<const std::uint32_t> rows_of(const Slot& slot) const;
   std::vector<std::uint32_t> chain_rows();
   void sort_run(Slot& slot, const std::vector<std::uint32_t>& next, std::vector<Clash>& clashes);
-  std::int32_t from_of(std::uint32_t row) const { return from_.empty() ? kAlways : from_[row]; }
-  std::int32_t to_of(std::uint32_t row) const { return to_.empty() ? kForever : to_[row]; }
+  std::int32_t from_of(std::uint32_t row) const {
+    return has_days_ ? static_cast<std::int32_t>(words_of(row)[1]) : kAlways;
+  }
+  std::int32_t to_of(std::uint32_t row) const {
+    return has_days_ ? static_cast<std::int32_t>(words_of(row)[2]) : kForever;
+  }
 
   std::string name_;
   std::shared_ptr<const Source> source_;
@@ -94,12 +99,14 @@ class StoredTable final : public Table {
   std::vector<std::string> columns_;
   std::vector<std::size_t> key_columns_;
   bool has_days_ = false;
-  std::vector<Cell> cells_;
+  std::size_t first_cell_ = 1;  // in the words of a row
+  std::size_t stride_ = 1;      // words of a row
+  std::size_t rows_ = 0;
+  std::vector<std::uint32_t> words_;
   std::string arena_;
-  std::vector<std::uint32_t> row_begins_;
-  std::vector<std::int32_t> from_, to_;  // days since 1970-01-01; empty without such columns
-  std::vector<Slot> slots_;              // a power of two
-  std::vector<std::uint32_t> runs_;      // a count, then so many rows
+  std::string keys_;                 // of each part: its size (4 bytes), its text
+  std::vector<Slot> slots_;          // a power of two
+  std::vector<std::uint32_t> runs_;  // a count, then so many rows
 };
 
 }  // namespace cannula::tables

@@ -13,7 +13,7 @@
 namespace cannula::tables {
 namespace {
 
-constexpr std::size_t kLargest = 1U << 30;
+constexpr std::size_t kLargest = 1U << 29;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct Days {
@@ -154,6 +154,7 @@ void TableReader::read_row(const CsvRow& row) {
   check_cells(row);
   const Days days = read_days(row);
   if (!has_key || days.from > days.to) return;
+  table_->begin_row(row.span.begin, days.from, days.to);
   for (std::size_t i = 0; i < columns_.names.size(); ++i) {
     const std::string_view text = text_of(row, i);
     if (i < row.cells.size() && row.cells[i].doubled) {
@@ -162,7 +163,6 @@ void TableReader::read_row(const CsvRow& row) {
       table_->add_cell(i < row.cells.size() ? Span{row.cells[i].begin, row.cells[i].end} : Span{});
     }
   }
-  table_->end_row(row.span.begin, days.from, days.to);
 }
 
 void TableReader::report_problem(const CsvRow& row) {
