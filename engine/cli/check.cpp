@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/finding_json.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/script/runtime.h"
@@ -70,23 +71,6 @@ void sort_and_merge(std::vector<Diagnostic>& findings) {
                  findings.end());
 }
 
-nlohmann::ordered_json as_json(const Diagnostic& finding) {
-  nlohmann::ordered_json json{{"severity", name_of(finding.severity)},
-                              {"code", finding.code},
-                              {"message", finding.message},
-                              {"file", file_of(finding)}};
-  if (finding.source && finding.span) {
-    const Position begin = finding.source->position(finding.span->begin);
-    const Position end = finding.source->position(finding.span->end);
-    json["line"] = begin.line;
-    json["column"] = begin.column;
-    json["end_line"] = end.line;
-    json["end_column"] = end.column;
-  }
-  if (!finding.hint.empty()) json["hint"] = finding.hint;
-  return json;
-}
-
 int check(const std::string& named, const Context& context) {
   const auto folder = site_folder(named);
   if (!folder) {
@@ -102,7 +86,7 @@ int check(const std::string& named, const Context& context) {
   }
   if (context.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const Diagnostic& finding : findings) list.push_back(as_json(finding));
+    for (const Diagnostic& finding : findings) list.push_back(finding_json(finding));
     print(context.out,
           nlohmann::ordered_json{{"valid", !has_errors(findings)}, {"findings", list}}.dump(
               2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +

@@ -36,6 +36,10 @@ constexpr ErrorCode kCodes[] = {
     {"U121", "No rule of that name",
      "The rule files named, or those of the site here, have no such rule. `cannula rules explain "
      "FILE` shows all that a file has."},
+    {"U131", "A file that cannot be shown",
+     "`cannula parse` shows HL7 v2 messages (one, several or a batch, that is lines that begin "
+     "with "
+     "MSH|) and JSON documents. The message says what the file looks like instead."},
 };
 
 }  // namespace

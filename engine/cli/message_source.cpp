@@ -1,11 +1,10 @@
 #include "engine/cli/message_source.h"
 
 #include <charconv>
-#include <cstdio>
-#include <cstring>
 
 #include <fmt/format.h>
 
+#include "engine/cli/input_file.h"
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/header.h"
 
@@ -16,19 +15,6 @@ constexpr std::string_view kPlace = "{n}";
 
 Error unusable(std::string_view name, std::string_view why) {
   return {"U106", fmt::format("{}: {}", name, why), "", {}};
-}
-
-Result<std::string> read_whole(const std::string& name) {
-  std::FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rb");
-  if (file == nullptr) return unusable(name, std::strerror(errno));
-  std::string text;
-  char part[65536];
-  std::size_t count = 0;
-  while ((count = std::fread(part, 1, sizeof part, file)) > 0) text.append(part, count);
-  const bool failed = std::ferror(file) != 0;
-  if (file != stdin) std::fclose(file);
-  if (failed) return unusable(name, "reading failed");
-  return text;
 }
 
 // Segments end with CR on the wire, whatever an editor made of the file.
@@ -63,7 +49,7 @@ Result<MessageSource> MessageSource::read(const std::vector<std::string>& files,
                                           Variation variation) {
   MessageSource source;
   for (const std::string& file : files) {
-    const std::string text = TRY(read_whole(file));
+    const std::string text = TRY(read_input(file));
     TRY(source.add(file, text, variation));
   }
   return source;

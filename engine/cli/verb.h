@@ -118,6 +118,7 @@ Verb msg_list_verb();
 Verb msg_resend_verb();
 Verb msg_show_verb();
 Verb new_verb();
+Verb parse_verb();
 Verb reference_verb();
 Verb rules_check_verb();
 Verb rules_explain_verb();

@@ -1,0 +1,32 @@
+#include "engine/cli/input_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace cannula::cli {
+namespace {
+
+Error unreadable(const std::string& name, std::string_view why) {
+  return {"U106", fmt::format("{}: {}", name, why), "", {}};
+}
+
+}  // namespace
+
+Result<std::string> read_input(const std::string& name) {
+  std::FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return unreadable(name, std::strerror(errno));
+  std::string text;
+  char part[65536];
+  std::size_t count = 0;
+  while ((count = std::fread(part, 1, sizeof part, file)) > 0) text.append(part, count);
+  const bool failed = std::ferror(file) != 0;
+  const std::string why = failed ? std::strerror(errno) : "";
+  if (file != stdin) std::fclose(file);
+  if (failed) return unreadable(name, "reading failed: " + why);
+  return text;
+}
+
+}  // namespace cannula::cli

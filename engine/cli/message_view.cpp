@@ -1,0 +1,198 @@
+#include "engine/cli/message_view.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/cli/terminal_text.h"
+#include "parsers/hl7v2/structure.h"
+
+namespace cannula::cli {
+namespace {
+
+using hl7v2::Message;
+using hl7v2::Place;
+using hl7v2::SegmentId;
+using hl7v2::Structure;
+
+constexpr std::size_t kLongestValue = 160;  // bytes shown of a value
+
+std::string segment_path(const Message& message, SegmentId segment) {
+  const std::string_view name = message.name_of(segment);
+  const auto all = message.each(name);
+  if (all.size() < 2) return std::string(name);
+  const auto at = std::find(all.begin(), all.end(), segment);
+  return fmt::format("{}[{}]", name, at - all.begin() + 1);
+}
+
+// Walks down from a field to the values in it.
+class Values {
+ public:
+  Values(const Message& message, SegmentId segment)
+      : message_(message), segment_(segment), name_(segment_path(message, segment)) {}
+
+  std::vector<PathValue> all() && {
+    const std::uint32_t fields = message_.fields(segment_);
+    for (std::uint32_t field = 1; field <= fields; ++field) add_field(field);
+    return std::move(values_);
+  }
+
+ private:
+  void add_field(std::uint32_t field) {
+    const Place whole{segment_, field};
+    const bool is_delimiters = message_.name_of(segment_) == "MSH" && field <= 2;
+    const std::uint32_t repetitions = is_delimiters ? 1 : message_.repetitions(whole);
+    for (std::uint32_t repetition = 1; repetition <= repetitions; ++repetition) {
+      std::string path = fmt::format("{}-{}", name_, field);
+      if (repetitions > 1) path += fmt::format("[{}]", repetition);
+      add(Place{segment_, field, repetition}, std::move(path));
+    }
+  }
+
+  void add(Place place, std::string path) {
+    if (message_.raw(place).empty()) return;
+    if (message_.is_null(place) || place.subcomponent > 0 || !message_.is_composite(place)) {
+      values_.push_back(
+          {std::move(path), message_.get(place).value_or(""), message_.is_null(place)});
+      return;
+    }
+    const bool is_field = place.component == 0;
+    const std::uint32_t parts =
+        is_field ? message_.components(place) : message_.subcomponents(place);
+    for (std::uint32_t part = 1; part <= parts; ++part) {
+      Place inner = place;
+      (is_field ? inner.component : inner.subcomponent) = part;
+      add(inner, fmt::format("{}.{}", path, part));
+    }
+  }
+
+  const Message& message_;
+  SegmentId segment_;
+  std::string name_;
+  std::vector<PathValue> values_;
+};
+
+const Structure* structure_of(const Message& message) {
+  return Structure::find(message.structure());
+}
+
+struct OpenGroup {
+  std::size_t group = 0;  // among the structure's
+  std::size_t occurrence = 0;
+};
+
+std::string value_text(const PathValue& value) {
+  if (value.is_null) return "\"\"  (null: the sender deletes the value)";
+  const std::string shown = visible(value.text, kLongestValue);
+  return value.text.size() <= kLongestValue
+             ? shown
+             : fmt::format("{} ({} bytes)", shown, value.text.size());
+}
+
+std::string header_field(const Message& message, std::uint32_t field) {
+  return message.get(Place{message.segment_at(0), field, 1, 1}).value_or("");
+}
+
+}  // namespace
+
+std::vector<PathValue> values_of(const Message& message, SegmentId segment) {
+  return Values(message, segment).all();
+}
+
+std::vector<std::vector<std::string>> groups_of_segments(const Message& message) {
+  std::vector<std::vector<std::string>> named(message.segment_count());
+  const Structure* structure = structure_of(message);
+  if (structure == nullptr) return named;
+
+  const std::vector<std::string_view> names = structure->group_names();
+  std::vector<std::uint32_t> nodes;
+  std::vector<Structure::Walk> walks;  // one a group: each watches its own
+  for (const std::string_view name : names) {
+    nodes.push_back(structure->group(name).value_or(0));
+    walks.emplace_back(*structure);
+  }
+  std::vector<std::size_t> occurrences(names.size());
+  std::vector<std::vector<OpenGroup>> open(message.segment_count());
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    const std::string_view segment = message.name_of(message.segment_at(position));
+    for (std::size_t group = 0; group < names.size(); ++group) {
+      if (walks[group].next(segment, nodes[group])) ++occurrences[group];
+      if (walks[group].is_in(nodes[group])) open[position].push_back({group, occurrences[group]});
+    }
+  }
+  for (std::size_t position = 0; position < open.size(); ++position) {
+    std::sort(
+        open[position].begin(), open[position].end(),
+        [&](const OpenGroup& a, const OpenGroup& b) { return nodes[a.group] < nodes[b.group]; });
+    for (const OpenGroup& group : open[position]) {
+      named[position].push_back(occurrences[group.group] > 1
+                                    ? fmt::format("{}[{}]", names[group.group], group.occurrence)
+                                    : std::string(names[group.group]));
+    }
+  }
+  return named;
+}
+
+std::string headline(const Message& message) {
+  const auto or_none = [](std::string text) { return text.empty() ? std::string("none") : text; };
+  return fmt::format("{}, control id {}, version {}, {} segments",
+                     message.type().empty() ? "no message type" : visible(message.type()),
+                     visible(or_none(header_field(message, 10))),
+                     visible(or_none(header_field(message, 12))), message.segment_count());
+}
+
+std::string message_text(const Message& message) {
+  const auto groups = groups_of_segments(message);
+  const std::vector<std::string> none;
+  std::string text;
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    const auto& before = position == 0 ? none : groups[position - 1];
+    const auto& now = groups[position];
+    const auto [left, entered] =
+        std::mismatch(before.begin(), before.end(), now.begin(), now.end());
+    for (auto group = entered; group != now.end(); ++group) {
+      text += fmt::format("{:{}}{}\n", "", 2 * (group - now.begin()), *group);
+    }
+    const std::size_t indent = 2 * now.size();
+    const SegmentId segment = message.segment_at(position);
+    text += fmt::format("{:{}}{}\n", "", indent, visible(segment_path(message, segment), 80));
+    const std::vector<PathValue> values = values_of(message, segment);
+    std::size_t width = 0;
+    for (const PathValue& value : values) width = std::max(width, value.path.size());
+    for (const PathValue& value : values) {
+      text += fmt::format("{:{}}{:<{}}  {}\n", "", indent + 2, visible(value.path),
+                          std::min<std::size_t>(width, 24), value_text(value));
+    }
+  }
+  return text;
+}
+
+std::string segments_text(const Message& message) {
+  std::string text;
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    text += visible(message.text_of(message.segment_at(position))) + "\n";
+  }
+  return text;
+}
+
+nlohmann::ordered_json message_json(const Message& message) {
+  const auto groups = groups_of_segments(message);
+  nlohmann::ordered_json segments = nlohmann::ordered_json::array();
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    const SegmentId segment = message.segment_at(position);
+    nlohmann::ordered_json values = nlohmann::ordered_json::array();
+    for (PathValue& value : values_of(message, segment)) {
+      values.push_back({{"path", std::move(value.path)}, {"text", std::move(value.text)}});
+      if (value.is_null) values.back()["null"] = true;
+    }
+    segments.push_back({{"segment", segment_path(message, segment)},
+                        {"groups", groups[position]},
+                        {"values", std::move(values)}});
+  }
+  return {{"event", message.type()},
+          {"structure", message.structure()},
+          {"control_id", header_field(message, 10)},
+          {"version", header_field(message, 12)},
+          {"segments", std::move(segments)}};
+}
+
+}  // namespace cannula::cli
