@@ -40,6 +40,22 @@ constexpr ErrorCode kCodes[] = {
      "`cannula parse` shows HL7 v2 messages (one, several or a batch, that is lines that begin "
      "with "
      "MSH|) and JSON documents. The message says what the file looks like instead."},
+    {"U141", "No such table",
+     "A table is a file tables/NAME.csv of the site, and is named without the ending. `cannula "
+     "table "
+     "list` names those that can be used; one with errors is not among them, and `cannula table "
+     "check` shows why."},
+    {"U142", "The table has no row for this key",
+     "Keys are compared letter by letter, without blanks around them; upper and lower case make a "
+     "difference unless the table's settings say ignore_case = true. A row with active_from and "
+     "active_to is found on these days and between them only."},
+    {"U143", "The key has another number of parts",
+     "The key columns of a table are its first column, or those that `keys` in NAME.table.toml "
+     "names. Each of them needs a word on the command line, in that order."},
+    {"U144", "Some tables cannot be used",
+     "They have errors; `cannula table check` shows them. A running engine stays with the last "
+     "good "
+     "state of such a table."},
 };
 
 }  // namespace

@@ -84,8 +84,7 @@ void add_values(const tree::Node& node, ordered_json& values) {
     for (tree::Node child = node.first(); child; child = child.next()) add_values(child, values);
     return;
   }
-  values.push_back(
-      {{"path", node.path().text()}, {"kind", kind_of(node)}, {"text", node.text()}});
+  values.push_back({{"path", node.path().text()}, {"kind", kind_of(node)}, {"text", node.text()}});
 }
 
 Parsed parse_document(const std::string& name, std::string bytes, bool raw) {

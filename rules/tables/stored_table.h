@@ -29,6 +29,7 @@ class StoredTable final : public Table {
   const TableSettings& settings() const override { return settings_; }
   std::span<const std::string> columns() const override { return columns_; }
   std::span<const std::size_t> key_columns() const override { return key_columns_; }
+  char separator() const override { return separator_; }
   std::size_t size() const override { return rows_; }
   Row row(std::size_t number) const override {
     return make_row(static_cast<std::uint32_t>(number));
@@ -39,6 +40,7 @@ class StoredTable final : public Table {
   std::vector<Row> find_all(std::span<const std::string_view> key) const override;
 
   // -- Filling ----------------------------------------------------------------------------------
+  void set_separator(char separator) { separator_ = separator; }
   void set_columns(std::vector<std::string> columns, std::vector<std::size_t> key_columns,
                    bool has_days);
   void reserve(std::size_t rows);
@@ -99,6 +101,7 @@ class StoredTable final : public Table {
   std::vector<std::string> columns_;
   std::vector<std::size_t> key_columns_;
   bool has_days_ = false;
+  char separator_ = ',';
   std::size_t first_cell_ = 1;  // in the words of a row
   std::size_t stride_ = 1;      // words of a row
   std::size_t rows_ = 0;

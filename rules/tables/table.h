@@ -80,6 +80,7 @@ class Table {
   virtual const TableSettings& settings() const = 0;
   virtual std::span<const std::string> columns() const = 0;
   virtual std::span<const std::size_t> key_columns() const = 0;  // into columns()
+  virtual char separator() const = 0;                            // ',', ';' or '\t' as a rule
   virtual std::size_t size() const = 0;                          // rows
   virtual Row row(std::size_t number) const = 0;                 // in order of the file
 

@@ -108,7 +108,8 @@ void TableReader::read_all() {
   }
   if (auto unreadable = not_readable(source_)) return findings_.add(std::move(*unreadable));
 
-  CsvReader reader(text_, separator_, begin_of_rows());
+  const std::size_t begin = begin_of_rows();
+  CsvReader reader(text_, separator_, begin);
   CsvRow row;
   bool found = false;
   while (!found && reader.next(row)) found = !row.blank() || row.problem != CsvRow::Problem::none;
@@ -120,6 +121,7 @@ void TableReader::read_all() {
   columns_ = read_columns(text_, row, table_->settings(), findings_);
   if (findings_.has_errors()) return;
 
+  table_->set_separator(separator_);
   table_->set_columns(columns_.names, columns_.keys, columns_.from || columns_.to);
   table_->reserve(source_->line_count());
   block_.add_row(row.cells.size(), std::nullopt, findings_);
