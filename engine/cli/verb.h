@@ -126,15 +126,12 @@ Verb rules_test_verb();
 Verb run_verb();
 Verb send_verb();
 Verb status_verb();
-<<<<<<< HEAD
-Verb test_verb();
-Verb try_verb();
-=======
 Verb table_check_verb();
 Verb table_list_verb();
 Verb table_lookup_verb();
 Verb table_unmapped_verb();
->>>>>>> 01066de (cannula table lookup, check, list and unmapped)
+Verb test_verb();
+Verb try_verb();
 Verb version_verb();
 
 }  // namespace cannula::cli
