@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "engine/cli/site_question.h"
-#include "engine/cli/trace_text.h"
 #include "engine/cli/terminal_text.h"
+#include "engine/cli/trace_text.h"
 #include "engine/cli/verb.h"
 
 namespace cannula::cli {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/finding_json.h"
 #include "engine/cli/rule_files.h"
 #include "engine/cli/verb.h"
 #include "parsers/hl7v2/message.h"
@@ -22,23 +23,9 @@ std::string dump(const ordered_json& json) {
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
-ordered_json as_json(const Diagnostic& finding) {
-  ordered_json json{{"severity", name_of(finding.severity)},
-                    {"code", finding.code},
-                    {"message", finding.message},
-                    {"file", finding.source ? finding.source->name() : std::string()}};
-  if (finding.source && finding.span) {
-    const Position at = finding.source->position(finding.span->begin);
-    json["line"] = at.line;
-    json["column"] = at.column;
-  }
-  if (!finding.hint.empty()) json["hint"] = finding.hint;
-  return json;
-}
-
 ordered_json as_json(const std::vector<Diagnostic>& findings) {
   ordered_json list = ordered_json::array();
-  for (const Diagnostic& finding : findings) list.push_back(as_json(finding));
+  for (const Diagnostic& finding : findings) list.push_back(finding_json(finding));
   return list;
 }
 
@@ -83,7 +70,7 @@ int test(const std::vector<std::string>& named, const Context& context) {
                         {"rule", result.rule},
                         {"test", result.name},
                         {"passed", result.passed}};
-      if (result.finding) json["finding"] = as_json(*result.finding);
+      if (result.finding) json["finding"] = finding_json(*result.finding);
       list.push_back(std::move(json));
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/finding_json.h"
 #include "engine/cli/trial_site.h"
 #include "engine/cli/verb.h"
 #include "engine/trial/suite.h"

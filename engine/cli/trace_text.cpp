@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace cannula::cli {
+#include "engine/cli/terminal_text.h"
 
+namespace cannula::cli {
 namespace {
 
 using nlohmann::json;
@@ -73,23 +74,4 @@ std::string trace_text(const json& line) {
 
 // Text that a sender wrote, for a terminal: nothing that it would obey, one line, at most so many
 // bytes.
-std::string visible(std::string_view text, std::size_t most) {
-  std::string shown;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool c1 =
-        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (byte == '\n') {
-      shown += " / ";
-    } else if (byte < 0x20 || byte == 0x7F || c1) {
-      shown += '?';
-      if (c1) ++i;
-    } else {
-      shown += text[i];
-    }
-    if (shown.size() >= most) return shown + "…";
-  }
-  return shown;
-}
-
 }  // namespace cannula::cli

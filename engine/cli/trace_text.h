@@ -13,8 +13,4 @@ namespace cannula::cli {
 // newline. Rules that did not fire are told in a word.
 std::string trace_text(const nlohmann::json& line);
 
-// Text of a message for the screen: no control characters, so that it cannot move the cursor, and
-// at most so many bytes.
-std::string visible(std::string_view text, std::size_t most = std::string::npos);
-
 }  // namespace cannula::cli

@@ -1,11 +1,8 @@
 #include "engine/cli/trial_site.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace cannula::cli {
-
-using Json = nlohmann::ordered_json;
 
 TrialSite load_trial_site(const std::string& named, const Context& context) {
   const auto folder = site_folder(named);
@@ -31,20 +28,6 @@ const config::ChannelConfig* find_channel(const config::Site& site, const std::s
                         near ? fmt::format("did you mean \"{}\"?", *near)
                              : fmt::format("it has: {}", fmt::join(names, ", "))});
   return nullptr;
-}
-
-Json finding_json(const Diagnostic& finding) {
-  Json json{{"severity", name_of(finding.severity)},
-            {"code", finding.code},
-            {"message", finding.message},
-            {"file", finding.source ? finding.source->name() : std::string()}};
-  if (finding.source && finding.span) {
-    const Position at = finding.source->position(finding.span->begin);
-    json["line"] = at.line;
-    json["column"] = at.column;
-  }
-  if (!finding.hint.empty()) json["hint"] = finding.hint;
-  return json;
 }
 
 std::string indented(std::string_view text, std::size_t blanks) {

@@ -23,9 +23,6 @@ TrialSite load_trial_site(const std::string& named, const Context& context);
 const config::ChannelConfig* find_channel(const config::Site& site, const std::string& name,
                                           const Context& context);
 
-// As `check --json` lists them.
-nlohmann::ordered_json finding_json(const Diagnostic& finding);
-
 std::string indented(std::string_view text, std::size_t blanks);
 
 }  // namespace cannula::cli

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/trace_text.h"
+#include "engine/cli/finding_json.h"
 #include "engine/cli/trial_site.h"
 #include "engine/cli/verb.h"
 #include "engine/script/time_text.h"
