@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/cli/trace_text.h"
 #include "engine/cli/finding_json.h"
+#include "engine/cli/trace_text.h"
 #include "engine/cli/trial_site.h"
 #include "engine/cli/verb.h"
 #include "engine/script/time_text.h"

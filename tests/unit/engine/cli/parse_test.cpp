@@ -39,8 +39,8 @@ TEST_F(Parse, ValuesStandBesideThePathsThatScriptsUse) {
   const Outcome outcome = parse(kResult);
   EXPECT_EQ(outcome.code, kFine) << outcome.err;
   for (const auto* line :
-       {"ORU^R01, control id M1, version 2.5.1, 6 segments\n", "PID-3[1].1  777001\n",
-        "PID-3[2].1  777002\n", "PID-7       \"\"  (null: the sender deletes the value)\n",
+       {"ORU^R01, control id M1, version 2.5.1, 6 segments\n", "PID-3[1].1    777001\n",
+        "PID-3[2].1    777002\n", "PID-7         \"\"  (null: the sender deletes the value)\n",
         "OBX[1]-5    7.10\n", "OBX[2]-5    A & B\n", "ZFZ-2.1.1  x\n"}) {
     EXPECT_THAT(outcome.out, HasSubstr(line));
   }
