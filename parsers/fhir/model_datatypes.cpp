@@ -1,5 +1,5 @@
-// FHIR R4 (4.0.1): the base types and the data types, in the form that model_text.h describes. Taken from the
-// StructureDefinitions of the specification; to check one by eye:
+// FHIR R4 (4.0.1): the base types and the data types, in the form that model_text.h describes.
+// Taken from the StructureDefinitions of the specification; to check one by eye:
 // http://hl7.org/fhir/R4/datatypes.html, element.html, resource.html, domainresource.html
 #include "parsers/fhir/model_text.h"
 

@@ -1,5 +1,5 @@
-// FHIR R4 (4.0.1): the people and places of care, in the form that model_text.h describes. Taken from the
-// StructureDefinitions of the specification; to check one by eye:
+// FHIR R4 (4.0.1): the people and places of care, in the form that model_text.h describes. Taken
+// from the StructureDefinitions of the specification; to check one by eye:
 // http://hl7.org/fhir/R4/NAME.html, such as http://hl7.org/fhir/R4/patient.html
 #include "parsers/fhir/model_text.h"
 

@@ -1,5 +1,5 @@
-// FHIR R4 (4.0.1): results, orders and findings, in the form that model_text.h describes. Taken from the
-// StructureDefinitions of the specification; to check one by eye:
+// FHIR R4 (4.0.1): results, orders and findings, in the form that model_text.h describes. Taken
+// from the StructureDefinitions of the specification; to check one by eye:
 // http://hl7.org/fhir/R4/NAME.html, such as http://hl7.org/fhir/R4/observation.html
 #include "parsers/fhir/model_text.h"
 
