@@ -1,0 +1,71 @@
+-- Who is where: each event of a patient's stay as Patient and Encounter, updated by the clinic's own numbers.
+local house = require("house")
+
+-- Admitted, discharged, registered, changed, merged (HL7 v2.5.1, chapter 3).
+local EVENTS = { A01 = true, A03 = true, A04 = true, A08 = true, A40 = true }
+local STARTS = { A01 = true, A04 = true }
+
+local function visit_number(msg)
+  return msg["PV1-19.1"] or msg["PID-18.1"]
+end
+
+local function class(msg)
+  local row = lookup("patient-class", msg["PV1-2"] or "U")
+  return { system = "http://terminology.hl7.org/CodeSystem/v3-ActCode", code = row and row.code or "AMB",
+           display = row and row.display }
+end
+
+local function place(msg)
+  local parts = {}
+  for component = 1, 3 do  -- point of care, room, bed
+    parts[#parts + 1] = msg["PV1-3." .. component]
+  end
+  return #parts > 0 and { { location = { display = table.concat(parts, " ") } } } or nil
+end
+
+-- The visit as it is now. A change (A08) often leaves out when the stay began or ended: what was said before still holds.
+local function encounter(msg, subject, number)
+  local event = msg["MSH-9.2"]
+  local known = STARTS[event] and {} or state["visit " .. number] or {}
+  local begun = fhir.datetime(msg["PV1-44"]) or known.begun
+  local ended = fhir.datetime(msg["PV1-45"]) or known.ended
+  if event == "A03" then ended = ended or fhir.datetime(msg["EVN-6"] or msg["EVN-2"]) end
+  state["visit " .. number] = { begun = begun, ended = ended }
+  return fhir.Encounter {
+    identifier = { { system = house.systems.visit, value = number } },
+    status = (ended or event == "A03") and "finished" or "in-progress",
+    class = class(msg),
+    subject = subject,
+    period = (begun or ended) and { start = begun, ["end"] = ended } or nil,
+    location = place(msg),
+  }
+end
+
+-- A40: the patient of MRG has become the one of PID. The EHR keeps both, the old one inactive and pointing to the new.
+local function merge(msg, transaction, survivor)
+  local old = house.patient_number(msg.MRG[1])
+  if not old then reject("a merge that does not say, in MRG-1, who was merged") end
+  transaction:update(fhir.Patient {
+    identifier = house.identifiers(msg.MRG[1], old),
+    active = false,
+    name = house.each(msg.MRG[7], fhir.name),
+    link = { { other = survivor, type = "replaced-by" } },
+  }, "Patient?" .. house.by_identifier(house.systems.patient, old))
+end
+
+function main(msg)
+  local event = msg["MSH-9.2"]
+  if not EVENTS[event] then return skip("nothing to do for " .. (msg.type or "a message without type")) end
+  local number = house.patient_number(msg.PID[3])
+  if not number then reject("no patient number in PID-3") end
+
+  local transaction = fhir.transaction()
+  local patient = transaction:update(house.patient(msg, number), "Patient?" .. house.by_identifier(house.systems.patient, number))
+  local visit = visit_number(msg)
+  if event == "A40" then
+    merge(msg, transaction, patient)
+  elseif visit then
+    transaction:update(encounter(msg, patient, visit), "Encounter?" .. house.by_identifier(house.systems.visit, visit))
+  end
+  send("ehr", transaction)  -- in the order of the channel: a merge keeps its place in the line of both patients
+end

@@ -1,0 +1,122 @@
+-- From the OBX segments of one order to FHIR Observations and to the documents of its report.
+local attachments = require("attachments")
+local house = require("house")
+local standard = require("standard")
+local values = require("values")
+local observations = {}
+
+local CATEGORY = { coding = { { system = "http://terminology.hl7.org/CodeSystem/observation-category", code = "laboratory" } } }
+local INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+local NO_VALUE = { coding = { { system = "http://terminology.hl7.org/CodeSystem/data-absent-reason", code = "unknown" } } }
+local TEXT = { TX = true, FT = true, ST = true }
+
+-- OBX-11 as a status of FHIR; nil when the segment says nothing about a result. An empty one is final; one that nobody knows
+-- is taken for preliminary, so that nobody relies on it.
+function observations.status(obx)
+  local status = standard.observation_status[obx["11"] or "F"]
+  if status == nil then return "preliminary" end
+  return status or nil
+end
+
+-- Documents belong to the report, not among the observations.
+function observations.is_document(obx)
+  return obx["2"] == "ED"
+end
+
+local function code(obx)
+  local codings = {}
+  if obx["3.3"] == "LN" then
+    codings[1] = { system = "http://loinc.org", code = obx["3.1"], display = obx["3.2"] }
+  end
+  if obx["3.4"] then
+    codings[#codings + 1] = { system = house.systems.code, code = obx["3.4"], display = obx["3.5"] }
+  end
+  return { coding = codings, text = obx["3.5"] or obx["3.2"] }
+end
+
+local function interpretations(obx)
+  return house.each(obx[8], function(flag)
+    local display = standard.interpretation[flag:text()]
+    if not display then return { text = flag:text() } end
+    return { coding = { { system = INTERPRETATION, code = flag:text(), display = display } } }
+  end)
+end
+
+-- What one item becomes in the EHR. `report` tells what its order says of all of them: subject, taken, issued, laboratory.
+function observations.resource(item, report)
+  local obx, value = item.obx, item.value
+  return fhir.Observation {
+    identifier = { { system = house.systems.observation, value = item.key } },
+    status = item.status,
+    category = CATEGORY,
+    code = code(obx),
+    subject = report.subject,
+    effectiveDateTime = fhir.datetime(obx["14"]) or report.taken,
+    issued = report.issued,
+    performer = { { display = obx["23.1"] or report.laboratory } },
+    valueQuantity = value.valueQuantity,
+    valueCodeableConcept = value.valueCodeableConcept,
+    valueString = value.valueString,
+    valueRange = value.valueRange,
+    valueRatio = value.valueRatio,
+    valueDateTime = value.valueDateTime,
+    dataAbsentReason = next(value) == nil and NO_VALUE or nil,
+    interpretation = interpretations(obx),
+    note = item.notes[1] and { { text = table.concat(item.notes, "\n") } } or nil,
+    referenceRange = values.reference_range(obx),
+  }
+end
+
+-- Long texts come as one OBX a line, all with the same code.
+local function continues(item, obx, code_and_part)
+  return item and item.of == code_and_part and item.status == observations.status(obx) and item.value.valueString
+    and TEXT[obx["2"]] and TEXT[item.obx["2"]]
+end
+
+-- Everything that an order reports under that key:
+--   items      {name, key, status, value, notes, obx} of each observation; the key is the report's and the name
+--   documents  attachments · notes  of the order as a whole · doubts  what a person should look at, in words
+function observations.of(order, report_key)
+  local found = { items = {}, documents = {}, notes = {}, doubts = {} }
+  local times, last = {}, nil
+
+  local function add_document(obx)
+    local attachment, problem = attachments.of(obx)
+    table.insert(attachment and found.documents or found.doubts, attachment or problem)
+    last = nil
+  end
+
+  local function add_result(obx)
+    local status = observations.status(obx)
+    if not status then return end
+    -- The laboratory's own code, by which a correction finds what it corrects: it stays when the table of codes changes.
+    local code_and_part = (obx["3.4"] or obx["3.1"]) .. (obx["4"] and "." .. obx["4"] or "")
+    local value, doubt = values.of(obx)
+    if continues(last, obx, code_and_part) then
+      last.value.valueString = last.value.valueString .. "\n" .. (value.valueString or "")
+      return
+    end
+    if obx["11"] == "U" and next(value) == nil then
+      table.insert(found.doubts, code_and_part .. " is final now, says the laboratory, and does not repeat the value")
+      return
+    end
+    times[code_and_part] = (times[code_and_part] or 0) + 1
+    local nth = times[code_and_part]
+    local name = nth == 1 and code_and_part or code_and_part .. "#" .. nth
+    last = { of = code_and_part, name = name, key = report_key .. "/" .. name, status = status, value = value, notes = {},
+             obx = obx }
+    table.insert(found.items, last)
+    table.insert(found.doubts, doubt)
+  end
+
+  for segment in order:each() do
+    if segment.name == "OBX" then
+      if observations.is_document(segment) then add_document(segment) else add_result(segment) end
+    elseif segment.name == "NTE" then
+      table.insert(last and last.notes or found.notes, values.text(segment[3]))
+    end
+  end
+  return found
+end
+
+return observations
