@@ -130,7 +130,7 @@ class TreeBuilder {
       }
       const NodeId child = value(lua_gettop(L_), level + 1);
       const std::string_view name = view_at(L_, -2);
-      if (!tree::is_utf8(name)) fail("a table with a name that is not UTF-8");
+      if (!is_name(name)) fail("a table with a name that is not UTF-8");
       if (child != kNone) document_.add(made, name, child);
       lua_pop(L_, 1);
     }
@@ -143,6 +143,13 @@ class TreeBuilder {
     if (ordered_) order_by_name(made);
     members_.resize(first);
     return made;
+  }
+
+  // UTF-8; names are mostly short and plain.
+  static bool is_name(std::string_view name) {
+    return std::all_of(name.begin(), name.end(),
+                       [](char letter) { return static_cast<signed char>(letter) >= 0; }) ||
+           tree::is_utf8(name);
   }
 
   // What Lua gives in any order comes out the same each time.

@@ -173,6 +173,7 @@ NodeId Document::make_number(std::string_view text) {
 }
 
 NodeId Document::make_string(std::string_view text) {
+  if (is_plain(text)) return make_text(Kind::string, keep(text), false);
   if (!is_utf8(text)) return kNone;
   if (find_special(text) == std::string_view::npos) {
     return make_text(Kind::string, keep(text), false);
@@ -517,10 +518,6 @@ void Document::remove(NodeId base, const Path& path) {
 
 // -- Node -----------------------------------------------------------------------------------------
 
-Kind Node::kind() const {
-  return id_ == kNone ? Kind::missing : document_->records_[id_].kind;
-}
-
 std::string_view Node::text(std::string& space) const {
   if (id_ == kNone) return "";
   const Document::Record& record = document_->records_[id_];
@@ -542,12 +539,6 @@ std::string Node::text() const {
   return found.data() == space.data() ? std::move(space) : std::string(found);
 }
 
-std::string_view Node::name() const {
-  if (id_ == kNone) return "";
-  const NameId name = document_->records_[id_].name;
-  return name == kNoName ? std::string_view() : document_->names_[name].text;
-}
-
 std::optional<std::size_t> Node::offset() const {
   if (id_ == kNone || document_->records_[id_].offset == Document::kNowhere) return std::nullopt;
   return document_->records_[id_].offset;
@@ -556,20 +547,6 @@ std::optional<std::size_t> Node::offset() const {
 Node Node::parent() const {
   if (id_ == kNone) return {};
   return {*document_, document_->records_[id_].parent};
-}
-
-Node Node::first() const {
-  if (!is_container()) return {};
-  return {*document_, document_->records_[id_].children.first};
-}
-
-Node Node::next() const {
-  if (id_ == kNone) return {};
-  return {*document_, document_->records_[id_].next};
-}
-
-std::size_t Node::size() const {
-  return is_container() ? document_->records_[id_].size : 0;
 }
 
 Node Node::at(std::size_t position) const {

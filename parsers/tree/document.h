@@ -219,6 +219,32 @@ class Document {
   std::vector<NodeId> repeated_;  // members whose name stood in their object before
 };
 
+// -- The small ones, which are called for every node.
+
+inline Kind Node::kind() const {
+  return id_ == kNone ? Kind::missing : document_->records_[id_].kind;
+}
+
+inline std::string_view Node::name() const {
+  if (id_ == kNone) return "";
+  const NameId name = document_->records_[id_].name;
+  return name == kNoName ? std::string_view() : document_->names_[name].text;
+}
+
+inline Node Node::first() const {
+  if (!is_container()) return {};
+  return {*document_, document_->records_[id_].children.first};
+}
+
+inline Node Node::next() const {
+  if (id_ == kNone) return {};
+  return {*document_, document_->records_[id_].next};
+}
+
+inline std::size_t Node::size() const {
+  return is_container() ? document_->records_[id_].size : 0;
+}
+
 // Whether the bytes are UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
 // Whether the text is a number as JSON writes it (RFC 8259, 6).

@@ -142,6 +142,21 @@ std::size_t find_special(std::string_view text) {
   return std::string_view::npos;
 }
 
+bool is_plain(std::string_view text) {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t wrong = 0;
+  for (; left >= 8; at += 8, left -= 8) {
+    const std::uint64_t word = eight_bytes(at);
+    wrong |= special_bytes(word) | (word & kHighs);
+  }
+  if (wrong != 0) return false;
+  for (; left != 0; ++at, --left) {
+    if (is_special(*at) || static_cast<unsigned char>(*at) >= 0x80) return false;
+  }
+  return true;
+}
+
 std::size_t find_bad_escape(std::string_view encoded) {
   for (std::size_t at = encoded.find('\\'); at != std::string_view::npos;
        at = encoded.find('\\', at)) {

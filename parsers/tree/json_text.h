@@ -12,6 +12,8 @@ std::size_t find_not_utf8(std::string_view text);
 // The first character that must not stand in a JSON string as it is (quote, backslash, control),
 // or npos.
 std::size_t find_special(std::string_view text);
+// Whether the text is ASCII and stands for itself in a JSON string: most are.
+bool is_plain(std::string_view text);
 // The first backslash whose escape is wrong, or npos: not one of RFC 8259, 7, or half a surrogate
 // pair.
 std::size_t find_bad_escape(std::string_view encoded);
