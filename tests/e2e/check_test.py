@@ -63,9 +63,11 @@ class ASiteWithTenMistakes(unittest.TestCase):
 
 
 class AGoodSite(unittest.TestCase):
-    def test_the_sample_site_passes_in_silence(self):
-        done = check(REPOSITORY / "samples" / "relay")
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+    def test_the_sample_sites_pass_in_silence(self):
+        for site in ("relay", "riverside", "ehr-stand-in"):
+            with self.subTest(site):
+                done = check(REPOSITORY / "samples" / site)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     def test_a_folder_that_is_no_site_is_said_to_be_none(self):
         done = check(REPOSITORY / "docs")
