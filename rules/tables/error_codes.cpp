@@ -69,7 +69,7 @@ constexpr ErrorCode kCodes[] = {
     {"R116", "A key holds a character that cannot be seen",
      "It looks like a blank or like nothing, as it often comes from web pages, and makes the key "
      "different from the code in the messages. Type the key anew."},
-    {"R117", "The table is too large", "A table may have up to 512 MB of text and 1024 columns."},
+    {"R117", "The table is too large", "A table may have up to 256 MB of text and 1024 columns."},
     {"R118", "A spreadsheet, not a CSV file",
      "The file has the name of a CSV file but is a spreadsheet in its program's own format. Open "
      "it "

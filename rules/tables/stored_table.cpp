@@ -46,6 +46,24 @@ std::chrono::sys_days day_of(std::int32_t number) {
   return std::chrono::sys_days(std::chrono::days(number));
 }
 
+// In front of each key of the arena.
+struct KeyDays {
+  std::int32_t from;
+  std::int32_t to;
+};
+
+template <class T>
+T read_at(const char* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+template <class T>
+void append_bytes(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
 }  // namespace
 
 void StoredTable::set_columns(std::vector<std::string> columns,
@@ -76,22 +94,20 @@ void StoredTable::add_cell(std::string_view text) {
 }
 
 bool StoredTable::has_key(const Slot& slot, std::span<const std::string_view> key) const {
-  const char* at = keys_.data() + slot.key;
+  const char* at = keys_.data() + slot.key + sizeof(KeyDays);
   for (const std::string_view part : key) {
-    std::uint32_t size;
-    std::memcpy(&size, at, sizeof size);
-    const std::string_view text(at + sizeof size, size);
+    const std::string_view text(at + sizeof(std::uint32_t), read_at<std::uint32_t>(at));
     if (settings_.ignore_case ? !equal_but_for_case(text, part) : text != part) return false;
-    at += sizeof size + size;
+    at += sizeof(std::uint32_t) + text.size();
   }
   return true;
 }
 
-std::uint32_t StoredTable::keep_key(std::span<const std::string_view> key) {
+std::uint32_t StoredTable::keep_key(std::uint32_t row, std::span<const std::string_view> key) {
   const auto at = static_cast<std::uint32_t>(keys_.size());
+  append_bytes(keys_, KeyDays{from_of(row), to_of(row)});
   for (const std::string_view part : key) {
-    const auto size = static_cast<std::uint32_t>(part.size());
-    keys_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    append_bytes(keys_, static_cast<std::uint32_t>(part.size()));
     keys_ += part;
   }
   return at;
@@ -136,7 +152,7 @@ std::vector<std::uint32_t> StoredTable::chain_rows() {
       next[row] = slot.where;
       slot.where = row;
     } else {
-      slot = {hash, row, keep_key(key)};
+      slot = {hash, row, keep_key(row, key)};
     }
   }
   return next;
@@ -181,8 +197,13 @@ std::optional<Row> StoredTable::find(std::span<const std::string_view> key,
   const Slot& slot = slots_[slot_of(wanted, hash_of(wanted))];
   if (slot.where == kEmpty) return std::nullopt;
 
-  const std::span<const std::uint32_t> rows = rows_of(slot);
   const std::int32_t number = number_of(day);
+  if (!(slot.where & kSeveral)) {
+    const auto days = read_at<KeyDays>(keys_.data() + slot.key);
+    if (number < days.from || number > days.to) return std::nullopt;
+    return make_row(slot.where);
+  }
+  const std::span<const std::uint32_t> rows = rows_of(slot);
   const auto later = std::upper_bound(
       rows.begin(), rows.end(), number,
       [this](std::int32_t wanted_day, std::uint32_t row) { return wanted_day < from_of(row); });

@@ -81,7 +81,7 @@ class StoredTable final : public Table {
   Period period_of(std::uint32_t row) const override;
 
   bool has_key(const Slot& slot, std::span<const std::string_view> key) const;
-  std::uint32_t keep_key(std::span<const std::string_view> key);
+  std::uint32_t keep_key(std::uint32_t row, std::span<const std::string_view> key);
   std::uint32_t hash_of(std::span<const std::string_view> key) const;
   std::size_t slot_of(std::span<const std::string_view> key, std::uint32_t hash) const;
   // The rows of a slot that is not empty, in order of days.
@@ -107,7 +107,9 @@ class StoredTable final : public Table {
   std::size_t rows_ = 0;
   std::vector<std::uint32_t> words_;
   std::string arena_;
-  std::string keys_;                 // of each part: its size (4 bytes), its text
+  // Of each key: the days of its row (when it has but one), then of each part its size (4 bytes)
+  // and its text.
+  std::string keys_;
   std::vector<Slot> slots_;          // a power of two
   std::vector<std::uint32_t> runs_;  // a count, then so many rows
 };

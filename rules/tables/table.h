@@ -10,7 +10,7 @@
 // several rows whose days do not overlap. Read is what spreadsheet programs write: RFC 4180
 // quoting, CRLF, CR or LF, a byte order mark, comma, semicolon or tab as separator (told from the
 // header row, or from a line `sep=;` above it), empty rows and columns behind the table. The text
-// must be UTF-8. Keys are compared without the blanks around them. A table has up to 512 MB of
+// must be UTF-8. Keys are compared without the blanks around them. A table has up to 256 MB of
 // text.
 #pragma once
 

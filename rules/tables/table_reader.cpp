@@ -13,7 +13,7 @@
 namespace cannula::tables {
 namespace {
 
-constexpr std::size_t kLargest = 1U << 29;
+constexpr std::size_t kLargest = 1U << 28;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct Days {
