@@ -92,8 +92,9 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
                                                request.version()};
     response.set(http::field::content_type, reply.content_type);
     response.keep_alive(request.keep_alive());
-    response.body() = std::move(reply.body);
-    response.prepare_payload();
+    response.content_length(reply.body.size());
+    // The answer to HEAD has the length of the body, not the body (RFC 9110, 9.3.2).
+    if (request.method() != http::verb::head) response.body() = std::move(reply.body);
     auto [unsent, written] = co_await http::async_write(connection, response, kAwait);
     if (unsent || !response.keep_alive()) break;
   }

@@ -174,7 +174,7 @@ Result<json> Operations::discard(const json& asked) {
     TRY(engine_->discard(request.id, request.ordinal, request.actor, request.reason));
     return json{{"discarded", request.id.text()}};
   }
-  const store::MessageRow row = TRY(pipeline::known_message(store_, request.id, request.ordinal));
+  const store::MessageRow row = TRY(pipeline::may_discard(store_, request.id, request.ordinal));
   std::vector<store::Record> records;
   records.emplace_back(store::Discarded{request.id, row.channel, request.ordinal,
                                         pipeline::now_microseconds(), request.actor,

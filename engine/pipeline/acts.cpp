@@ -50,6 +50,33 @@ Result<store::MessageRow> may_resend(const store::Store& store, MessageId id,
   return row;
 }
 
+Result<store::MessageRow> may_discard(const store::Store& store, MessageId id,
+                                      std::uint32_t ordinal) {
+  store::MessageRow row = TRY(known_message(store, id, ordinal));
+  constexpr std::string_view kHint = "what is parked, held, dead or still to be made is discarded";
+  if (ordinal == 0) {
+    using store::MessageState;
+    const bool ended = row.state == MessageState::done || row.state == MessageState::filtered ||
+                       row.state == MessageState::rejected || row.state == MessageState::discarded;
+    if (!ended) return row;
+    return Error{"P311",
+                 fmt::format("message {} is {} already", id.text(), store::name_of(row.state)),
+                 std::string(kHint)};
+  }
+  for (const auto& delivery : TRY(store.deliveries(id))) {
+    if (delivery.ordinal != ordinal) continue;
+    const bool ended =
+        (delivery.state == store::DeliveryState::delivered && !delivery.handler_pending) ||
+        delivery.state == store::DeliveryState::discarded;
+    if (!ended) break;
+    return Error{"P311",
+                 fmt::format("delivery {} of message {} is {} already", ordinal, id.text(),
+                             store::name_of(delivery.state)),
+                 std::string(kHint)};
+  }
+  return row;
+}
+
 Result<bool> is_open(const store::Store& store, MessageId id, std::uint32_t ordinal) {
   for (const auto& delivery : TRY(store.deliveries(id))) {
     if (delivery.ordinal == ordinal) return still_to_be_made(delivery);

@@ -511,11 +511,11 @@ Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::str
                              const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
   store_->catch_up();
-  const store::MessageRow asked = TRY(known_message(*store_, id, ordinal));
+  const store::MessageRow asked = TRY(may_discard(*store_, id, ordinal));
   const std::shared_ptr<Channel> channel = channel_named(asked.channel);
   if (channel && ordinal == 0) channel->drop_outcome_of(id);
   flush_store();  // what its script decided before that
-  const store::MessageRow row = TRY(known_message(*store_, id, ordinal));
+  const store::MessageRow row = TRY(may_discard(*store_, id, ordinal));
   const auto deliveries = TRY(store_->deliveries(id));
   std::vector<store::Record> records;
   records.emplace_back(

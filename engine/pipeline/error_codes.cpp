@@ -45,6 +45,9 @@ constexpr ErrorCode kCodes[] = {
     {"P310", "A transport failed in a way it should not",
      "The delivery is tried again. This is a defect of the engine or a lack of memory; the text "
      "helps those who mend it."},
+    {"P311", "There is nothing to discard",
+     "The message, or the delivery, has ended: it was delivered, filtered, rejected or discarded "
+     "before. To discard is to end what is parked, held, dead or still to be made."},
 };
 
 }  // namespace

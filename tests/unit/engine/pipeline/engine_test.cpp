@@ -239,6 +239,18 @@ TEST_F(EngineTest, ADeliveryThatIsNotThereIsNotSentAgainAndChangesNothing) {
   wait_for(*engine, id, store::MessageState::done);
 }
 
+TEST_F(EngineTest, WhatWasDeliveredCannotBeDiscarded) {
+  auto engine = start(site(kRelay));
+  const auto id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_for(*engine, id, store::MessageState::done);
+  for (const std::uint32_t ordinal : {0U, 1U}) {
+    const auto refused = engine->discard(id, ordinal, "tester", "");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "P311");
+  }
+  wait_for(*engine, id, store::MessageState::done);
+}
+
 TEST_F(EngineTest, AMessageSentAgainTakesThePlaceOfItsDeadDelivery) {
   std::atomic<bool> refuse{true};
   wires_.answer = [&](const Parcel&, int) {

@@ -1,0 +1,307 @@
+"""What operators ask and do: `status`, `msg list|show|resend|discard`, `table unmapped`, with an engine and without, and the
+engine's two HTTP faces: the control socket and the admin listener.
+"""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+from engine import Program, cannula_json, free_port
+
+SCRIPT = """
+function main(msg)
+  local word = msg["OBX-3.1"]
+  if word == "SKIP" then return skip("not wanted") end
+  if word == "PARK" then return park("a person \\27[2J must see it") end
+  if word == "FAIL" then error("a mistake") end
+  lookup("codes", word, { text = msg["OBX-3.2"] })
+  send("out", msg)
+end
+"""
+
+
+def message(number, code):
+    return (f"MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|M{number}|P|2.5.1\r"
+            f"PID|1||{number}^^^NORTH^MR||Muster^M\u00fcge\rOBX|1|NM|{code}^Invented||4.1|mmol/L\r")
+
+
+def run(*arguments):
+    return subprocess.run([os.environ["CANNULA"], *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
+
+
+class Operations(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="cannula-operations-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.site = self.folder / "site"
+        self.port, self.admin = free_port(), free_port()
+        self.write("site.toml", f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n')
+        self.write("tables/codes.csv", "code,text\nK,Kalium\n")
+        self.write("channels/lab/main.lua", SCRIPT)
+        self.write("channels/lab/channel.toml", f"""
+[source]
+type   = "mllp"
+listen = "127.0.0.1:{self.port}"
+
+[[destination]]
+name      = "out"
+type      = "file"
+directory = "{self.folder}/out"
+filename  = "{{id}}.hl7"
+""")
+        (self.folder / "out").mkdir()
+        self.engine = None
+        self.start()
+
+    def write(self, name, text):
+        path = self.site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def start(self):
+        self.engine = Program(self.folder / "log", "run", self.site)
+        self.addCleanup(self.engine.stop)
+        self.engine.wait_until_said("ready in")
+
+    def send(self, *codes):
+        file = self.folder / "messages.hl7"
+        file.write_text("".join(message(i, code) for i, code in enumerate(codes, 1)), encoding="utf-8")
+        done = run("send", f"127.0.0.1:{self.port}", file, "--count", len(codes), "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def wait_for(self, state, count=1):
+        """The messages in a state, the newest first, once there are as many as that."""
+        for _ in range(600):
+            rows = cannula_json("msg", "list", self.site, "--state", state)["messages"]
+            if len(rows) >= count:
+                return rows
+            time.sleep(0.1)
+        self.fail(f"{len(rows)} messages are {state}, not {count}:\n{run('msg', 'list', self.site).stdout}")
+
+    def refused(self, *arguments):
+        done = run(*arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        return done.stderr
+
+    def twice(self, check):
+        """With the engine that runs, and then on the store that it left."""
+        check()
+        self.assertEqual(self.engine.stop(), 0)
+        check()
+
+    # -- verbs ---------------------------------------------------------------------------------------------------------
+
+    def test_messages_are_listed_and_counted_by_state_with_and_without_an_engine(self):
+        self.send("K", "SKIP", "PARK", "FAIL", "K")
+        for state, count in (("done", 2), ("filtered", 1), ("parked", 1), ("dead", 1)):
+            self.wait_for(state, count)
+
+        def check():
+            counted = cannula_json("status", self.site)["channels"]["lab"]
+            self.assertEqual(counted["messages"], {"done": 2, "filtered": 1, "parked": 1, "dead": 1})
+            self.assertEqual(counted["destinations"]["out"], {"delivered": 2})
+            rows = cannula_json("msg", "list", self.site)["messages"]
+            self.assertEqual([row["control_id"] for row in rows], ["M5", "M4", "M3", "M2", "M1"])
+            rows = cannula_json("msg", "list", self.site, "--oldest-first", "--limit", 2)["messages"]
+            self.assertEqual([row["control_id"] for row in rows], ["M1", "M2"])
+            older = cannula_json("msg", "list", self.site, "--before", rows[1]["id"])["messages"]
+            self.assertEqual([row["control_id"] for row in older], ["M1"])
+            self.assertEqual(len(cannula_json("msg", "list", self.site, "--control-id", "M4")["messages"]), 1)
+            self.assertEqual(len(cannula_json("msg", "list", self.site, "--destination", "out")["messages"]), 2)
+
+        self.twice(check)
+
+    def test_show_tells_the_whole_way_of_a_message_and_nothing_that_a_terminal_obeys(self):
+        self.send("K", "PARK")
+        done, parked = self.wait_for("done")[0]["id"], self.wait_for("parked")[0]["id"]
+
+        def check():
+            text = run("msg", "show", done, self.site).stdout
+            for part in ("message " + done, "received from 127.0.0.1", "Muster^M\u00fcge", "the script ran: queued",
+                         "delivery 1 to out, attempt 1: delivered"):
+                self.assertIn(part, text)
+            self.assertEqual(cannula_json("msg", "show", done, self.site)["message"]["state"], "done")
+            for shown in (run("msg", "show", parked, self.site).stdout, run("msg", "list", self.site).stdout):
+                self.assertNotIn("\x1b", shown)
+                self.assertIn("must see it", shown)
+
+        self.twice(check)
+
+    def test_what_cannot_be_done_is_refused_with_a_reason(self):
+        self.send("K")
+        done = self.wait_for("done")[0]["id"]
+
+        def check():
+            self.assertIn("error[U201]", self.refused("msg", "show", "nonsense", self.site))
+            self.assertIn("error[P304]", self.refused("msg", "show", "0000000000001", self.site))
+            self.assertIn("error[U201]", self.refused("msg", "list", self.site, "--state", "gone"))
+            self.assertIn("error[P311]", self.refused("msg", "discard", done, self.site))
+            self.assertIn("error[", self.refused("msg", "resend", done, self.site, "--delivery", 7))
+            self.assertEqual(self.wait_for("done")[0]["id"], done)
+
+        self.twice(check)
+
+    def test_a_parked_message_is_resent_and_discarded_by_a_running_engine(self):
+        self.send("PARK", "PARK")
+        first, second = (row["id"] for row in self.wait_for("parked", 2))
+        self.write("channels/lab/main.lua", SCRIPT.replace("PARK", "NEVER"))
+        self.engine.process.send_signal(1)  # SIGHUP: reload
+        self.engine.wait_until_said("reload")
+        done = run("msg", "resend", first, self.site, "--reason", "the script is mended")
+        self.assertEqual((done.returncode, done.stdout.split()[:2]), (0, ["resent", first]), done.stderr)
+        self.assertEqual(self.wait_for("done")[0]["id"], first)
+        done = run("msg", "discard", second, self.site, "--reason", "not needed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.wait_for("discarded")[0]["id"], second)
+        trail = json.dumps(cannula_json("msg", "show", second, self.site)["trail"])
+        self.assertIn("not needed", trail)
+
+    def test_without_an_engine_a_resend_is_written_down_and_done_at_the_next_start(self):
+        self.send("PARK")
+        parked = self.wait_for("parked")[0]["id"]
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertEqual(run("msg", "resend", parked, self.site, "--reason", "later").returncode, 0)
+        self.write("channels/lab/main.lua", SCRIPT.replace("PARK", "NEVER"))
+        self.start()
+        self.assertEqual(self.wait_for("done")[0]["id"], parked)
+
+    def test_the_worklist_counts_what_lookups_did_not_find(self):
+        self.send("K", "MG", "MG", "CA")
+        self.wait_for("done", 4)
+
+        def check():
+            rows = cannula_json("table", "unmapped", self.site)["unmapped"]
+            self.assertEqual([(row["key"], row["count"], row["text"], row["channel"]) for row in rows],
+                             [("MG", 2, "Invented", "lab"), ("CA", 1, "Invented", "lab")])
+            csv = run("table", "unmapped", self.site, "--table", "codes", "--csv").stdout
+            self.assertEqual(csv, "MG,Invented\nCA,Invented\n")
+            self.assertEqual(run("table", "unmapped", self.site, "--csv").returncode, 2)
+            self.assertEqual(run("table", "unmapped", self.site, "--table", "code").returncode, 2)
+
+        self.twice(check)
+
+    def test_a_site_that_never_ran_says_so(self):
+        other = self.folder / "other"
+        other.mkdir()
+        (other / "site.toml").write_text("")
+        for verb in (("status",), ("msg", "list"), ("table", "unmapped")):
+            self.assertIn("error[U205]", self.refused(*verb, other))
+
+    # -- the control socket ----------------------------------------------------------------------------------------------
+
+    def control(self, bytes_sent):
+        """What the engine answers to any bytes on its control socket."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(str(self.site / "state" / "control.sock"))
+            client.sendall(bytes_sent)
+            client.shutdown(socket.SHUT_WR)
+            received = b""
+            while part := client.recv(65536):
+                received += part
+            return received
+
+    def ask(self, verb, body):
+        head = f"POST /{verb} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        header, _, answer = self.control(head + body).partition(b"\r\n\r\n")
+        return int(header.split()[1]), json.loads(answer)
+
+    def test_the_control_socket_is_for_its_owner_and_goes_with_the_engine(self):
+        path = self.site / "state" / "control.sock"
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        self.engine.stop()
+        self.assertFalse(path.exists())
+
+    def test_questions_of_any_form_are_answered(self):
+        for body in (b"", b"{", b"[]", b"null", b"7", b'"x"', b"\xff\xfe", b"[" * 100000,
+                     b'{"id": 7, "limit": "x", "delivery": []}', b'{"limit": -1}', b'{"delivery": 99999999999}'):
+            for verb in ("list", "show", "resend", "discard", "unmapped", "nonsense"):
+                status, answer = self.ask(verb, body)
+                self.assertIn(status, (200, 422), (verb, body[:40]))
+                if status == 422:
+                    self.assertRegex(answer["error"]["code"], r"^[A-Z]\d{3}$", (verb, body[:40]))
+        for garbage in (b"\0" * 1000, b"GET", b"MSH|^~\\&|\r", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"):
+            self.control(garbage)
+        self.assertTrue(cannula_json("status", self.site)["running"])
+
+    # -- the admin listener ----------------------------------------------------------------------------------------------
+
+    def get(self, target, method="GET"):
+        with socket.create_connection(("127.0.0.1", self.admin), timeout=60) as client:
+            client.sendall(f"{method} {target} HTTP/1.0\r\n\r\n".encode())
+            received = b""
+            while part := client.recv(65536):
+                received += part
+        header, _, body = received.decode("utf-8").partition("\r\n\r\n")
+        return int(header.split()[1]), header, body
+
+    def test_the_admin_listener_answers_its_three_pages_and_nothing_else(self):
+        self.assertEqual(self.get("/livez")[0], 200)
+        self.assertEqual(self.get("/readyz")[0], 200)
+        self.assertEqual(self.get("/metrics", "HEAD")[2], "")
+        self.assertEqual(self.get("/metrics", "POST")[0], 405)
+        for target in ("/", "/list", "/show", "/../state", "/metrics/x"):
+            self.assertEqual(self.get(target)[0], 404, target)
+
+    def test_the_metrics_are_valid_exposition_text_and_count_what_happened(self):
+        self.send("K", "PARK", "K")
+        self.wait_for("done", 2)
+        status, header, page = self.get("/metrics")
+        self.assertEqual(status, 200)
+        self.assertIn("text/plain; version=0.0.4", header)
+        samples = exposition(page)
+        self.assertEqual(samples['cannula_messages_received_total{channel="lab"}'], 3)
+        self.assertEqual(samples['cannula_script_outcomes_total{channel="lab",outcome="parked"}'], 1)
+        self.assertEqual(samples['cannula_deliveries_total{channel="lab",destination="out",result="delivered"}'], 2)
+        self.assertEqual(samples['cannula_messages{channel="lab",state="done"}'], 2)
+        self.assertEqual(samples['cannula_acknowledge_seconds_count{channel="lab"}'], 3)
+        self.assertNotIn("Muster", page)
+
+
+def exposition(page):
+    """The samples of a page in Prometheus' text format 0.0.4, or an assertion about the line that is none."""
+    assert page.endswith("\n"), "the last line has no end"
+    types, helped, samples, closed, family = {}, set(), {}, set(), None
+    name_form = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+    label_form = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*"'
+    for line in page.splitlines():
+        if match := re.fullmatch(rf"# HELP ({name_form}) .+", line):
+            assert match[1] not in helped, f"a second HELP: {line}"
+            helped.add(match[1])
+        elif match := re.fullmatch(rf"# TYPE ({name_form}) (counter|gauge|histogram)", line):
+            assert match[1] not in types, f"a second TYPE: {line}"
+            types[match[1]] = match[2]
+        else:
+            match = re.fullmatch(rf"({name_form})(?:\{{({label_form}(?:,{label_form})*)\}})? (\S+)", line)
+            assert match, f"no sample: {line}"
+            base = re.sub(r"_(bucket|sum|count)$", "", match[1]) if match[1] not in types else match[1]
+            assert base in types and base in helped, f"neither HELP nor TYPE before {line}"
+            if base != family:
+                assert base not in closed, f"samples of {base} stand apart: {line}"
+                closed.add(family)
+                family = base
+            assert types[base] != "counter" or base.endswith("_total"), f"a counter is called _total: {line}"
+            key = f"{match[1]}{{{match[2]}}}" if match[2] else match[1]
+            assert key not in samples, f"twice: {line}"
+            samples[key] = float(match[3])
+    for key, value in samples.items():
+        if "_bucket{" in key and 'le="+Inf"' in key:
+            labels = key[key.index("{") + 1:-1]
+            name, rest = key.split("_bucket")[0], labels.replace(',le="+Inf"', "")
+            assert samples[f"{name}_count{{{rest}}}"] == value, key
+            buckets = [v for k, v in samples.items() if k.startswith(f"{name}_bucket{{{rest},le=")]
+            assert buckets == sorted(buckets), f"{name} falls"
+    return samples
+
+
+if __name__ == "__main__":
+    unittest.main()
