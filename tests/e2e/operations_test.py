@@ -2,6 +2,7 @@
 engine's two HTTP faces: the control socket and the admin listener.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -230,7 +231,8 @@ filename  = "{{id}}.hl7"
                 if status == 422:
                     self.assertRegex(answer["error"]["code"], r"^[A-Z]\d{3}$", (verb, body[:40]))
         for garbage in (b"\0" * 1000, b"GET", b"MSH|^~\\&|\r", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"):
-            self.control(garbage)
+            with contextlib.suppress(ConnectionError):  # it may close before it has read all
+                self.control(garbage)
         self.assertTrue(cannula_json("status", self.site)["running"])
 
     # -- the admin listener ----------------------------------------------------------------------------------------------
