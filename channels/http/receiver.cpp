@@ -222,7 +222,8 @@ Result<MountSettings> settings_of(const Values& values) {
 }  // namespace
 
 Result<std::unique_ptr<Receiver>> make_receiver(std::shared_ptr<Servers> servers,
-                                                const Values& values, Ports ports, Intake& intake) {
+                                                const Values& values, const Ports& ports,
+                                                Intake& intake) {
   MountSettings settings = TRY(settings_of(values));
   ServerTls tls;
   tls.context = TRY(make_server_tls(values.table("tls"), ports));

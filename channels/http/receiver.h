@@ -12,6 +12,7 @@ namespace cannula::http {
 
 std::span<const Option> receiver_options();
 Result<std::unique_ptr<Receiver>> make_receiver(std::shared_ptr<Servers> servers,
-                                                const Values& values, Ports ports, Intake& intake);
+                                                const Values& values, const Ports& ports,
+                                                Intake& intake);
 
 }  // namespace cannula::http

@@ -117,7 +117,7 @@ std::string head_of(const Response& response, const Framing& framing) {
                      reason_phrase(response.status) + "\r\nDate: " + date_now() + "\r\n";
   for (const auto& [name, value] : response.headers) {
     if (!is_token(name) || !is_field_value(value) || is_framing(name)) continue;
-    head += name + ": " + value + "\r\n";
+    head.append(name).append(": ").append(value).append("\r\n");
   }
   if (has_body(response.status)) {
     const std::size_t size = response.body ? response.body->size() : 0;

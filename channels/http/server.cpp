@@ -54,7 +54,7 @@ void Server::FirstReport::count(std::string_view counter, std::int64_t by) {
 Server::Server(asio::any_io_executor executor, ServerTls tls)
     : executor_(std::move(executor)), tls_(std::move(tls)), report_(*this) {}
 
-Result<std::shared_ptr<Server>> Server::open(asio::any_io_executor executor,
+Result<std::shared_ptr<Server>> Server::open(const asio::any_io_executor& executor,
                                              const Endpoint& endpoint, ServerTls tls,
                                              std::shared_ptr<Mount> first) {
   std::shared_ptr<Server> server(new Server(executor, std::move(tls)));

@@ -34,7 +34,7 @@ struct ServerTls {
 class Server : public std::enable_shared_from_this<Server> {
  public:
   // Listens and begins to accept. On `executor`.
-  static Result<std::shared_ptr<Server>> open(boost::asio::any_io_executor executor,
+  static Result<std::shared_ptr<Server>> open(const boost::asio::any_io_executor& executor,
                                               const Endpoint& endpoint, ServerTls tls,
                                               std::shared_ptr<Mount> first);
 

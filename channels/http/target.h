@@ -34,7 +34,7 @@ struct PathPattern {
 
   // Nothing when it does not begin with "/", or holds what no decoded path can match.
   static std::optional<PathPattern> parse(std::string_view written);
-  bool matches(std::string_view path) const;
+  bool matches(std::string_view asked) const;
   std::string text() const;
   friend auto operator<=>(const PathPattern&, const PathPattern&) = default;
 };

@@ -125,7 +125,8 @@ void Transfer::State::set_request() {
   }
   for (const auto& [name, value] : request.headers) {
     // An empty value is written with a semicolon, or libcurl would take the header out.
-    const std::string line = value.empty() ? name + ";" : name + ": " + value;
+    std::string line = name;
+    line.append(value.empty() ? ";" : ": ").append(value);
     header_list = curl_slist_append(header_list, line.c_str());
   }
   // Without it libcurl waits a second for 100 Continue; and no content type of its own.
