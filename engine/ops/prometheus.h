@@ -1,5 +1,4 @@
-// The engine's metrics in Prometheus' text format 0.0.4. Names are listed in
-// docs/reference/metrics.md.
+// The engine's metrics in Prometheus' text format 0.0.4, each with a HELP line that says what it counts.
 #pragma once
 
 #include <string>
