@@ -58,6 +58,20 @@ bool matches_class(unsigned char letter, unsigned char name) {
   return std::isupper(name) != 0 ? !result : result;
 }
 
+// The letter that each match begins with, when the pattern says so: its first item is one letter,
+// and not one that may be left out.
+std::optional<char> first_letter_of(std::string_view pattern) {
+  const bool escaped = pattern.starts_with(kEscape);
+  if (escaped) pattern.remove_prefix(1);
+  if (pattern.empty()) return std::nullopt;
+  const char letter = pattern.front();
+  const bool special = escaped ? std::isalnum(static_cast<unsigned char>(letter)) != 0
+                               : std::string_view("().[$").find(letter) != std::string_view::npos;
+  const char suffix = pattern.size() > 1 ? pattern[1] : '\0';
+  if (special || suffix == '*' || suffix == '?' || suffix == '-') return std::nullopt;
+  return letter;
+}
+
 }  // namespace
 
 Matcher::Matcher(std::string_view subject, std::string_view pattern, StepMeter& meter)
@@ -65,6 +79,7 @@ Matcher::Matcher(std::string_view subject, std::string_view pattern, StepMeter& 
       subject_end_(subject.data() + subject.size()),
       pattern_begin_(pattern.data()),
       pattern_end_(pattern.data() + pattern.size()),
+      first_letter_(first_letter_of(pattern)),
       meter_(meter) {}
 
 Matcher::~Matcher() = default;
@@ -79,6 +94,16 @@ const char* Matcher::match(const char* at) {
   level_ = 0;
   depth_ = kMostDepth;
   return run(at, pattern_begin_);
+}
+
+const char* Matcher::next_start(const char* at) {
+  if (at > subject_end_) return nullptr;
+  if (!first_letter_) return at;
+  const auto left = static_cast<std::size_t>(subject_end_ - at);
+  const void* found = left == 0 ? nullptr : std::memchr(at, *first_letter_, left);
+  const char* start = static_cast<const char*>(found);
+  step(1 + static_cast<std::size_t>((found == nullptr ? subject_end_ : start) - at) / 16);
+  return start;
 }
 
 Matcher::Capture Matcher::capture(int index, const char* match_begin, const char* match_end) const {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -41,6 +42,9 @@ class Matcher {
 
   // Where a match that starts at `at` ends, or null. Throws PatternError, or what the meter throws.
   const char* match(const char* at);
+  // The first place from `at` on where a match can start, or null: of a pattern that begins with a
+  // letter of its own, where that letter stands, so that most texts are done in one look.
+  const char* next_start(const char* at);
 
   const char* begin() const { return subject_begin_; }
   const char* end() const { return subject_end_; }
@@ -77,6 +81,7 @@ class Matcher {
   const char* subject_end_;
   const char* pattern_begin_;
   const char* pattern_end_;
+  const std::optional<char> first_letter_;
   StepMeter& meter_;
   std::size_t steps_ = 0;
   int depth_ = 0;

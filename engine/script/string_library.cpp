@@ -96,7 +96,8 @@ int search(lua_State* L, bool find) {
   if (anchored) pattern.remove_prefix(1);
   MachineMeter meter(L, text.size());
   Matcher matcher(text, pattern, meter);
-  for (const char* at = text.data() + from; at <= matcher.end(); ++at) {
+  const char* at = text.data() + from;
+  for (; anchored || (at = matcher.next_start(at)) != nullptr; ++at) {
     if (const char* end = matcher.match(at)) {
       if (!find) return push_captures(L, matcher, at, end, true);
       lua_pushinteger(L, at - text.data() + 1);
@@ -125,7 +126,7 @@ int next_of_gmatch(lua_State* L) {
   const char* last = last_offset < 0 ? nullptr : text.data() + last_offset;
   MachineMeter meter(L, text.size());
   Matcher matcher(text, pattern, meter);
-  for (; at <= matcher.end(); ++at) {
+  for (; (at = matcher.next_start(at)) != nullptr; ++at) {
     const char* end = matcher.match(at);
     if (end == nullptr || end == last) continue;
     lua_pushinteger(L, end - text.data());
@@ -198,6 +199,18 @@ int finish_gsub(lua_State* L, int, lua_KContext) {
   return lua_gettop(L);
 }
 
+bool has_match(lua_State* L, std::string_view text, std::string_view pattern) {
+  const bool anchored = pattern.starts_with('^');
+  if (anchored) pattern.remove_prefix(1);
+  MachineMeter meter(L, text.size());
+  Matcher matcher(text, pattern, meter);
+  for (const char* at = matcher.begin(); (at = matcher.next_start(at)) != nullptr; ++at) {
+    if (matcher.match(at) != nullptr) return true;
+    if (anchored) break;
+  }
+  return false;
+}
+
 int gsub(lua_State* L) {
   const std::string_view text = string_argument(L, 1);
   std::string_view pattern = string_argument(L, 2);
@@ -209,6 +222,12 @@ int gsub(lua_State* L) {
   lua_settop(L, 3);
   if (kind == LUA_TFUNCTION || (kind == LUA_TTABLE && lua_getmetatable(L, 3) != 0)) {
     lua_settop(L, 3);
+    // The Lua function costs more than a look whether there is anything for it to do.
+    if (!has_match(L, text, pattern)) {
+      lua_pushvalue(L, 1);
+      lua_pushinteger(L, 0);
+      return 2;
+    }
     push_gsub_with_function(L);
     lua_insert(L, 1);
     lua_pushinteger(L, most);
@@ -224,24 +243,24 @@ int gsub(lua_State* L) {
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   const char* at = matcher.begin();
+  const char* kept = at;  // from here on nothing is in `out` yet
   const char* last = nullptr;
   bool changed = false;
   lua_Integer count = 0;
-  while (count < most) {
+  while (count < most && (anchored || (at = matcher.next_start(at)) != nullptr)) {
     const char* end = matcher.match(at);
     if (end != nullptr && end != last) {
       ++count;
+      luaL_addlstring(&out, kept, static_cast<std::size_t>(at - kept));
       changed = add_replacement(L, out, matcher, at, end) || changed;
-      at = last = end;
-    } else if (at < matcher.end()) {
-      luaL_addchar(&out, *at++);
-    } else {
+      at = last = kept = end;
+    } else if (at++ == matcher.end()) {
       break;
     }
     if (anchored) break;
   }
   if (changed) {
-    luaL_addlstring(&out, at, static_cast<std::size_t>(matcher.end() - at));
+    luaL_addlstring(&out, kept, static_cast<std::size_t>(matcher.end() - kept));
     luaL_pushresult(&out);
   } else {
     luaL_pushresultsize(&out, 0);
