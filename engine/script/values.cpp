@@ -12,61 +12,6 @@ namespace cannula::script {
 
 namespace {
 
-// The bytes of the UTF-8 sequence at the start of `text`; 0 when it is none (RFC 3629).
-std::size_t sequence_size(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xC2 && first <= 0xDF   ? 2
-                           : (first & 0xF0) == 0xE0         ? 3
-                           : first >= 0xF0 && first <= 0xF4 ? 4
-                                                            : 0;
-  if (size == 0 || text.size() < size) return 0;
-  for (std::size_t at = 1; at < size; ++at) {
-    if ((byte(at) & 0xC0) != 0x80) return 0;
-  }
-  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
-      (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) {
-    return 0;
-  }
-  return size;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = sequence_size(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
-void append_escaped(std::string& out, unsigned char letter) {
-  switch (letter) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
-  }
-  constexpr char kDigits[] = "0123456789abcdef";
-  out += "\\u00";
-  out += kDigits[letter >> 4];
-  out += kDigits[letter & 15];
-}
-
 void append_number(lua_State* L, int index, std::string& out) {
   char digits[40];
   std::to_chars_result end{};
@@ -187,7 +132,7 @@ class StateWriter final : public Writer {
  protected:
   void string(std::string_view text) override {
     if (text.size() > room()) too_large();
-    if (!is_utf8(text)) fail("a string that is not UTF-8");
+    if (!tree::is_utf8(text)) fail("a string that is not UTF-8");
     append_json_string(out_, text);
   }
   void other(int index) override {
@@ -305,23 +250,6 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 };
 
 }  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    const auto letter = static_cast<unsigned char>(text.front());
-    const std::size_t size = sequence_size(text);
-    if (size == 0) {
-      out += "\xEF\xBF\xBD";
-    } else if (size > 1 || (letter >= 0x20 && letter != '"' && letter != '\\')) {
-      out += text.substr(0, size);
-    } else {
-      append_escaped(out, letter);
-    }
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  out += '"';
-}
 
 std::string state_json(lua_State* L, int index, std::string_view what) {
   std::string out;

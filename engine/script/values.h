@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "engine/script/lua_api.h"
+#include "parsers/tree/document.h"
 
 namespace cannula::script {
 
-// Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
+using tree::append_json_string;
 
 // The value at `index`, for the durable state: nil, booleans, finite numbers, UTF-8 strings and
 // tables of them. Throws ScriptError L223, naming `what`, for anything else, more than 16 levels,

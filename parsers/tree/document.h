@@ -251,5 +251,7 @@ bool is_utf8(std::string_view text);
 bool is_number(std::string_view text);
 // `text` as the inside of a JSON string. Bytes that are not UTF-8 stay as they are.
 void append_escaped(std::string& out, std::string_view text);
+// `text` as a JSON string, with its quotes. Bytes that are not UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace cannula::tree

@@ -211,6 +211,17 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (std::size_t wrong = 0; (wrong = find_not_utf8(text)) != std::string_view::npos;) {
+    append_escaped(out, text.substr(0, wrong));
+    out += "\xEF\xBF\xBD";
+    text.remove_prefix(wrong + 1);
+  }
+  append_escaped(out, text);
+  out += '"';
+}
+
 bool is_number(std::string_view text) {
   std::size_t at = !text.empty() && text[0] == '-' ? 1 : 0;
   const std::size_t whole = digits(text, at);

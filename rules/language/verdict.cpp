@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
+#include "parsers/tree/document.h"
 #include "rules/language/rule_set.h"
 
 namespace cannula::rules {
@@ -19,22 +18,62 @@ std::string_view name_of(Finding::State state) {
   return "";
 }
 
-nlohmann::ordered_json as_json(const Finding& finding) {
-  nlohmann::ordered_json json{{"state", name_of(finding.state)},
-                              {"rule", finding.rule},
-                              {"version", finding.version},
-                              {"place", finding.place}};
-  if (finding.state == Finding::State::fired) {
-    json["urgency"] = rules::name_of(finding.urgency);
-    json["text"] = finding.text;
-    if (!finding.route.empty()) json["route"] = finding.route;
-    if (finding.acknowledge_within.count() > 0)
-      json["acknowledge_within"] = finding.acknowledge_within.count();
+// One JSON object, member by member. A trace is written for each message, so no tree is made.
+class ObjectText {
+ public:
+  explicit ObjectText(std::string& out) : out_(out) { out_ += '{'; }
+
+  void text(std::string_view name, std::string_view value) {
+    begin(name);
+    tree::append_json_string(out_, value);
   }
-  if (finding.state == Finding::State::could_not_tell) json["hold"] = finding.hold;
-  if (!finding.source.empty()) json["source"] = finding.source;
-  json["because"] = finding.because;
-  return json;
+  void number(std::string_view name, std::int64_t value) {
+    begin(name);
+    out_ += std::to_string(value);
+  }
+  void boolean(std::string_view name, bool value) {
+    begin(name);
+    out_ += value ? "true" : "false";
+  }
+  void texts(std::string_view name, const std::vector<std::string>& values) {
+    begin(name);
+    out_ += '[';
+    for (const std::string& value : values) {
+      if (&value != values.data()) out_ += ',';
+      tree::append_json_string(out_, value);
+    }
+    out_ += ']';
+  }
+  void end() { out_ += '}'; }
+
+ private:
+  void begin(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+  }
+
+  std::string& out_;
+};
+
+void append(std::string& out, const Finding& finding) {
+  ObjectText object(out);
+  object.text("state", name_of(finding.state));
+  object.text("rule", finding.rule);
+  object.number("version", finding.version);
+  object.text("place", finding.place);
+  if (finding.state == Finding::State::fired) {
+    object.text("urgency", rules::name_of(finding.urgency));
+    object.text("text", finding.text);
+    if (!finding.route.empty()) object.text("route", finding.route);
+    if (finding.acknowledge_within.count() > 0)
+      object.number("acknowledge_within", finding.acknowledge_within.count());
+  }
+  if (finding.state == Finding::State::could_not_tell) object.boolean("hold", finding.hold);
+  if (!finding.source.empty()) object.text("source", finding.source);
+  object.texts("because", finding.because);
+  object.end();
 }
 
 }  // namespace
@@ -71,10 +110,14 @@ bool Verdict::doubtful() const {
 }
 
 std::string Verdict::trace_json() const {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Finding& finding : findings) list.push_back(as_json(finding));
-  return nlohmann::ordered_json{{"set", rules}, {"findings", std::move(list)}}.dump(
-      -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = "{\"set\":";
+  tree::append_json_string(text, rules);
+  text += ",\"findings\":[";
+  for (const Finding& finding : findings) {
+    if (&finding != findings.data()) text += ',';
+    append(text, finding);
+  }
+  return text + "]}";
 }
 
 }  // namespace cannula::rules
