@@ -1,7 +1,11 @@
 #include "engine/script/memory.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
 
 #include "engine/script/lua_api.h"
 
@@ -16,6 +20,9 @@ bool MemoryPool::take(std::size_t bytes) {
 }
 
 StateMemory::~StateMemory() {
+  for (Kept* kept : shelves_) {
+    while (kept != nullptr) std::free(std::exchange(kept, kept->next));
+  }
   pool_.give_back(taken_);
 }
 
@@ -48,9 +55,41 @@ void StateMemory::refund(std::size_t bytes) {
   give_back_spare();
 }
 
+void* StateMemory::take_block(std::size_t size) {
+  if (!is_small(size)) return std::malloc(size);
+  const std::size_t shelf = shelf_of(size);
+  Kept* const kept = shelves_[shelf];
+  if (kept == nullptr) return std::malloc(shelf * kStep);
+  shelves_[shelf] = kept->next;
+  kept_ -= shelf * kStep;
+  return kept;
+}
+
+void StateMemory::free_block(void* block, std::size_t size) {
+  const std::size_t shelf = shelf_of(size);
+  if (!is_small(size) || kept_ + shelf * kStep > kMostKept) return std::free(block);
+  shelves_[shelf] = new (block) Kept{shelves_[shelf]};
+  kept_ += shelf * kStep;
+}
+
+// A block of another size with the same bytes at its start; `block` is null or gone afterwards,
+// unless there is no memory.
+void* StateMemory::move_block(void* block, std::size_t old_size, std::size_t new_size) {
+  if (block == nullptr) return take_block(new_size);
+  if (!is_small(old_size) && !is_small(new_size)) return std::realloc(block, new_size);
+  if (is_small(old_size) && is_small(new_size) && shelf_of(old_size) == shelf_of(new_size)) {
+    return block;
+  }
+  void* moved = take_block(new_size);
+  if (moved == nullptr) return nullptr;
+  std::memcpy(moved, block, std::min(old_size, new_size));
+  free_block(block, old_size);
+  return moved;
+}
+
 void* StateMemory::resize(void* block, std::size_t old_size, std::size_t new_size) {
   if (new_size > old_size && !grow(new_size - old_size)) return nullptr;
-  void* moved = std::realloc(block, new_size);
+  void* moved = move_block(block, old_size, new_size);
   if (moved == nullptr) {
     if (new_size > old_size) shrink(new_size - old_size);
     return nullptr;
@@ -72,7 +111,7 @@ void* StateMemory::allocate(void* self, void* block, std::size_t old_size, std::
   auto& memory = *static_cast<StateMemory*>(self);
   if (new_size == 0) {
     if (block == nullptr) return nullptr;
-    std::free(block);
+    memory.free_block(block, old_size);
     memory.shrink(old_size);
     if (old_size >= kLarge) {
       memory.large_ -= old_size;

@@ -1,7 +1,12 @@
 // The memory of one Lua state: counted in its allocator, capped, and taken from the pool of all
 // states in blocks. Belongs to one thread, as its state does.
+//
+// A script makes and drops thousands of small tables, strings and closures a message. Small blocks
+// that Lua frees are kept aside by size for the next one of that size: at most 128 KB a state,
+// which is not counted as used.
 #pragma once
 
+#include <array>
 #include <cstddef>
 
 #include "engine/script/runtime.h"
@@ -46,6 +51,9 @@ class StateMemory {
   bool grow(std::size_t bytes);
   void shrink(std::size_t bytes) { used_ -= bytes; }
   void give_back_spare();
+  void* take_block(std::size_t size);  // null when there is no memory
+  void free_block(void* block, std::size_t size);
+  void* move_block(void* block, std::size_t old_size, std::size_t new_size);
 
   // A hash part of 65,536 keys takes a second to grow when a script has chosen keys that collide
   // (docs/explanation/sandbox.md), in one instruction. So no table has more than 16,384.
@@ -54,6 +62,15 @@ class StateMemory {
   static constexpr std::size_t kPoolBlock = 64u << 10;
   static constexpr std::size_t kHeavy = 1u << 20;
 
+  static constexpr std::size_t kStep = 16;  // sizes of small blocks are multiples of this
+  static constexpr std::size_t kLargestSmall = 256;
+  static constexpr std::size_t kMostKept = 128u << 10;
+  static constexpr bool is_small(std::size_t size) { return size <= kLargestSmall; }
+  static constexpr std::size_t shelf_of(std::size_t size) { return (size + kStep - 1) / kStep; }
+  struct Kept {
+    Kept* next;
+  };
+
   const std::size_t limit_;
   MemoryPool& pool_;
   Observer& observer_;
@@ -61,6 +78,8 @@ class StateMemory {
   std::size_t taken_ = 0;  // from the pool; at least used_
   std::size_t large_ = 0;
   std::size_t churn_ = 0;  // bytes of large blocks since the observer was told
+  std::array<Kept*, kLargestSmall / kStep + 1> shelves_{};  // by size in steps
+  std::size_t kept_ = 0;                                    // bytes on the shelves
 };
 
 }  // namespace cannula::script
