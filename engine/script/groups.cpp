@@ -149,12 +149,11 @@ int index_group(lua_State* L) {
     std::memcpy(object.name, key.path.segment, sizeof(key.path.segment));
     return 1;
   }
-  std::optional<std::string> text;
-  if (segment) {
-    const Message& message = group.box->read();
-    if (const auto place = message.locate(relative(key.path), *segment)) text = message.get(*place);
-  }
-  push_text(L, text);
+  if (!segment) return 0;
+  const Message& message = group.box->read();
+  const auto place = message.locate(relative(key.path), *segment);
+  if (!place) return 0;
+  push_text(L, message, *place);
   return 1;
 }
 

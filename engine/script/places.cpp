@@ -20,6 +20,17 @@ void push_text(lua_State* L, const std::optional<std::string>& text) {
   }
 }
 
+void push_text(lua_State* L, const Message& message, const Place& place) {
+  std::string space;
+  const std::string_view text = message.text(place, space);
+  // What stands there may be escapes that come to nothing.
+  if (text.empty() && message.raw(place).empty()) {
+    lua_pushnil(L);
+  } else {
+    push(L, text);
+  }
+}
+
 void count_work(lua_State* L, const Message& message) {
   Machine::of(L).work(L, 4 + message.segment_count() / 2);
 }
@@ -79,8 +90,6 @@ void write_path(lua_State* L, MessageBox& box, const Path& path,
   if (!written) throw ScriptError("L222", written.error().text());
 }
 
-namespace {}  // namespace
-
 PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box) {
   auto* object = static_cast<PlaceObject*>(
       new_object(L, kind, sizeof(PlaceObject), LuaRuntime::of(L).session().serial));
@@ -108,9 +117,9 @@ PlaceObject& place_self(lua_State* L, Object::Kind kind) {
   return checked_object<PlaceObject>(L, 1, kind);
 }
 
-std::optional<std::string> text_of(const PlaceObject& object) {
-  if (!object.present) return std::nullopt;
-  return object.box->read().get(object.place);
+// Empty when nothing stands there; `space` holds what cannot be shown in place.
+std::string_view text_of(const PlaceObject& object, std::string& space) {
+  return object.present ? object.box->read().text(object.place, space) : std::string_view();
 }
 
 // Where the object stands, as people write it: "OBX[2]-5.1".
@@ -254,13 +263,11 @@ int index_segment(lua_State* L) {
     }
     return 1;
   }
-  std::optional<std::string> text;
-  if (object.present) {
-    const Message& message = object.box->read();
-    if (const auto place = message.locate(key.path, object.place.segment))
-      text = message.get(*place);
-  }
-  push_text(L, text);
+  if (!object.present) return 0;
+  const Message& message = object.box->read();
+  const auto place = message.locate(key.path, object.place.segment);
+  if (!place) return 0;
+  push_text(L, message, *place);
   return 1;
 }
 
@@ -307,14 +314,16 @@ int assign_segment(lua_State* L) {
 // -- Node
 
 int node_text(lua_State* L) {
-  push(L, text_of(place_self(L, Object::Kind::node)).value_or(""));
+  std::string space;
+  push(L, text_of(place_self(L, Object::Kind::node), space));
   return 1;
 }
 
 int node_is(lua_State* L) {
   const PlaceObject& object = place_self(L, Object::Kind::node);
   const auto wanted = text_value(L, 2, "is");
-  lua_pushboolean(L, text_of(object).value_or("") == wanted.value_or(""));
+  std::string space;
+  lua_pushboolean(L, text_of(object, space) == wanted.value_or(""));
   return 1;
 }
 
@@ -331,7 +340,8 @@ int node_is_null(lua_State* L) {
 }
 
 int node_is_empty(lua_State* L) {
-  lua_pushboolean(L, !text_of(place_self(L, Object::Kind::node)).has_value());
+  const PlaceObject& object = place_self(L, Object::Kind::node);
+  lua_pushboolean(L, !object.present || object.box->read().raw(object.place).empty());
   return 1;
 }
 

@@ -41,6 +41,7 @@ PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box);
 void write_in_segment(lua_State* L, const PlaceObject& object, const hl7v2::Path& path);
 
 void push_text(lua_State* L, const std::optional<std::string>& text);
+void push_text(lua_State* L, const hl7v2::Message& message, const hl7v2::Place& place);
 void push_segment(lua_State* L, MessageBox& box, hl7v2::SegmentId segment);
 void push_segment_of(lua_State* L, MessageBox& box, const hl7v2::Path& path);
 void push_segment_iterator(lua_State* L, MessageBox& box,

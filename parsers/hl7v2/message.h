@@ -148,6 +148,9 @@ class Message {
   // raw(): as it stands, without unescaping; empty when not populated. The view lives until the
   // Message is edited or gone.
   std::optional<std::string> get(const Place& place) const;
+  // The same without a copy where that is possible, empty when not populated; `space` holds the
+  // text otherwise. The view lives as long as both stay as they are.
+  std::string_view text(const Place& place, std::string& space) const;
   std::string_view raw(const Place& place) const;
   bool is_null(const Place& place) const;  // HL7 null: exactly `""`
   bool is_composite(const Place& place) const;

@@ -1,4 +1,6 @@
 // Reading and writing places: the part of Message that looks inside of fields.
+#include <cstring>
+
 #include <fmt/format.h>
 
 #include "parsers/hl7v2/escape.h"
@@ -17,13 +19,22 @@ struct Part {
   std::size_t missing;  // 0: it is there, perhaps empty
 };
 
-// Fields are short: a loop is done before a call of memchr has begun.
+// Fields are short: this is done before a call of memchr has begun.
 std::size_t find_char(std::string_view text, char c, std::size_t from = 0) {
-  const std::size_t near = std::min(text.size(), from + 24);
-  for (std::size_t i = from; i < near; ++i) {
-    if (text[i] == c) return i;
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighs = 0x8080808080808080;
+  const std::uint64_t wanted = kOnes * static_cast<unsigned char>(c);
+  std::size_t at = from;
+  // Past eight bytes at a time as long as `c` is not among them.
+  for (std::uint64_t word = 0; at + 8 <= text.size(); at += 8) {
+    std::memcpy(&word, text.data() + at, 8);
+    word ^= wanted;
+    if (((word - kOnes) & ~word & kHighs) != 0) break;
   }
-  return near == text.size() ? std::string_view::npos : text.find(c, near);
+  for (; at < text.size(); ++at) {
+    if (text[at] == c) return at;
+  }
+  return std::string_view::npos;
 }
 
 Part find_part(std::string_view text, char delimiter, std::uint32_t n) {
@@ -130,7 +141,7 @@ std::string_view Message::text_at(SegmentId segment, std::uint32_t number) const
 // MSH-1 is the field separator itself, so that the fields of MSH (FHS, BHS) count one more than its
 // separators.
 bool Message::is_header(SegmentId segment) const {
-  return segment == 0 || name_of(segment) == "MSH";
+  return segment == 0 || (key_of(segment) == name_key("MSH") && exists(segment));
 }
 
 std::string_view Message::field_text(SegmentId segment, std::uint32_t field) const {
@@ -212,14 +223,19 @@ bool Message::is_composite(const Place& place) const {
   return is_composite(place, raw(place));
 }
 
-std::optional<std::string> Message::get(const Place& place) const {
+std::string_view Message::text(const Place& place, std::string& space) const {
   const std::string_view text = raw(place);
-  if (text.empty()) return std::nullopt;
   // Without an escape character a leaf and a composite read the same.
-  if (!holds(text, received_->delimiters.escape)) return std::string(text);
-  if ((place.field == 2 && is_header(place.segment)) || is_composite(place, text))
-    return std::string(text);
-  return unescape(text, received_->delimiters);
+  if (text.empty() || !holds(text, received_->delimiters.escape)) return text;
+  if ((place.field == 2 && is_header(place.segment)) || is_composite(place, text)) return text;
+  space = unescape(text, received_->delimiters);
+  return space;
+}
+
+std::optional<std::string> Message::get(const Place& place) const {
+  if (raw(place).empty()) return std::nullopt;
+  std::string space;
+  return std::string(text(place, space));
 }
 
 bool Message::is_null(const Place& place) const {
@@ -230,7 +246,8 @@ bool Message::is_null(const Place& place) const {
 
 Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
   const std::string_view wanted = text.value_or("");
-  if (get(place).value_or("") == wanted && place.field != 0 && exists(place.segment)) return {};
+  std::string space;
+  if (this->text(place, space) == wanted && place.field != 0 && exists(place.segment)) return {};
   if (is_plain(wanted, received_->delimiters)) return write(place, wanted);
   if (is_composite(place, wanted)) return set_raw(place, wanted);
   return write(place, escape(wanted, received_->delimiters));
