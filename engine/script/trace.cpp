@@ -14,7 +14,9 @@ void add_trace(lua_State* L, std::string_view rest) {
   if (!runtime.has_session()) return;
   Session& session = runtime.session();
   if (session.trace_full) return;
-  std::string line = "{\"at\":\"" + iso_time(runtime.host().now()) + '"';
+  std::string line;
+  line.reserve(rest.size() + 48);
+  line += "{\"at\":\"" + iso_time(runtime.host().now()) + '"';
   if (session.trace.size() > kLongestTrace) {
     session.trace_full = true;
     session.trace +=

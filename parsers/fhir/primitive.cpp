@@ -18,7 +18,9 @@ bool is_digit(char letter) {
   return letter >= '0' && letter <= '9';
 }
 bool is_blank(char letter) {
-  return letter == ' ' || letter == '\t' || letter == '\n' || letter == '\r';
+  // Nearly every letter is behind the blank, so one look does.
+  return static_cast<unsigned char>(letter) <= ' ' &&
+         (letter == ' ' || letter == '\t' || letter == '\n' || letter == '\r');
 }
 bool is_hexadecimal(char letter) {
   return is_digit(letter) || ((letter | 0x20) >= 'a' && (letter | 0x20) <= 'f');
@@ -105,7 +107,7 @@ bool is_integer(std::string_view text, std::int64_t least) {
 }
 
 bool has_no_blanks(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), is_blank);
+  return std::none_of(text.begin(), text.end(), [](char letter) { return is_blank(letter); });
 }
 
 // No blank at either end, and no two together.
