@@ -36,6 +36,23 @@ std::uint64_t eight_bytes(const char* at) {
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::uint64_t kHighs = 0x8080808080808080;
 
+// All bytes of a text of one to seven, some of them twice, as a word.
+std::uint64_t few_bytes(std::string_view text) {
+  const char* const at = text.data();
+  const std::size_t size = text.size();
+  if (size >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, at, 4);
+    std::memcpy(&last, at + size - 4, 4);
+    return first | static_cast<std::uint64_t>(last) << 32;
+  }
+  const auto byte = [&](std::size_t place) {
+    return static_cast<std::uint64_t>(static_cast<unsigned char>(at[place]));
+  };
+  return kOnes * 'a' << 24 | byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16;
+}
+
 // A high bit for a byte of the word that is `wanted`; bytes behind the first one may be wrong.
 std::uint64_t equal_bytes(std::uint64_t word, unsigned char wanted) {
   const std::uint64_t difference = word ^ (kOnes * wanted);
@@ -143,18 +160,13 @@ std::size_t find_special(std::string_view text) {
 }
 
 bool is_plain(std::string_view text) {
-  const char* at = text.data();
-  std::size_t left = text.size();
-  std::uint64_t wrong = 0;
-  for (; left >= 8; at += 8, left -= 8) {
-    const std::uint64_t word = eight_bytes(at);
-    wrong |= special_bytes(word) | (word & kHighs);
+  const auto wrong_in = [](std::uint64_t word) { return special_bytes(word) | (word & kHighs); };
+  if (text.size() < 8) return text.empty() || wrong_in(few_bytes(text)) == 0;
+  std::uint64_t wrong = wrong_in(eight_bytes(text.data() + text.size() - 8));
+  for (std::size_t at = 0; at + 8 <= text.size(); at += 8) {
+    wrong |= wrong_in(eight_bytes(text.data() + at));
   }
-  if (wrong != 0) return false;
-  for (; left != 0; ++at, --left) {
-    if (is_special(*at) || static_cast<unsigned char>(*at) >= 0x80) return false;
-  }
-  return true;
+  return wrong == 0;
 }
 
 std::size_t find_bad_escape(std::string_view encoded) {
