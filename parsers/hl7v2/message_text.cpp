@@ -19,8 +19,9 @@ struct Part {
   std::size_t missing;  // 0: it is there, perhaps empty
 };
 
-// Fields are short: this is done before a call of memchr has begun.
-std::size_t find_char(std::string_view text, char c, std::size_t from = 0) {
+// Fields are short: this is done before a call of memchr, or of itself, has begun.
+[[gnu::always_inline]] inline std::size_t find_char(std::string_view text, char c,
+                                                    std::size_t from = 0) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
   const std::uint64_t wanted = kOnes * static_cast<unsigned char>(c);

@@ -314,6 +314,25 @@ TEST(DocumentEdits, TakesOnlyUtf8AndNumbers) {
   EXPECT_NE(document.make_string("Müller"), kNone);
 }
 
+TEST(DocumentEdits, AStringOfAnyLengthIsEscapedWhereverItNeedsTo) {
+  for (std::size_t size = 1; size < 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      std::string escaped = text;
+      text[at] = '"';
+      escaped.replace(at, 1, "\\\"");
+      Document document;
+      document.set_root(document.make_string(text));
+      EXPECT_EQ(document.encode(), '"' + escaped + '"');
+      std::string quoted;
+      append_json_string(quoted, text);
+      EXPECT_EQ(quoted, document.encode());
+      text[at] = '\xFF';
+      EXPECT_EQ(document.make_string(text), kNone);
+    }
+  }
+}
+
 TEST(DocumentEdits, ManyNamesAreFound) {
   Document document;
   document.set_root(document.make_object());

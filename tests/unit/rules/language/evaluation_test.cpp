@@ -229,6 +229,28 @@ TEST(Evaluation, TheVerdictSaysTheHighestUrgencyAndDoubt) {
   EXPECT_THAT(fired.trace_json(), testing::StartsWith("{\"set\":\"labs\",\"findings\":[{"));
 }
 
+TEST(Evaluation, TheTraceIsJsonWhateverTheTextsHold) {
+  Verdict verdict;
+  verdict.rules = "a \"set\"";
+  Finding& finding = verdict.findings.emplace_back();
+  finding.state = Finding::State::fired;
+  finding.rule = "r";
+  finding.version = 2;
+  finding.urgency = Urgency::critical;
+  finding.text = "back\\slash, line\nend, \xFF";
+  finding.acknowledge_within = std::chrono::minutes(15);
+  finding.because = {"one", "two"};
+  finding.hold = true;
+  verdict.findings.emplace_back().state = Finding::State::could_not_tell;
+  EXPECT_EQ(verdict.trace_json(),
+            R"({"set":"a \"set\"","findings":[{"state":"fired","rule":"r","version":2,"place":"",)"
+            R"("urgency":"critical","text":"back\\slash, line\nend, )"
+            "\xEF\xBF\xBD"
+            R"(","acknowledge_within":15,"because":["one","two"]},)"
+            R"({"state":"could not tell","rule":"","version":0,"place":"","hold":false,)"
+            R"("because":[]}]})");
+}
+
 TEST(Evaluation, ARuleOnAnyResultLooksAtEveryResult) {
   const auto set = rules_of(
       "rule flagged version 1 effective 2026-01-01 source \"s\" on any result\n"
