@@ -52,6 +52,22 @@ Result<void> check_header(const std::string& name, const std::string& value) {
   return {};
 }
 
+// Dots, slashes and backslashes as they are, whichever way they were written: many servers decode a
+// path before they look for "..", and some leave out what a ';' begins.
+std::string unescaped_separators(std::string_view path) {
+  std::string plain;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::string escape = path[i] == '%' ? lower(path.substr(i, 3)) : std::string();
+    if (escape == "%2e" || escape == "%2f" || escape == "%5c") {
+      plain += escape == "%2e" ? '.' : escape == "%2f" ? '/' : '\\';
+      i += 2;
+    } else {
+      plain += path[i];
+    }
+  }
+  return plain;
+}
+
 // What the path of send() adds to the configured URL. It never leaves that URL's part of the
 // server: a path may come from a message.
 Result<void> check_path(std::string_view path) {
@@ -59,16 +75,12 @@ Result<void> check_path(std::string_view path) {
     return byte > 0x20 && byte != 0x7F && byte != '#' && byte != '\\';
   });
   if (!plain) return request_error("the path holds a blank, a control character, # or \\");
-  std::string_view rest = path.substr(0, path.find('?'));
-  while (true) {
-    const std::size_t slash = rest.find('/');
-    std::string segment;
-    for (std::size_t i = 0; i < std::min(slash, rest.size()); ++i) {
-      const bool dot = rest[i] == '%' && lower(rest.substr(i, 3)) == "%2e";
-      segment += dot ? '.' : rest[i];
-      if (dot) i += 2;
-    }
-    if (segment == "." || segment == "..") {
+  const std::string spelled = unescaped_separators(path.substr(0, path.find('?')));
+  for (std::string_view rest = spelled;;) {
+    const std::size_t slash = rest.find_first_of("/\\");
+    const std::string_view segment = rest.substr(0, slash);
+    const std::string_view name = segment.substr(0, segment.find(';'));
+    if (name == "." || name == "..") {
       return request_error("the path holds . or .. and would leave the destination's url");
     }
     if (slash == std::string_view::npos) return {};

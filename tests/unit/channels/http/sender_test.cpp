@@ -219,6 +219,7 @@ TEST_F(HttpSender, RefusesWhatHttpCannotCarry) {
         R"({"headers":{"Content-Length":"5"}})", R"({"headers":{"X":5}})",
         R"({"method":"GET / HTTP/1.1"})", R"({"method":"CONNECT"})", R"({"path":"a b"})",
         R"({"path":"../admin"})", R"({"path":"Patient/%2e%2E/%2e./x"})", R"({"path":"a\r\nb"})",
+        R"({"path":"x/..%2Fadmin"})", R"({"path":"x/%2e%2e%5cadmin"})", R"({"path":"x/..;v=1/y"})",
         R"({"path":"a#b"})", R"({"content_type":"a\nb"})", "not JSON"}) {
     const Answer answer = deliver("x", attributes);
     EXPECT_EQ(answer.kind, Answer::Kind::refused) << attributes;
