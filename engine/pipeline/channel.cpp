@@ -11,6 +11,11 @@
 namespace cannula::pipeline {
 namespace {
 
+// What a sender that waits is told when a script fails. What the script says itself may quote other
+// patients, tables and file names: it is for those who run the engine, in `cannula msg show`.
+const std::string kScriptFailed =
+    "the message is on record, but working it failed; those who run this engine have to look at it";
+
 constexpr std::uint32_t kLimitsUntilPause =
     5;  // messages in a row that ran into a limit of the sandbox
 constexpr std::chrono::milliseconds kCommitAgain{500};
@@ -389,8 +394,9 @@ void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeCont
   if (outcome.cause != 0) return;
   using State = store::MessageState;
   if (outcome.state == State::rejected || outcome.state == State::dead) {
-    tell_waiter(outcome.id, {Fate::Kind::refused,
-                             Error{outcome.code, outcome.reason, "", std::nullopt}, context.reply});
+    const std::string& told = outcome.state == State::dead ? kScriptFailed : outcome.reason;
+    tell_waiter(outcome.id,
+                {Fate::Kind::refused, Error{outcome.code, told, "", std::nullopt}, context.reply});
     return;
   }
   const bool goes_there = std::any_of(

@@ -15,6 +15,7 @@ using config::OrderConfig;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr const char* kRelay = "function main(msg) send('ehr', msg) end";
 
@@ -380,6 +381,18 @@ TEST_F(EngineTest, AckProcessedTellsTheSenderWhatTheScriptDecided) {
   EXPECT_EQ(receipts[0].disposition, Disposition::accepted);
   EXPECT_EQ(receipts[1].disposition, Disposition::refused);
   EXPECT_THAT(receipts[1].reason.message, HasSubstr("unknown patient"));
+}
+
+TEST_F(EngineTest, ASenderIsNotToldWhatAFailingScriptSays) {
+  auto failing = site("function main(msg) error('Muster, Anna has no row') end");
+  failing->channels["lab"].ack.when = config::AckConfig::When::processed;
+  auto engine = start(failing);
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_EQ(receipts[0].disposition, Disposition::refused);
+  EXPECT_EQ(receipts[0].reason.code, "L200");
+  EXPECT_THAT(receipts[0].reason.message, HasSubstr("is on record"));
+  EXPECT_THAT(receipts[0].reason.message, Not(HasSubstr("Muster")));
+  EXPECT_THAT(receipts[0].reason.message, Not(HasSubstr("main.lua")));
 }
 
 TEST_F(EngineTest, AckDeliveredWaitsForTheDestination) {
