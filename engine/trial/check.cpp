@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/config/schema.h"
+#include "engine/trial/lines.h"
 #include "engine/trial/payload.h"
 
 namespace cannula::trial {
@@ -19,14 +20,9 @@ std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-std::vector<std::string> split_lines(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
+std::vector<std::string> kept_lines(std::string_view text) {
+  const auto lines = lines_of(text);
+  return {lines.begin(), lines.end()};
 }
 
 std::string text_member(const json& object, const char* name) {
@@ -151,7 +147,7 @@ bool Checker::check_outcome() {
   // A script that fails is never what a test means by saying nothing of it.
   const std::string wanted = expect_.outcome ? expect_.outcome->text : failed ? "done" : "";
   if (!wanted.empty() && wanted != actual) {
-    std::vector<std::string> details = split_lines(end.reason);
+    std::vector<std::string> details = kept_lines(end.reason);
     add("V201", expect_.outcome ? expect_.outcome->span : expect_.span,
         fmt::format("expected to end as {}, but it is {}", wanted, actual), std::move(details));
     return false;
@@ -187,7 +183,7 @@ void Checker::check_sends() {
   }
   for (const auto& [destination, sends] : actual) {
     for (std::size_t nth = used[destination]; nth < sends.size(); ++nth) {
-      std::vector<std::string> payload = split_lines(readable(*sends[nth]->payload));
+      std::vector<std::string> payload = kept_lines(readable(*sends[nth]->payload));
       if (payload.size() > 12) {
         payload.resize(12);
         payload.emplace_back("…");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/trial/json_leaves.h"
+#include "engine/trial/lines.h"
 #include "parsers/hl7v2/encoding.h"
 
 namespace cannula::trial {
@@ -16,19 +17,6 @@ constexpr std::size_t kMostDifferences = 20;
 std::string_view without_blanks(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n\v");
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
-}
-
-// Lines ended by CR, LF or CRLF, without empty ones at the end.
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
-    lines.push_back(text.substr(0, end));
-    const bool both = text.substr(end, 2) == "\r\n";
-    text.remove_prefix(std::min(end + (both ? 2 : 1), text.size()));
-  }
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return lines;
 }
 
 std::string decoded(std::string_view bytes) {

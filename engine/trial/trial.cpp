@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/trial/lines.h"
+
 namespace cannula::trial {
 
 // The ports of a script that has no engine around it, and the script on them.
@@ -87,16 +89,6 @@ script::Input input_of(const GivenMessage& message, std::uint32_t number) {
   return input;
 }
 
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 }  // namespace
 
 Ran Trial::work(const GivenMessage& message) {
@@ -130,7 +122,7 @@ Ran Trial::run(script::Input input) {
       stage_->state_.erase(write.key);
     }
   }
-  ran.trace = lines_of(ran.conclusion.trace);
+  for (const auto line : lines_of(ran.conclusion.trace)) ran.trace.emplace_back(line);
   return ran;
 }
 
