@@ -145,6 +145,10 @@ const Option kTable[] = {
     {.name = "required",
      .type = texts,
      .description = "Columns that must not be empty in any row."},
+    {.name = "loinc",
+     .type = texts,
+     .description = "The columns of LOINC codes, whose check digits are checked. The column called "
+                    "`loinc` unless given; [] for none."},
 };
 
 const Option kRetry[] = {

@@ -78,6 +78,7 @@ class ResourceReader {
     settings.description = values.text_or("description", "");
     if (values.has("keys")) settings.keys = values.texts("keys");
     if (values.has("required")) settings.required = values.texts("required");
+    if (values.has("loinc")) settings.loinc = values.texts("loinc");
     settings.ignore_case = values.boolean("ignore_case");
     return settings;
   }

@@ -67,6 +67,12 @@ constexpr std::array kCodes = {
               "A test gives at least one result for the rule to judge. Status, flag, range and "
               "specimen stand behind the result they belong to."},
     ErrorCode{"R223", "A file that is not text", "Rule files are text in UTF-8, up to 16 MB."},
+    ErrorCode{"R224", "A LOINC code that cannot be one",
+              "The digit behind the hyphen of a LOINC code is computed from those before it (Mod "
+              "10, LOINC Users' Guide). With a mistyped digit the rule would look for a code that "
+              "nobody sends, and never fire. Look the code up at loinc.org: the message says which "
+              "check digit the others would have, but any digit may be the mistyped one. Codes "
+              "that are not LOINC's are written code \"K\" or code \"K\" in \"99LAB\"."},
     ErrorCode{"R230", "A test of a rule failed",
               "The rule made something else of the test's facts than the test expects. The hint "
               "says step by step why. Either the rule is wrong or the test."},

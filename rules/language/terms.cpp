@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "rules/tables/loinc.h"
+
 namespace cannula::rules {
 namespace {
 
@@ -57,6 +59,8 @@ void Terms::add_code(const Node& node, Term& term) {
   const Node& code = node.children[1];
   if (code.text.empty()) {
     findings_.error("R213", code.span, "this code is empty", "write the code between the quotes");
+  } else if (system == "loinc") {
+    check_loinc(code);
   }
   pattern.code = code.text;
   if (system == "text") {
@@ -68,6 +72,19 @@ void Terms::add_code(const Node& node, Term& term) {
     pattern.system = system;
   }
   term.codes.push_back(std::move(pattern));
+}
+
+// A rule about a code that does not exist would never fire, and nobody would know.
+void Terms::check_loinc(const Node& code) {
+  const auto mistake = tables::loinc_mistake(code.text);
+  if (!mistake) return;
+  findings_.error(
+      "R224", code.span, mistake->what,
+      mistake->better.empty()
+          ? fmt::format("a code of the laboratory's own is written code \"{}\"", code.text)
+          : fmt::format("did you mean {}? Look the code up: any of its digits may be the "
+                        "mistyped one",
+                        mistake->better));
 }
 
 void Terms::add_properties(const Node& node, Term& term) {

@@ -33,6 +33,7 @@ class Terms {
  private:
   void declare(const Node& node);
   void add_code(const Node& node, Term& term);
+  void check_loinc(const Node& code);
   void add_properties(const Node& node, Term& term);
   void warn_of_charge(const Term& term, const WrittenUnit& unit, Span span);
   bool unreadable(const std::string& name) const;

@@ -158,6 +158,19 @@ class HeaderReader {
     for (const std::string& required : settings_.required) {
       if (const auto column = find(required, "as required")) columns_.required.push_back(*column);
     }
+    find_loinc();
+  }
+
+  void find_loinc() {
+    if (!settings_.loinc) {
+      for (std::size_t i = 0; i < columns_.names.size(); ++i) {
+        if (small(columns_.names[i]) == "loinc") columns_.loinc.push_back(i);
+      }
+      return;
+    }
+    for (const std::string& name : *settings_.loinc) {
+      if (const auto column = find(name, "as LOINC codes")) columns_.loinc.push_back(*column);
+    }
   }
 
   std::optional<std::size_t> find(const std::string& name, std::string_view as_what) {

@@ -17,6 +17,7 @@ struct Columns {
   std::size_t cells = 0;  // of the header row, with the unnamed ones behind the last name
   std::vector<std::size_t> keys;
   std::vector<std::size_t> required;
+  std::vector<std::size_t> loinc;
   std::optional<std::size_t> from, to;  // active_from, active_to
 };
 

@@ -80,6 +80,17 @@ constexpr ErrorCode kCodes[] = {
     {"R120", "The table has no rows",
      "There is a header row and nothing below it, so every lookup misses. That is fine for a table "
      "that is still to be filled."},
+    {"R121", "A LOINC code with a mistake",
+     "The last digit of a LOINC code, behind the hyphen, is computed from those before it (Mod 10, "
+     "LOINC Users' Guide), so that a mistyped digit or two in the wrong order show. Systems that "
+     "get such a code do not know it, and rules about the right one pass it over. Look the code up "
+     "at loinc.org: the message says which check digit the others would have, but any digit may be "
+     "the mistyped one. The columns of LOINC codes are those that NAME.table.toml lists under "
+     "`loinc`; without that, the column called loinc."},
+    {"R122", "A text where a LOINC code stands",
+     "The column holds LOINC codes (see R121), and this is not written as one. The table is used "
+     "all the same. An empty cell says that there is no code; `loinc = []` in NAME.table.toml says "
+     "that the column is of something else."},
 };
 
 }  // namespace

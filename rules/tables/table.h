@@ -33,6 +33,9 @@ struct TableSettings {
   std::vector<std::string> keys = {};      // columns; empty: the first
   bool ignore_case = false;                // of keys (ASCII letters)
   std::vector<std::string> required = {};  // columns that must not be empty in any row
+  // Columns whose cells, unless empty, are LOINC codes. Nullopt: the column `loinc`, if there is
+  // one.
+  std::optional<std::vector<std::string>> loinc = {};
 };
 
 class Table;

@@ -8,6 +8,7 @@
 #include "rules/tables/day.h"
 #include "rules/tables/encoding.h"
 #include "rules/tables/findings.h"
+#include "rules/tables/loinc.h"
 #include "rules/tables/stored_table.h"
 
 namespace cannula::tables {
@@ -74,6 +75,7 @@ class TableReader {
   void report_too_many_cells(const CsvRow& row);
   bool check_key(const CsvRow& row);
   void check_cells(const CsvRow& row);
+  void check_loinc(const CsvRow& row);
   Days read_days(const CsvRow& row);
   std::optional<std::chrono::sys_days> read_day(const CsvRow& row, std::size_t column);
   void report_clash(const StoredTable::Clash& clash);
@@ -303,6 +305,29 @@ void TableReader::check_cells(const CsvRow& row) {
                     fmt::format("`{}` is empty in this row; the table's settings require it",
                                 columns_.names[required]),
                     "fill it in, or remove the row until it is known");
+  }
+  check_loinc(row);
+}
+
+// What was meant as a LOINC code and is none would be sent, or looked for, in vain: an error. Other
+// texts, such as `none`, may be meant, and are only pointed at.
+void TableReader::check_loinc(const CsvRow& row) {
+  for (const std::size_t column : columns_.loinc) {
+    const std::string_view text = text_of(row, column);
+    if (text.empty() || text.starts_with('#')) continue;
+    const auto mistake = loinc_mistake(text);
+    if (!mistake) continue;
+    if (mistake->better.empty()) {
+      findings_.warning(
+          "R122", span_of(row, column), mistake->what,
+          "leave the cell empty where there is no code; if the column is not of LOINC "
+          "codes, write loinc = [] in the table's .table.toml file");
+    } else {
+      findings_.error("R121", span_of(row, column), mistake->what,
+                      fmt::format("did you mean {}? Look the code up: any of its digits may be the "
+                                  "mistyped one",
+                                  mistake->better));
+    }
   }
 }
 

@@ -30,7 +30,7 @@ std::shared_ptr<const rules::RuleSet> rules_of(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) {
     text += fmt::format(
-        "term t{0} is loinc \"{0}-1\" measured in mmol/L\n"
+        "term t{0} is code \"{0}-1\" in \"loinc\" measured in mmol/L\n"
         "rule r{0} version 1 effective 2026-01-01 source \"s\" on result t{0}\n"
         "  when patient age > 16 years and (value < 2.8 mmol/L or value > 6.2 mmol/L)\n"
         "  then critical \"{{value}}\" route ward acknowledge within 30 minutes\n",

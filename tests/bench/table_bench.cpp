@@ -16,7 +16,7 @@ std::string key_of(int number) {
 
 // Every tenth cell of text in quotes; with `periods` two rows a key.
 std::string csv_of(int rows, bool periods) {
-  std::string text = "code,text,loinc,display,unit,active_from,active_to\n";
+  std::string text = "code,text,target,display,unit,active_from,active_to\n";
   for (int i = 0; i < rows; ++i) {
     const std::string key = key_of(periods ? i / 2 : i);
     const char* days = !periods ? "2020-01-01," : i % 2 ? "2026-01-01," : ",2025-12-31";

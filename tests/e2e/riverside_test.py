@@ -83,9 +83,9 @@ RIVERSIDE = [
     (LIB + "reports.lua", 'issued = fhir.instant(order["OBR-22"])', "issued = nil",
      {"lab-results/times", "lab-results/normal-panel"}),
     # tables
-    (TABLES + "lab-to-loinc.csv", "GLU,Glucose,2345-7", "GLU,Glucose,9999-9",
+    (TABLES + "lab-to-loinc.csv", "GLU,Glucose,2345-7", "GLU,Glucose,9999-4",
      {"lab-results/z-segments", "lab-results/normal-panel", "lab-results/order-detail"}),
-    (TABLES + "lab-to-loinc.csv", "MG,Magnesium,19123-9", "MG,Magnesium,9999-9", {"lab-results/specimen"}),
+    (TABLES + "lab-to-loinc.csv", "MG,Magnesium,19123-9", "MG,Magnesium,9999-4", {"lab-results/specimen"}),
     (TABLES + "lab-to-loinc.csv", "A1C,Hemoglobin A1c,4548-4", "A1X,Hemoglobin A1c,4548-4", {"lab-portal/accepted"}),
     (TABLES + "units-to-ucum.csv", "x10E3/uL,10*3/uL", "x10E3/uL,10*9/L", {"lab-results/normal-blood-count"}),
     (TABLES + "report-status.csv", "I,registered", "I,final", {"lab-results/pending"}),

@@ -35,6 +35,25 @@ TEST(Mistakes, AMisspelledTerm) {
             "      = hint: did you mean `potassium`?\n");
 }
 
+TEST(Mistakes, AMistypedLoincCode) {
+  EXPECT_EQ(
+      errors_of("term potassium is loinc \"2823-4\"\n"),
+      "labs.rules:1:25: error[R224]: `2823-4` is no LOINC code: the check digit of 2823 is 3\n"
+      "    1 | term potassium is loinc \"2823-4\"\n"
+      "      |                         ^~~~~~~~\n"
+      "      = hint: did you mean 2823-3? Look the code up: any of its digits may be the "
+      "mistyped one\n");
+}
+
+TEST(Mistakes, ALocalCodeAsLoincCode) {
+  EXPECT_EQ(errors_of("term potassium is loinc \"K\"\n"),
+            "labs.rules:1:25: error[R224]: `K` is no LOINC code, which is digits, a hyphen and a "
+            "check digit, such as 2823-3\n"
+            "    1 | term potassium is loinc \"K\"\n"
+            "      |                         ^~~\n"
+            "      = hint: a code of the laboratory's own is written code \"K\"\n");
+}
+
 TEST(Mistakes, AUnitOfTheWrongKind) {
   EXPECT_EQ(errors_of(rule("when value > 24 mg/dL")),
             "labs.rules:4:16: error[R208]: mg/dL is a mass per volume, but potassium is measured "
@@ -146,7 +165,7 @@ TEST(Mistakes, AClauseThatNeedsHistoryIsRefused) {
 }
 
 TEST(Mistakes, AWordOfTheLanguageAsAName) {
-  EXPECT_THAT(errors_of("term result is loinc \"1\"\n"),
+  EXPECT_THAT(errors_of("term result is loinc \"2823-3\"\n"),
               testing::HasSubstr("`result` is a word of the language and cannot be a name"));
 }
 

@@ -333,6 +333,37 @@ TEST(TableMistakes, ATableWithoutRows) {
 )text");
 }
 
+TEST(TableMistakes, AMistypedLoincCode) {
+  EXPECT_EQ(
+      findings_of("code,loinc\nK,2823-4\nNA,2951-2\nX,\n"),
+      R"text(tables/labs.csv:2:3: error[R121]: `2823-4` is no LOINC code: the check digit of 2823 is 3
+    2 | K,2823-4
+      |   ^~~~~~
+      = hint: did you mean 2823-3? Look the code up: any of its digits may be the mistyped one
+)text");
+}
+
+TEST(TableMistakes, ATextWhereALoincCodeStands) {
+  EXPECT_EQ(
+      findings_of("code,LOINC\nK,none\n"),
+      R"text(tables/labs.csv:2:3: warning[R122]: `none` is no LOINC code, which is digits, a hyphen and a check digit, such as 2823-3
+    2 | K,none
+      |   ^~~~
+      = hint: leave the cell empty where there is no code; if the column is not of LOINC codes, write loinc = [] in the table's .table.toml file
+)text");
+}
+
+TEST(TableMistakes, TheSettingsSayWhichColumnsAreLoincCodes) {
+  const auto with = [](std::vector<std::string> columns) {
+    TableSettings settings;
+    settings.loinc = std::move(columns);
+    return settings;
+  };
+  EXPECT_EQ(findings_of("code,loinc\nK,2823-4\n", with({})), "");
+  EXPECT_EQ(read_table("code,target\nK,2823-4\n", with({"target"})).findings.size(), 1U);
+  EXPECT_EQ(read_table("code,target\nK,2823-4\n", with({"traget"})).findings.front().code, "R113");
+}
+
 // Only the first hundred are listed.
 TEST(TableMistakes, ManyFindingsAreCounted) {
   std::string text = "code,text\n";

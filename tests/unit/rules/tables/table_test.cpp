@@ -24,17 +24,17 @@ TEST(Table, ACellWithoutTextIsEmptyAndNotMissing) {
 
 TEST(Table, SeveralColumnsMakeAKey) {
   const auto table =
-      good_table("lab,code,loinc\nA,BC,1-1\nAB,C,2-2\nA,,3-3\n", {.keys = {"lab", "code"}});
+      good_table("lab,code,target\nA,BC,1-1\nAB,C,2-2\nA,,3-3\n", {.keys = {"lab", "code"}});
   const std::string_view first[] = {"A", "BC"}, second[] = {"AB", "C"}, third[] = {"A", ""};
-  EXPECT_EQ(table->find(first, kToday)->get("loinc"), "1-1");
-  EXPECT_EQ(table->find(second, kToday)->get("loinc"), "2-2");
-  EXPECT_EQ(table->find(third, kToday)->get("loinc"), "3-3");
+  EXPECT_EQ(table->find(first, kToday)->get("target"), "1-1");
+  EXPECT_EQ(table->find(second, kToday)->get("target"), "2-2");
+  EXPECT_EQ(table->find(third, kToday)->get("target"), "3-3");
   EXPECT_EQ(at(*table,
                "AB\x1f"
                "C",
-               "loinc"),
+               "target"),
             "2-2");
-  EXPECT_EQ(at(*table, "ABC", "loinc"), "(none)");
+  EXPECT_EQ(at(*table, "ABC", "target"), "(none)");
   const std::string_view too_many[] = {"A", "BC", "D"};
   EXPECT_FALSE(table->find(too_many, kToday));
 }
@@ -46,11 +46,11 @@ TEST(Table, TheKeyMayStandInAnyColumn) {
 }
 
 TEST(Table, CaseMattersUnlessTheSettingsSayOtherwise) {
-  EXPECT_EQ(at(*good_table("code,loinc\nKa,1-1\n"), "KA", "loinc"), "(none)");
+  EXPECT_EQ(at(*good_table("code,target\nKa,1-1\n"), "KA", "target"), "(none)");
   const auto table =
-      good_table("code,loinc\nKa,1-1\n" + std::string(300, 'X') + ",2-2\n", {.ignore_case = true});
-  EXPECT_EQ(at(*table, "kA", "loinc"), "1-1");
-  EXPECT_EQ(at(*table, std::string(300, 'x'), "loinc"), "2-2");
+      good_table("code,target\nKa,1-1\n" + std::string(300, 'X') + ",2-2\n", {.ignore_case = true});
+  EXPECT_EQ(at(*table, "kA", "target"), "1-1");
+  EXPECT_EQ(at(*table, std::string(300, 'x'), "target"), "2-2");
 }
 
 TEST(Table, BlanksAroundKeysDoNotMatter) {
