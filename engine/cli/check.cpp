@@ -37,6 +37,8 @@ std::vector<Diagnostic> check_script(const config::ChannelConfig& channel,
   auto loaded =
       script::Runtime::load(std::make_shared<const script::Program>(program), limits, host, pool);
   if (auto* errors = std::get_if<std::vector<Diagnostic>>(&loaded)) return std::move(*errors);
+  const auto& warnings = std::get<std::unique_ptr<script::Runtime>>(loaded)->warnings();
+  findings.insert(findings.end(), warnings.begin(), warnings.end());
   return findings;
 }
 

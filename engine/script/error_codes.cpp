@@ -22,6 +22,15 @@ constexpr std::array kCodes = {
         "L106", "The script's state cannot be made",
         "The memory limit of the channel, or that of all scripts together, leaves no room for "
         "a Lua state. An empty state needs about 100 KB."},
+    ErrorCode{
+        "L107", "A name that nothing defines",
+        "The script, or a module it requires, reads a global that is not there once the "
+        "script is loaded. As globals cannot be made later, the line would fail (L203) when a "
+        "message comes to it: a misspelt variable, a local used outside of its block, or a "
+        "library that scripts do not have. A site with such a script does not start, and a "
+        "reload keeps the script that is in use. Names of another Lua, such as unpack, are "
+        "warned of only, since portable code reads them where they are. rawget(_G, "
+        "\"name\") asks without an error."},
     ErrorCode{"L200", "The script raised an error",
               "An error of the script itself or of Lua, such as a nil that was indexed. The reason "
               "names file and line and the calls that led there. Nothing was sent. The message is "

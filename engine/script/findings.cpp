@@ -1,8 +1,14 @@
 #include "engine/script/findings.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <memory>
+#include <set>
 
+#include <fmt/format.h>
+
+#include "engine/script/compiled_names.h"
 #include "engine/script/lua_api.h"
 #include "engine/script/modules.h"
 
@@ -79,14 +85,15 @@ void check_source(lua_State* L, const std::shared_ptr<const Source>& source,
   findings.push_back(std::move(finding));
 }
 
+bool is_name_letter(char letter) {
+  return letter == '_' || std::isalnum(static_cast<unsigned char>(letter)) != 0;
+}
+
 // Whether the text could define main: looked for without understanding, so only a hint.
 bool mentions_main(std::string_view text) {
-  const auto is_name = [](char letter) {
-    return letter == '_' || (std::isalnum(static_cast<unsigned char>(letter)) != 0);
-  };
   for (auto at = text.find("main"); at != std::string_view::npos; at = text.find("main", at + 1)) {
-    const bool starts = at == 0 || !is_name(text[at - 1]);
-    const bool ends = at + 4 == text.size() || !is_name(text[at + 4]);
+    const bool starts = at == 0 || !is_name_letter(text[at - 1]);
+    const bool ends = at + 4 == text.size() || !is_name_letter(text[at + 4]);
     if (starts && ends) return true;
   }
   return false;
@@ -108,6 +115,59 @@ std::optional<std::size_t> line_in(std::string_view text, const Source& source) 
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), line);
   if (failure != std::errc()) return std::nullopt;
   return line;
+}
+
+// The first place of the name in its line where it is no member of something.
+Span place_of_name(const Source& source, std::size_t line_number, std::string_view name) {
+  const Span first = source.span_at(line_number, 1);
+  const std::string_view line = source.line(line_number);
+  for (auto at = line.find(name); at != std::string_view::npos; at = line.find(name, at + 1)) {
+    const bool starts =
+        at == 0 || (!is_name_letter(line[at - 1]) && line[at - 1] != '.' && line[at - 1] != ':');
+    const std::size_t end = at + name.size();
+    if (starts && (end == line.size() || !is_name_letter(line[end]))) {
+      return {first.begin + at, first.begin + end};
+    }
+  }
+  return first;
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+Diagnostic unknown_name(const std::shared_ptr<const Source>& source,
+                        const CompiledNames::Read& read, const Names& written,
+                        const std::vector<std::string>& known) {
+  // What Lua 5.1 and LuaJIT have and 5.4 has not: portable code says `table.unpack or unpack`.
+  static const Names kOtherLua = {"unpack", "loadstring", "setfenv", "getfenv", "module",
+                                  "bit32",  "bit",        "jit",     "newproxy"};
+  static const Names kRefused = {"io", "debug", "package", "dofile", "loadfile", "warn"};
+  Diagnostic finding;
+  finding.code = "L107";
+  finding.source = source;
+  finding.span = place_of_name(*source, read.line, read.name);
+  finding.message = fmt::format("nothing defines the name '{}'", read.name);
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  if (kOtherLua.contains(read.name)) {
+    finding.severity = Severity::warning;
+    finding.message = fmt::format("'{}' is a name of another Lua and not defined here", read.name);
+    finding.hint = "to read it is an error: have it behind an `or`, as in table.unpack or unpack";
+  } else if (kRefused.contains(read.name)) {
+    finding.hint = "scripts do not have it: see `cannula explain L203`";
+  } else if (read.name == "os") {
+    finding.hint =
+        "scripts do not have it; for times there is `time`, for the site's settings "
+        "a table or a module";
+  } else if (written.contains(read.name)) {
+    finding.hint = fmt::format(
+        "it is assigned to only after the script is loaded, when globals can "
+        "no longer be: write local {} = \u2026",
+        read.name);
+  } else if (const auto near = nearest(read.name, candidates)) {
+    finding.hint = fmt::format("did you mean {}?", *near);
+  } else {
+    finding.hint = "define it with `local` before this line, or in the script outside of functions";
+  }
+  return finding;
 }
 
 std::string first_line(std::string_view text) {
@@ -158,6 +218,48 @@ std::vector<Diagnostic> check(const Program& program) {
   if (!has_errors(findings) && !mentions_main(program.main->text())) {
     findings.push_back(missing_main(program.main));
     findings.back().severity = Severity::warning;
+  }
+  return findings;
+}
+
+std::vector<Diagnostic> unknown_names(const Program& program,
+                                      const std::vector<std::string>& known) {
+  constexpr std::size_t kMost = 50;
+  std::vector<Diagnostic> findings;
+  const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
+  if (!state) return findings;
+  const Names defined(known.begin(), known.end());
+  struct Unit {
+    std::shared_ptr<const Source> source;
+    CompiledNames names;
+  };
+  std::vector<Unit> units;
+  Names written, seen;
+  // A module counts once its name stands in code that does: whatever else lies in lib/ is not this
+  // channel's.
+  std::vector<std::shared_ptr<const Source>> to_read{program.main};
+  while (!to_read.empty()) {
+    Unit unit{std::move(to_read.back()), {}};
+    to_read.pop_back();
+    const int status = load_source(state.get(), *unit.source);
+    auto names = status == LUA_OK ? compiled_names(state.get()) : std::nullopt;
+    lua_settop(state.get(), 0);
+    if (!names) continue;
+    unit.names = *std::move(names);
+    for (const std::string& text : unit.names.texts) {
+      const auto module = program.modules.find(text);
+      if (module != program.modules.end() && seen.insert(text).second) {
+        to_read.push_back(module->second);
+      }
+    }
+    written.insert(unit.names.written.begin(), unit.names.written.end());
+    units.push_back(std::move(unit));
+  }
+  for (const Unit& unit : units) {
+    for (const CompiledNames::Read& read : unit.names.reads) {
+      if (defined.contains(read.name) || findings.size() == kMost) continue;
+      findings.push_back(unknown_name(unit.source, read, written, known));
+    }
   }
   return findings;
 }

@@ -131,6 +131,8 @@ std::vector<Diagnostic> LuaRuntime::start() {
     return {missing_main(program_->main)};
   }
   frozen_ = true;
+  warnings_ = unknown_names(*program_, global_names(L));
+  if (has_errors(warnings_)) return std::move(warnings_);
   return {};
 }
 

@@ -25,6 +25,7 @@ class LuaRuntime final : public Runtime {
   std::vector<Diagnostic> start();
 
   std::unique_ptr<Run> begin(Input input) override;
+  const std::vector<Diagnostic>& warnings() const override { return warnings_; }
   bool has_response_handler() const override { return response_handler_ != LUA_NOREF; }
   bool closed() const override { return machine_.closed(); }
   std::size_t memory_used() const override { return machine_.memory().used(); }
@@ -70,6 +71,7 @@ class LuaRuntime final : public Runtime {
   Session* session_ = nullptr;
   std::uint64_t last_serial_ = 0;
   bool frozen_ = false;
+  std::vector<Diagnostic> warnings_;
   int main_ = LUA_NOREF;
   int response_handler_ = LUA_NOREF;
   std::vector<Thread> spare_threads_;

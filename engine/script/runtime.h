@@ -141,7 +141,8 @@ class Runtime {
   virtual ~Runtime() = default;
 
   virtual std::unique_ptr<Run> begin(Input input) = 0;
-  virtual bool has_response_handler() const = 0;  // the script defines on_response
+  virtual const std::vector<Diagnostic>& warnings() const = 0;  // of its loading, no errors
+  virtual bool has_response_handler() const = 0;                // the script defines on_response
   virtual bool closed() const = 0;  // a limit was hit: begin() no longer works, load another
   virtual std::size_t memory_used() const = 0;
 };

@@ -200,6 +200,18 @@ int push_global(lua_State* L, const char* name) {
   return type;
 }
 
+std::vector<std::string> global_names(lua_State* L) {
+  std::vector<std::string> names;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &kGlobals);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) names.emplace_back(view_at(L, -1));
+  }
+  lua_pop(L, 1);
+  return names;
+}
+
 int open_sandbox(lua_State* L) {
   // Lua's own, into the table that is replaced below.
   open_standard(L, "_G", &luaopen_base);

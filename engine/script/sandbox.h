@@ -2,6 +2,9 @@
 // name is an error with a suggestion instead of nil.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "engine/script/lua_api.h"
 #include "engine/script/registry.h"
 
@@ -15,6 +18,9 @@ void freeze_globals(lua_State* L);
 
 // Pushes the value of a global that the script defined, or nil; no errors, no metamethods.
 int push_global(lua_State* L, const char* name);
+
+// The names of all globals as they are now; throws nothing of Lua's.
+std::vector<std::string> global_names(lua_State* L);
 
 // Pushes a read-only face of the table on top of the stack in its place.
 void protect_table(lua_State* L, const char* name);

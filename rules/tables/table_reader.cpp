@@ -312,6 +312,7 @@ void TableReader::check_cells(const CsvRow& row) {
 // What was meant as a LOINC code and is none would be sent, or looked for, in vain: an error. Other
 // texts, such as `none`, may be meant, and are only pointed at.
 void TableReader::check_loinc(const CsvRow& row) {
+  if (row.cells.size() > columns_.cells) return;  // which cell is which is not known then
   for (const std::size_t column : columns_.loinc) {
     const std::string_view text = text_of(row, column);
     if (text.empty() || text.starts_with('#')) continue;

@@ -123,9 +123,13 @@ class Trials(unittest.TestCase):
         self.write_test()
         self.script.write_text(SCRIPT.replace("send(", "sendd("))
         done = cannula("try", "results", self.tests / "result.hl7", "--site", self.site)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout + done.stderr, r"main\.lua:6:\d+: error\[L107\]: nothing defines the name 'sendd'")
+        self.script.write_text(SCRIPT.replace("send(", "send(nil .. "))
+        done = cannula("try", "results", self.tests / "result.hl7", "--site", self.site)
         self.assertEqual(done.returncode, 1)
         self.assertIn("outcome   dead", done.stdout)
-        self.assertIn("main.lua:6: unknown name 'sendd'", done.stdout)
+        self.assertIn("main.lua:6: attempt to concatenate a nil value", done.stdout)
 
 
 if __name__ == "__main__":

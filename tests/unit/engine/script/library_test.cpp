@@ -306,6 +306,69 @@ TEST_F(LibraryTest, AFailingTopLevelPointsToItsLine) {
   EXPECT_THAT(early[0].message, HasSubstr("there is no message yet"));
 }
 
+// -- Names that nothing defines
+
+TEST_F(LibraryTest, AMisspelledGlobalIsAnErrorOfLoading) {
+  const auto findings = load(
+      "local codes = {}\nresults = { route = 'ehr' }\nfunction main(msg)\n"
+      "  if codes.x then send(reslts.route, msg) end\nend");
+  EXPECT_EQ(render(findings),
+            "channels/lab/main.lua:4:24: error[L107]: nothing defines the name 'reslts'\n"
+            "    4 |   if codes.x then send(reslts.route, msg) end\n"
+            "      |                        ^~~~~~\n"
+            "      = hint: did you mean results?\n");
+}
+
+TEST_F(LibraryTest, NamesAreFoundInEveryFunctionAndInTheModulesThatAreUsed) {
+  modules_["used"] = "local m = {}\nfunction m.f() return later end\nreturn m";
+  modules_["lazy"] = "return function() return function() return deeper end end";
+  modules_["other"] = "return nothing_of_this_channel";
+  const auto findings = load(
+      "local used = require('used')\nfunction main(msg)\n  local lazy = require('lazy')\n"
+      "  return (function() return inner + used.f() end)()\nend");
+  std::string names;
+  for (const Diagnostic& finding : findings) names += finding.message + "\n";
+  EXPECT_EQ(names,
+            "nothing defines the name 'inner'\nnothing defines the name 'deeper'\n"
+            "nothing defines the name 'later'\n");
+}
+
+// More constants than an instruction can name: the compiler writes the read in three steps.
+TEST_F(LibraryTest, NamesAreFoundInAFunctionOfManyConstants) {
+  std::string text = "function main(msg)\n  local t = {\n";
+  for (int i = 0; i < 400; ++i)
+    text += "  k" + std::to_string(i) + " = 'v" + std::to_string(i) + "',\n";
+  const auto findings = load(text + "  }\n  return reslts, _VERSION\nend");
+  ASSERT_EQ(findings.size(), 1u) << render(findings);
+  EXPECT_EQ(findings[0].source->position(findings[0].span->begin).line, 404u);
+}
+
+TEST_F(LibraryTest, ANameThatIsAssignedTooLateIsSaidToBe) {
+  const auto findings = load("function main(msg)\n  count = 1\n  send('ehr', count)\nend");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_THAT(findings[0].hint, HasSubstr("write local count"));
+}
+
+TEST_F(LibraryTest, WhatMayBeThereIsNotRefused) {
+  modules_["globals"] = "from_module = 1";
+  EXPECT_THAT(load("require('globals')\n"
+                   "for _, name in ipairs{'a', 'b'} do _G['made_' .. name] = 1 end\n"
+                   "function helper() return other() end\nfunction other() return 1 end\n"
+                   "local function inside() local _ENV = { x = 1 } return x, y end\n"
+                   "function main(msg)\n  local last = rawget(_G, 'probe')\n"
+                   "  return helper(), made_a, made_b, from_module, inside(), last\nend"),
+              testing::IsEmpty());
+  EXPECT_THAT(runtime_->warnings(), testing::IsEmpty());
+}
+
+TEST_F(LibraryTest, ANameOfAnotherLuaIsAWarning) {
+  EXPECT_THAT(load("function main(msg) local unpack = table.unpack or unpack end"),
+              testing::IsEmpty());
+  ASSERT_EQ(runtime_->warnings().size(), 1u);
+  EXPECT_EQ(runtime_->warnings()[0].severity, Severity::warning);
+  EXPECT_EQ(runtime_->warnings()[0].code, "L107");
+}
+
 // -- The reference
 
 TEST_F(LibraryTest, TheTypesNameEveryFunctionOfOurs) {

@@ -353,6 +353,10 @@ TEST(TableMistakes, ATextWhereALoincCodeStands) {
 )text");
 }
 
+TEST(TableMistakes, ARowWithACellTooManySaysNothingOfItsLoincCode) {
+  EXPECT_EQ(read_table("code,loinc\nK, serum,2823-3\n").findings.size(), 1U);
+}
+
 TEST(TableMistakes, TheSettingsSayWhichColumnsAreLoincCodes) {
   const auto with = [](std::vector<std::string> columns) {
     TableSettings settings;
