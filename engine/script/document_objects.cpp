@@ -601,8 +601,8 @@ void push_response_document(lua_State* L, Session& session) {
   if (!response.body || !DocumentBox::looks_like_json(*response.body)) return lua_pushnil(L);
   if (session.response_document == nullptr) {
     charge(L, session, sizeof(DocumentBox));
-    session.response_document =
-        &session.documents.emplace_back(response.body, DocumentBox::From::destination);
+    session.response_document = &session.documents.emplace_back(
+        response.body, DocumentBox::From::destination, Machine::of(L).limits().memory);
   }
   try {
     session.response_document->read();

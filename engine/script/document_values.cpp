@@ -262,8 +262,8 @@ int json_parse(lua_State* L) {
   Session& session = LuaRuntime::of(L).session();
   Machine::of(L).work(L, text.size() / 4);
   charge(L, session, text.size() + sizeof(DocumentBox));
-  DocumentBox& box =
-      session.documents.emplace_back(make_bytes(std::string(text)), DocumentBox::From::script);
+  DocumentBox& box = session.documents.emplace_back(
+      make_bytes(std::string(text)), DocumentBox::From::script, Machine::of(L).limits().memory);
   box.read();
   charge(L, session, box);
   push_document(L, session, box);

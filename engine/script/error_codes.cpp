@@ -154,6 +154,11 @@ constexpr std::array kCodes = {
         "L234", "A reply that cannot be given",
         "reply takes a table of status (200 to 599), headers ({ name = text }) and body, once the "
         "message is under way, and not in on_response."},
+    ErrorCode{"L235", "A document of too many values",
+              "Each value of a JSON document takes 32 bytes of memory besides its text. The "
+              "document would take more than the script may use, and is not read to its end. Have "
+              "it sent in parts, or raise memory under [script] in channel.toml. A large text "
+              "inside a document, such as an embedded file, is no such value."},
     ErrorCode{"L240", "A FHIR resource that cannot be built",
               "The text behind says which element, and why; its own code has a page as well."},
     ErrorCode{"L241", "A time without an offset",

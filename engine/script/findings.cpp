@@ -163,7 +163,7 @@ Diagnostic unknown_name(const std::shared_ptr<const Source>& source,
         "no longer be: write local {} = \u2026",
         read.name);
   } else if (const auto near = nearest(read.name, candidates)) {
-    finding.hint = fmt::format("did you mean {}?", *near);
+    finding.hint = fmt::format("did you mean '{}'?", *near);
   } else {
     finding.hint = "define it with `local` before this line, or in the script outside of functions";
   }

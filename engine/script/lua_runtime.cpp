@@ -176,7 +176,9 @@ void push_received(lua_State* L, Session& session) {
     session.messages.emplace_back(body, input.parsed, MessageBox::From::source);
     return push_message(L, session, session.messages.back());
   }
-  push_document(L, session, session.documents.emplace_back(body, DocumentBox::From::source));
+  push_document(L, session,
+                session.documents.emplace_back(body, DocumentBox::From::source,
+                                               Machine::of(L).limits().memory));
 }
 
 struct Call {
@@ -242,7 +244,8 @@ void LuaRuntime::drop(Thread thread) {
 
 std::unique_ptr<DocumentBox> LuaRuntime::take_spare_documents() {
   if (spare_documents_.empty()) {
-    return std::make_unique<DocumentBox>(nullptr, DocumentBox::From::script);
+    return std::make_unique<DocumentBox>(nullptr, DocumentBox::From::script,
+                                         machine_.limits().memory);
   }
   auto box = std::move(spare_documents_.back());
   spare_documents_.pop_back();

@@ -160,7 +160,8 @@ int card(lua_State* L) {
   const std::string text = all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   charge(L, session, text.size());
   push_document(L, session,
-                session.documents.emplace_back(make_bytes(text), DocumentBox::From::script));
+                session.documents.emplace_back(make_bytes(text), DocumentBox::From::script,
+                                               Machine::of(L).limits().memory));
   return 1;
 }
 

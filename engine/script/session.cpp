@@ -1,5 +1,7 @@
 #include "engine/script/session.h"
 
+#include <fmt/format.h>
+
 #include "engine/script/lua_runtime.h"
 
 namespace cannula::script {
@@ -88,7 +90,16 @@ bool DocumentBox::looks_like_json(std::string_view text) {
 tree::Document& DocumentBox::read() {
   if (parsed_ || !body_) return document_;
   if (from_ != From::source || looks_like_json(*body_)) {
-    auto parsed = tree::Document::parse(body_);
+    tree::Document::Limits limits;
+    limits.memory = memory_;
+    auto parsed = tree::Document::parse(body_, limits);
+    if (!parsed && parsed.error().code == "N110") {
+      throw ScriptError(
+          "L235", fmt::format("the document has more values than fit the {} MB that the script "
+                              "may use: have it sent in parts, or raise memory under [script] "
+                              "in channel.toml",
+                              memory_ >> 20));
+    }
     if (!parsed) throw ScriptError("L228", "the text is not JSON: " + parsed.error().text());
     document_ = *std::move(parsed);
   }

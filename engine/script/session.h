@@ -63,7 +63,9 @@ class DocumentBox {
   enum class From { source, destination, script };
   // `body` may be null: an empty document. Bytes that are not JSON are an empty document too,
   // unless they begin like one.
-  DocumentBox(Bytes body, From from) : body_(std::move(body)), from_(from) {}
+  // `memory`, in bytes, bounds what the document may take while it is parsed.
+  DocumentBox(Bytes body, From from, std::size_t memory)
+      : body_(std::move(body)), from_(from), memory_(memory) {}
 
   static bool looks_like_json(std::string_view text);
 
@@ -82,6 +84,7 @@ class DocumentBox {
  private:
   Bytes body_;
   From from_;
+  std::size_t memory_;
   bool parsed_ = false;
   tree::Document document_;
 };

@@ -18,6 +18,7 @@
 // edited has one owner. Copies share the texts.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -85,6 +86,9 @@ class Document {
   struct Limits {
     std::size_t depth = 256;        // of nested arrays and objects
     std::size_t size = 512u << 20;  // bytes; never more than 4 GB
+    // Bytes for the nodes and the names, which may be 16 times the bytes of a text that is nothing
+    // but small numbers. Not counted are four bytes for each mark between values, while it is read.
+    std::size_t memory = SIZE_MAX;
   };
 
   // Fails (N1xx) with the place as span; the message names line and column. `json` is not null.

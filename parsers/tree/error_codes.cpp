@@ -37,6 +37,11 @@ constexpr std::array kCodes = {
               "It has more bytes than the limit. Documents of that size belong beside a message, "
               "with a reference."},
     ErrorCode{"N109", "No document", "The text is empty where JSON was expected."},
+    ErrorCode{"N110", "A document of too many values",
+              "Each value of a document takes 32 bytes of memory besides its text, and the memory "
+              "is limited: for a document that a script reads, by the script's own limit (memory "
+              "under [script] in channel.toml). Reading stops there. Have the sender divide the "
+              "document, or allow the script more memory."},
     ErrorCode{"N201", "A name that stands twice",
               "An object has two members of one name. Programs differ in which they read, so the "
               "sender must say which it means. Here the first is read, and both are kept."},

@@ -79,6 +79,7 @@ class JsonReader {
   Error fail(std::string_view code, std::size_t offset, std::string what, std::string hint) const;
   Error unexpected(std::string_view wanted) const;
   Error no_marks(simdjson::error_code why) const;
+  Error too_many_values() const;
 
   Document& document_;
   const std::string& whole_;
@@ -87,6 +88,7 @@ class JsonReader {
   const std::uint32_t* marks_ = nullptr;
   std::size_t count_ = 0;
   std::size_t mark_ = 0;
+  std::size_t most_values_ = 0;
   NodeId container_ = kNone;
   std::size_t depth_ = 0;
   NameId name_ = kNoName;
@@ -171,12 +173,22 @@ Result<void> JsonReader::find_marks() {
 Result<void> JsonReader::read() {
   const auto found = find_marks();
   if (!found) return found.error();
-  document_.records_.reserve(count_ / 2 + 1);
+  most_values_ = limits_.memory / sizeof(Document::Record);
+  document_.records_.reserve(std::min(count_ / 2 + 1, most_values_));
   return read_values();
+}
+
+Error JsonReader::too_many_values() const {
+  return {"N110",
+          "the document has more values than fit " + std::to_string(limits_.memory) +
+              " bytes of memory; reading stopped at byte " + std::to_string(place()) + " of " +
+              std::to_string(whole_.size()),
+          "have it sent in parts, or allow it more memory"};
 }
 
 Result<void> JsonReader::read_values() {
   while (true) {
+    if (document_.records_.size() >= most_values_) return too_many_values();
     // A value is expected at the mark.
     const bool opened = TRY(read_value());
     if (opened && letter() != (document_.records_[container_].kind == Kind::object ? '}' : ']')) {
@@ -308,6 +320,7 @@ Result<void> JsonReader::read_name() {
   }
   name_ = document_.names_.find(text);
   if (name_ == kNoName) {
+    if (document_.names_.memory() >= limits_.memory) return too_many_values();
     name_ = document_.names_.add(encoded ? document_.keep_name(text) : text,
                                  find_special(text) == std::string_view::npos);
   }

@@ -45,6 +45,16 @@ TEST_F(DocumentTest, NamesReadTextsOrNodes) {
   EXPECT_EQ(value("#msg.entry"), "2");
 }
 
+TEST_F(DocumentTest, ADocumentOfManyValuesIsRefusedBeforeItTakesTheMemory) {
+  std::string numbers = "[1";
+  for (int i = 0; i < 3'000'000; ++i) numbers += ",1";
+  numbers += "]";
+  const Conclusion conclusion = work("function main(doc) return doc['[1]'] end", numbers);
+  EXPECT_EQ(conclusion.kind, Conclusion::Kind::failed);
+  EXPECT_EQ(conclusion.code, "L235");
+  EXPECT_FALSE(runtime_->closed());
+}
+
 TEST_F(DocumentTest, AMissingPlaceIsANodeToo) {
   EXPECT_EQ(value("msg:at('entry[9].resource'):isempty()"), "true");
   EXPECT_EQ(value("msg:at('entry[9].resource'):at('name'):text() == ''"), "true");

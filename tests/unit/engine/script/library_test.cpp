@@ -316,7 +316,7 @@ TEST_F(LibraryTest, AMisspelledGlobalIsAnErrorOfLoading) {
             "channels/lab/main.lua:4:24: error[L107]: nothing defines the name 'reslts'\n"
             "    4 |   if codes.x then send(reslts.route, msg) end\n"
             "      |                        ^~~~~~\n"
-            "      = hint: did you mean results?\n");
+            "      = hint: did you mean 'results'?\n");
 }
 
 TEST_F(LibraryTest, NamesAreFoundInEveryFunctionAndInTheModulesThatAreUsed) {

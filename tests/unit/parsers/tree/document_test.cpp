@@ -169,6 +169,26 @@ TEST(DocumentErrors, DepthIsLimitedAndNothingOverflows) {
   EXPECT_EQ(very_deep->encode(), nested(100'000));
 }
 
+TEST(DocumentErrors, ManySmallValuesAreBoundedByMemory) {
+  std::string numbers = "[1", names = "{\"n\":1";
+  for (int i = 0; i < 100'000; ++i) {
+    numbers += ",1";
+    names += ",\"n" + std::to_string(i) + "\":{}";
+  }
+  Document::Limits limits;
+  limits.memory = 1u << 20;
+  EXPECT_EQ(Document::parse(make_bytes(numbers + "]"), limits).error().code, "N110");
+  EXPECT_EQ(Document::parse(make_bytes(names + "}"), limits).error().code, "N110");
+  // A long text is one value, and it is not copied.
+  const auto one = Document::parse(make_bytes("[\"" + std::string(2u << 20, 'x') + "\"]"), limits);
+  ASSERT_TRUE(one);
+  EXPECT_LT(one->memory(), 10'000u);
+  limits.memory = 16u << 20;
+  const auto enough = Document::parse(make_bytes(numbers + "]"), limits);
+  ASSERT_TRUE(enough);
+  EXPECT_LT(enough->memory(), 100'002u * 33 + 10'000);
+}
+
 TEST(DocumentErrors, SizeIsLimited) {
   const auto large = Document::parse(make_bytes("[1, 2, 3]"), {.size = 8});
   ASSERT_FALSE(large);
