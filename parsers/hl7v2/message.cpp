@@ -74,11 +74,22 @@ std::string Message::type() const {
 
 // -- Segments -----------------------------------------------------------------------------------
 
+// A segment has few edited texts: they are passed one by one.
 const EditedText* EditedSegment::find(std::uint32_t number) const {
-  const auto at = std::lower_bound(
-      texts.begin(), texts.end(), number,
-      [](const EditedText& text, std::uint32_t wanted) { return text.number < wanted; });
-  return at != texts.end() && at->number == number ? &*at : nullptr;
+  if (texts.size() > 16) {
+    const auto at = std::lower_bound(
+        texts.begin(), texts.end(), number,
+        [](const EditedText& text, std::uint32_t wanted) { return text.number < wanted; });
+    return at != texts.end() && at->number == number ? &*at : nullptr;
+  }
+  for (const EditedText& text : texts) {
+    if (text.number == number) return &text;
+  }
+  return nullptr;
+}
+
+EditedText* EditedSegment::find(std::uint32_t number) {
+  return const_cast<EditedText*>(std::as_const(*this).find(number));
 }
 
 void EditedSegment::put(std::uint32_t number, std::string text) {

@@ -186,7 +186,8 @@ class Message {
   // Text n of a segment: 0 is its name, n the text behind the n-th separator. Empty when it is not
   // there.
   std::string_view text_at(SegmentId segment, std::uint32_t number) const;
-  std::string_view field_text(SegmentId segment, std::uint32_t field) const;
+  std::string_view field_text(SegmentId segment, std::uint32_t field, bool header) const;
+  std::string_view text(const Place& place, std::string_view raw, std::string& space) const;
   std::uint32_t key_of(SegmentId segment) const;
   bool exists(SegmentId segment) const;
   bool is_header(SegmentId segment) const;
@@ -197,6 +198,7 @@ class Message {
   EditedSegment& edit(SegmentId segment);
   void begin_reordering();
   Result<void> write(const Place& place, std::string_view encoded);
+  void put(const Place& place, std::string_view encoded);
   static Error removed_segment();
 
   // Out is what takes pieces: void(std::string_view).

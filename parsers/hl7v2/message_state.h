@@ -33,6 +33,7 @@ struct EditedSegment {
       texts;  // ordered by number; what is not here stands as received, or is empty
 
   const EditedText* find(std::uint32_t number) const;
+  EditedText* find(std::uint32_t number);
   void put(std::uint32_t number, std::string text);
 };
 

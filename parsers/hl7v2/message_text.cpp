@@ -6,53 +6,11 @@
 #include "parsers/hl7v2/escape.h"
 #include "parsers/hl7v2/message.h"
 #include "parsers/hl7v2/message_state.h"
+#include "parsers/hl7v2/parts.h"
 #include "parsers/hl7v2/types.h"
 
 namespace cannula::hl7v2 {
 namespace {
-
-// Where part n (from 1) of a text stands, and how many delimiters are missing before it could stand
-// there.
-struct Part {
-  std::size_t begin;
-  std::size_t end;
-  std::size_t missing;  // 0: it is there, perhaps empty
-};
-
-// Fields are short: this is done before a call of memchr, or of itself, has begun.
-[[gnu::always_inline]] inline std::size_t find_char(std::string_view text, char c,
-                                                    std::size_t from = 0) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  const std::uint64_t wanted = kOnes * static_cast<unsigned char>(c);
-  std::size_t at = from;
-  // Past eight bytes at a time as long as `c` is not among them.
-  for (std::uint64_t word = 0; at + 8 <= text.size(); at += 8) {
-    std::memcpy(&word, text.data() + at, 8);
-    word ^= wanted;
-    if (((word - kOnes) & ~word & kHighs) != 0) break;
-  }
-  for (; at < text.size(); ++at) {
-    if (text[at] == c) return at;
-  }
-  return std::string_view::npos;
-}
-
-Part find_part(std::string_view text, char delimiter, std::uint32_t n) {
-  if (delimiter == 0) return {n == 1 ? 0 : text.size(), text.size(), n - 1};
-  std::size_t begin = 0;
-  for (std::uint32_t i = 1;; ++i) {
-    const std::size_t end = find_char(text, delimiter, begin);
-    if (i == n) return {begin, std::min(end, text.size()), 0};
-    if (end == std::string_view::npos) return {text.size(), text.size(), n - i};
-    begin = end + 1;
-  }
-}
-
-std::string_view part_of(std::string_view text, char delimiter, std::uint32_t n) {
-  const Part part = find_part(text, delimiter, n);
-  return text.substr(part.begin, part.end - part.begin);
-}
 
 std::uint32_t count_parts(std::string_view text, char delimiter) {
   if (text.empty()) return 0;
@@ -60,18 +18,21 @@ std::uint32_t count_parts(std::string_view text, char delimiter) {
   return static_cast<std::uint32_t>(std::count(text.begin(), text.end(), delimiter)) + 1;
 }
 
-bool holds(std::string_view text, char delimiter) {
-  return delimiter != 0 && find_char(text, delimiter) != std::string_view::npos;
-}
-
 // Whether a text is the same encoded and not, at every place.
 bool is_plain(std::string_view text, const Delimiters& delimiters) {
-  for (char c : text) {
-    if (c == '\r' || c == '\n' || c == delimiters.field || c == delimiters.component ||
-        c == delimiters.repetition || c == delimiters.escape || c == delimiters.subcomponent ||
-        c == delimiters.truncation) {
-      return false;
-    }
+  const char special[] = {'\r',
+                          '\n',
+                          delimiters.field,
+                          delimiters.component,
+                          delimiters.repetition,
+                          delimiters.escape,
+                          delimiters.subcomponent,
+                          delimiters.truncation};
+  for (; !text.empty(); text.remove_prefix(std::min(text.size(), ShortText::kLongest))) {
+    const ShortText block(text.substr(0, ShortText::kLongest));
+    std::uint64_t found = 0;
+    for (const char each : special) found |= block.find(each);
+    if (found != 0) return false;
   }
   return true;
 }
@@ -98,19 +59,6 @@ std::string keep_inside(std::string_view encoded, const Place& place,
   return inside;
 }
 
-// Puts `part` into `text` as part n, with the delimiters that were missing.
-std::string with_part(std::string_view text, char delimiter, std::uint32_t n,
-                      std::string_view part) {
-  const Part at = find_part(text, delimiter, n);
-  std::string out;
-  out.reserve(text.size() + part.size() + at.missing);
-  out += text.substr(0, at.begin);
-  out.append(at.missing, delimiter);
-  out += part;
-  out += text.substr(at.end);
-  return out;
-}
-
 std::uint32_t or_first(std::uint32_t number) {
   return number == 0 ? 1 : number;
 }
@@ -129,9 +77,11 @@ Place spelled_out(Place place) {
 
 std::string_view Message::text_at(SegmentId segment, std::uint32_t number) const {
   if (edits_) {
-    if (!exists(segment)) return {};
-    if (const EditedSegment* edited = edited_segment(segment)) {
-      if (const EditedText* text = edited->find(number)) return text->text;
+    if (segment >= edits_->slots.size()) return {};
+    const std::uint32_t slot = edits_->slots[segment];
+    if (slot == Edits::kRemoved) return {};
+    if (slot != Edits::kUnedited) {
+      if (const EditedText* text = edits_->segments[slot].find(number)) return text->text;
     }
   }
   const Tables& tables = received_->tables;
@@ -145,9 +95,9 @@ bool Message::is_header(SegmentId segment) const {
   return segment == 0 || (key_of(segment) == name_key("MSH") && exists(segment));
 }
 
-std::string_view Message::field_text(SegmentId segment, std::uint32_t field) const {
+std::string_view Message::field_text(SegmentId segment, std::uint32_t field, bool header) const {
   if (field == 0) return {};
-  if (!is_header(segment)) return text_at(segment, field);
+  if (!header) return text_at(segment, field);
   if (field > 1) return text_at(segment, field - 1);
   return {&received_->delimiters.field, 1};
 }
@@ -161,8 +111,9 @@ std::uint32_t Message::fields(SegmentId segment) const {
 }
 
 std::uint32_t Message::repetitions(const Place& place) const {
-  const std::string_view text = field_text(place.segment, place.field);
-  if (place.field <= 2 && is_header(place.segment)) return text.empty() ? 0 : 1;
+  const bool header = is_header(place.segment);
+  const std::string_view text = field_text(place.segment, place.field, header);
+  if (place.field <= 2 && header) return text.empty() ? 0 : 1;
   return count_parts(text, received_->delimiters.repetition);
 }
 
@@ -184,20 +135,16 @@ std::uint32_t Message::subcomponents(const Place& place) const {
 
 std::string_view Message::raw(const Place& written) const {
   const Place place = spelled_out(written);
-  std::string_view text = field_text(place.segment, place.field);
-  if (place.field <= 2 && is_header(place.segment)) {
+  const bool header = is_header(place.segment);
+  const std::string_view text = field_text(place.segment, place.field, header);
+  if (header && place.field <= 2) {
     const bool whole = (place.repetition <= 1 || place.repetition == Place::kWholeField) &&
                        place.component <= 1 && place.subcomponent <= 1;
     return whole ? text : std::string_view();
   }
-  const Delimiters& delimiters = received_->delimiters;
-  if (place.repetition != Place::kWholeField) {
-    text = part_of(text, delimiters.repetition, place.repetition);
-  }
-  if (place.component == 0) return text;
-  text = part_of(text, delimiters.component, place.component);
-  return place.subcomponent == 0 ? text
-                                 : part_of(text, delimiters.subcomponent, place.subcomponent);
+  if (text.empty()) return text;
+  const Part part = find_part(text, received_->delimiters, place);
+  return {text.data() + part.begin, part.end - part.begin};
 }
 
 bool Message::is_composite(const Place& written, std::string_view text) const {
@@ -225,7 +172,11 @@ bool Message::is_composite(const Place& place) const {
 }
 
 std::string_view Message::text(const Place& place, std::string& space) const {
-  const std::string_view text = raw(place);
+  return text(place, raw(place), space);
+}
+
+std::string_view Message::text(const Place& place, std::string_view text,
+                               std::string& space) const {
   // Without an escape character a leaf and a composite read the same.
   if (text.empty() || !holds(text, received_->delimiters.escape)) return text;
   if ((place.field == 2 && is_header(place.segment)) || is_composite(place, text)) return text;
@@ -234,9 +185,10 @@ std::string_view Message::text(const Place& place, std::string& space) const {
 }
 
 std::optional<std::string> Message::get(const Place& place) const {
-  if (raw(place).empty()) return std::nullopt;
+  const std::string_view encoded = raw(place);
+  if (encoded.empty()) return std::nullopt;
   std::string space;
-  return std::string(text(place, space));
+  return std::optional<std::string>(std::in_place, text(place, encoded, space));
 }
 
 bool Message::is_null(const Place& place) const {
@@ -285,20 +237,34 @@ Result<void> Message::write(const Place& written, std::string_view encoded) {
         fmt::format("cannot write {}: MSH-2 names no delimiter for it", path_of(place).text()),
         "the message can hold one repetition or subcomponent only", std::nullopt};
   }
-  // From the inside out: the new component, in its repetition, in its field.
-  const std::string_view field = field_text(place.segment, place.field);
-  std::string text(encoded);
-  if (place.component != 0) {
-    const std::string_view repetition = part_of(field, delimiters.repetition, place.repetition);
-    if (place.subcomponent != 0) {
-      const std::string_view component = part_of(repetition, delimiters.component, place.component);
-      text = with_part(component, delimiters.subcomponent, place.subcomponent, text);
-    }
-    text = with_part(repetition, delimiters.component, place.component, text);
-  }
-  if (!whole) text = with_part(field, delimiters.repetition, place.repetition, text);
-  edit(place.segment).put(header ? place.field - 1 : place.field, std::move(text));
+  put(Place{place.segment, header ? place.field - 1 : place.field, place.repetition,
+            place.component, place.subcomponent},
+      encoded);
   return {};
+}
+
+// Writes into text n of a segment, n in the place of the field. What was edited before is edited in
+// its own string.
+void Message::put(const Place& place, std::string_view encoded) {
+  const std::uint32_t number = place.field;
+  const std::string_view field = text_at(place.segment, number);
+  const Part part = find_part(field, received_->delimiters, place);
+  EditedSegment& segment = edit(place.segment);
+  if (EditedText* edited = segment.find(number); edited != nullptr && part.is_there()) {
+    edited->text.replace(part.begin, part.end - part.begin, encoded);
+    return;
+  }
+  const Delimiters& delimiters = received_->delimiters;
+  std::string text;
+  text.reserve(field.size() + part.repetitions + part.components + part.subcomponents +
+               encoded.size());
+  text += field.substr(0, part.begin);
+  text.append(part.repetitions, delimiters.repetition);
+  text.append(part.components, delimiters.component);
+  text.append(part.subcomponents, delimiters.subcomponent);
+  text += encoded;
+  text += field.substr(part.end);
+  segment.put(number, std::move(text));
 }
 
 // -- Paths --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -46,12 +47,17 @@ class Tables {
     std::uint32_t name_key;
   };
 
-  void reserve_marks(std::size_t more);
+  void resize_marks(std::size_t capacity);
+  void read_block(std::string_view bytes, std::size_t at, std::uint64_t separators,
+                  std::uint64_t line_ends);
   void close_segment(std::string_view bytes, std::uint32_t end);
   void shrink();
 
   std::vector<Segment> segments_;  // and one past the last, whose first_mark ends the marks
-  std::unique_ptr<std::uint32_t[]> marks_;
+  struct Free {
+    void operator()(std::uint32_t* block) const { std::free(block); }
+  };
+  std::unique_ptr<std::uint32_t[], Free> marks_;
   std::size_t mark_count_ = 0;
   std::size_t mark_capacity_ = 0;
   std::uint32_t open_begin_ = 0;  // of the segment being read

@@ -1,18 +1,13 @@
-// What it costs to work a message: parse, read ten fields, edit one, encode. Beside it a floor: a
-// loop that does no more than find the same fields with memchr and copy the same bytes. `ratio` is
+// What it costs to work a message of the usual kind, beside the floor of hl7v2_floor.h. `ratio` is
 // how near the floor we are (1 = as fast).
-#include <array>
-#include <cstring>
-#include <ctime>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "parsers/hl7v2/acknowledgement.h"
 #include "parsers/hl7v2/header.h"
 #include "parsers/hl7v2/message.h"
+#include "tests/bench/hl7v2_floor.h"
 
 namespace cannula::hl7v2 {
 namespace {
@@ -41,123 +36,25 @@ const std::string& message_text() {
   return text;
 }
 
-constexpr std::array<std::string_view, 10> kPaths = {
-    "MSH-9.1", "MSH-10",     "PID-3.1",  "PID-5.1",    "PID-5.2",
-    "OBR-4.1", "OBX[1]-3.1", "OBX[1]-5", "OBX[2]-3.1", "OBX[2]-5"};
-
-std::vector<Path> paths() {
-  std::vector<Path> read;
-  for (std::string_view text : kPaths) read.push_back(*Path::parse(text));
-  return read;
-}
-
-std::size_t work(const Bytes& bytes, const std::vector<Path>& reads, const Path& edit,
-                 std::string& out) {
-  auto message = *Message::parse(bytes);
-  std::size_t read = 0;
-  for (const Path& path : reads) read += message.get(path).value_or("").size();
-  benchmark::DoNotOptimize(message.set(edit, "GENERAL"));
-  out.clear();
-  message.encode_to(out);
-  return read + out.size();
-}
-
-// -- The floor ----------------------------------------------------------------------------------
-
-struct FloorField {
-  std::string_view segment;
-  int nth;
-  int field;
-  int component;
-};
-constexpr std::array<FloorField, 10> kFloorFields = {{{"MSH", 1, 8, 1},
-                                                      {"MSH", 1, 9, 0},
-                                                      {"PID", 1, 3, 1},
-                                                      {"PID", 1, 5, 1},
-                                                      {"PID", 1, 5, 2},
-                                                      {"OBR", 1, 4, 1},
-                                                      {"OBX", 1, 3, 1},
-                                                      {"OBX", 1, 5, 0},
-                                                      {"OBX", 2, 3, 1},
-                                                      {"OBX", 2, 5, 0}}};
-
-struct FloorTables {
-  std::vector<std::string_view> segments;
-  std::vector<std::uint32_t> first_field;
-  std::vector<std::string_view> fields;
-};
-
-std::string_view floor_field(const FloorTables& tables, std::string_view segment, int nth,
-                             int field) {
-  for (std::size_t i = 0; i < tables.segments.size(); ++i) {
-    if (tables.segments[i].substr(0, 3) != segment || --nth > 0) continue;
-    return tables.fields[tables.first_field[i] + static_cast<std::size_t>(field)];
-  }
-  return {};
-}
-
-std::size_t floor_work(std::string_view bytes, FloorTables& tables, std::string& out) {
-  tables.segments.clear();
-  tables.first_field.clear();
-  tables.fields.clear();
-  for (const char *at = bytes.data(), *end = at + bytes.size(); at < end;) {
-    const auto* stop =
-        static_cast<const char*>(std::memchr(at, '\r', static_cast<std::size_t>(end - at)));
-    if (stop == nullptr) stop = end;
-    tables.segments.emplace_back(at, stop - at);
-    tables.first_field.push_back(static_cast<std::uint32_t>(tables.fields.size()));
-    for (const char* field = at; field <= stop;) {
-      const auto* bar =
-          static_cast<const char*>(std::memchr(field, '|', static_cast<std::size_t>(stop - field)));
-      if (bar == nullptr) bar = stop;
-      tables.fields.emplace_back(field, bar - field);
-      field = bar + 1;
-    }
-    at = stop + 1;
-  }
-  std::size_t read = 0;
-  for (const FloorField& wanted : kFloorFields) {
-    std::string_view text = floor_field(tables, wanted.segment, wanted.nth, wanted.field);
-    for (int i = 1; i < wanted.component; ++i) text.remove_prefix(text.find('^') + 1);
-    if (wanted.component > 0) text = text.substr(0, text.find('^'));
-    const std::string value(text);
-    read += value.size();
-  }
-  const std::string_view edited = floor_field(tables, "PID", 1, 8);
-  out.assign(bytes.data(), static_cast<std::size_t>(edited.data() - bytes.data()));
-  out += "GENERAL";
-  out.append(edited.data() + edited.size(),
-             static_cast<std::size_t>(bytes.data() + bytes.size() - edited.data()) - edited.size());
-  return read + out.size();
-}
-
 // -- Benchmarks ---------------------------------------------------------------------------------
 
 void report_bytes(benchmark::State& state, std::size_t bytes) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes));
 }
 
-// Of this thread alone: what else the machine does must not count.
-double processor_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 void ParseReadEditEncode(benchmark::State& state) {
   const Bytes bytes = make_bytes(message_text());
-  const std::vector<Path> reads = paths();
-  const Path edit = *Path::parse("PID-8");
+  const Work work;
+  Floor floor_loop;
   std::string out;
-  FloorTables tables;
   double ours = 0;
   double floor = 0;
   constexpr int kRound = 64;  // both in turn, so that what disturbs one disturbs the other
   for (auto _ : state) {
     const double begin = processor_seconds();
-    for (int i = 0; i < kRound; ++i) benchmark::DoNotOptimize(work(bytes, reads, edit, out));
+    for (int i = 0; i < kRound; ++i) benchmark::DoNotOptimize(work.run(bytes, out));
     const double middle = processor_seconds();
-    for (int i = 0; i < kRound; ++i) benchmark::DoNotOptimize(floor_work(*bytes, tables, out));
+    for (int i = 0; i < kRound; ++i) benchmark::DoNotOptimize(floor_loop.run(*bytes, out));
     const double end = processor_seconds();
     ours += middle - begin;
     floor += end - middle;
