@@ -6,6 +6,8 @@
 #include <cstdio>
 
 #include "parsers/fhir/primitive.h"
+#include "parsers/hl7v2/date_time.h"
+#include "parsers/hl7v2/values.h"
 #include "parsers/tree/document.h"
 
 namespace cannula::fhir {
@@ -21,59 +23,6 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// The parts of a DTM or ISO 8601 text.
-struct Moment {
-  std::string digits;         // YYYYMMDDhhmmss, as far as written
-  std::string_view fraction;  // ".123"
-  std::string_view offset;    // "+0100", "+01:00", "Z"
-
-  std::string_view part(std::size_t begin, std::size_t size) const {
-    return std::string_view(digits).substr(begin, size);
-  }
-  int number(std::size_t begin, std::size_t size) const {
-    int value = 0;
-    for (const char digit : part(begin, size)) value = value * 10 + (digit - '0');
-    return value;
-  }
-};
-
-std::optional<Moment> read_moment(std::string_view text) {
-  text = trimmed(text);
-  Moment moment;
-  std::size_t at = 0;
-  const bool iso = text.size() > 4 && text[4] == '-' && text.size() != 9;
-  while (at < text.size() && moment.digits.size() < 14) {
-    const std::size_t done = moment.digits.size();
-    const bool boundary = iso && done >= 4 && done % 2 == 0;
-    if (is_digit(text[at])) {
-      moment.digits += text[at];
-    } else if (!(boundary && ((done < 8 && text[at] == '-') || (done == 8 && text[at] == 'T') ||
-                              (done > 8 && text[at] == ':')))) {
-      break;
-    }
-    ++at;
-  }
-  const std::size_t size = moment.digits.size();
-  if (size < 4 || size % 2 != 0) return std::nullopt;
-  if (size == 14 && at < text.size() && text[at] == '.') {
-    std::size_t end = at + 1;
-    while (end < text.size() && is_digit(text[end])) ++end;
-    if (end > at + 1) moment.fraction = text.substr(at, end - at);
-    at = end;
-  }
-  moment.offset = text.substr(at);
-  if (!moment.offset.empty() && !parse_offset(moment.offset)) return std::nullopt;
-  return moment;
-}
-
-std::string date_text(const Moment& moment) {
-  std::string text(moment.part(0, 4));
-  for (const std::size_t begin : {4u, 6u}) {
-    if (moment.digits.size() >= begin + 2) text += "-" + std::string(moment.part(begin, 2));
-  }
-  return text;
-}
-
 std::string offset_text(std::chrono::minutes offset) {
   const auto minutes = offset.count();
   const auto size = minutes < 0 ? -minutes : minutes;
@@ -81,14 +30,6 @@ std::string offset_text(std::chrono::minutes offset) {
   std::snprintf(text.data(), text.size(), "%c%02d:%02d", minutes < 0 ? '-' : '+',
                 static_cast<int>(size / 60), static_cast<int>(size % 60));
   return text.data();
-}
-
-std::chrono::minutes local_offset(const Moment& moment, const TimeZone& zone) {
-  using namespace std::chrono;
-  const auto day = sys_days(year(moment.number(0, 4)) / moment.number(4, 2) / moment.number(6, 2));
-  const auto second = day.time_since_epoch() / 1s + moment.number(8, 2) * 3600LL +
-                      moment.number(10, 2) * 60LL + moment.number(12, 2);
-  return zone.offset_at_local(second * 1'000'000LL);
 }
 
 struct Pair {
@@ -144,9 +85,9 @@ std::string name_uri(std::string_view name) {
 }  // namespace
 
 std::optional<std::string> date_of(std::string_view text) {
-  const auto moment = read_moment(text);
-  if (!moment) return std::nullopt;
-  std::string date = date_text(*moment);
+  const auto time = hl7v2::DateTime::parse(text);
+  if (!time) return std::nullopt;
+  std::string date = time->iso_date();
   if (wrong_form(Primitive::date, date)) return std::nullopt;
   return date;
 }
@@ -154,19 +95,24 @@ std::optional<std::string> date_of(std::string_view text) {
 std::optional<std::string> date_time_of(std::string_view text, const TimeZone* zone,
                                         bool* needs_zone) {
   *needs_zone = false;
-  auto moment = read_moment(text);
-  if (!moment) return std::nullopt;
-  std::string out = date_text(*moment);
-  if (wrong_form(Primitive::date, out)) return std::nullopt;
-  if (moment->digits.size() <= 8) return out;
-  moment->digits.resize(14, '0');
-  out += "T" + std::string(moment->part(8, 2)) + ":" + std::string(moment->part(10, 2)) + ":" +
-         std::string(moment->part(12, 2)) + std::string(moment->fraction);
-  if (wrong_form(Primitive::date_time, out + "Z")) return std::nullopt;
-  if (!moment->offset.empty()) {
-    out += offset_text(*parse_offset(moment->offset));
+  const auto time = hl7v2::DateTime::parse(text);
+  if (!time) return std::nullopt;
+  std::string out = time->iso_date();
+  if (time->precision <= hl7v2::DateTime::Precision::day) {
+    if (wrong_form(Primitive::date, out)) return std::nullopt;
+    return out;
+  }
+  const auto add = [&out](char before, int number) {
+    out += {before, static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
+  };
+  add('T', time->hour);
+  add(':', time->minute);
+  add(':', time->second);
+  if (!time->fraction.empty()) out += "." + time->fraction;
+  if (time->offset) {
+    out += offset_text(*time->offset);
   } else if (zone != nullptr) {
-    out += offset_text(local_offset(*moment, *zone));
+    out += offset_text(zone->offset_at_local(time->clock_seconds() * 1'000'000));
   } else {
     *needs_zone = true;
     return std::nullopt;
@@ -176,18 +122,11 @@ std::optional<std::string> date_time_of(std::string_view text, const TimeZone* z
 }
 
 std::optional<std::string> number_of(std::string_view text) {
+  if (const auto number = hl7v2::read_number(text)) return number->text;
+  // Lua writes large numbers with an exponent, and so does JSON.
   text = trimmed(text);
-  std::string out;
-  if (!text.empty() && (text.front() == '-' || text.front() == '+')) {
-    if (text.front() == '-') out = "-";
-    text.remove_prefix(1);
-  }
-  while (text.size() > 1 && text[0] == '0' && is_digit(text[1])) text.remove_prefix(1);
-  if (!text.empty() && text.front() == '.') out += '0';
-  if (text.size() > 1 && text.back() == '.') text.remove_suffix(1);
-  out += text;
-  if (!tree::is_number(out)) return std::nullopt;
-  return out;
+  if (!tree::is_number(text)) return std::nullopt;
+  return std::string(text);
 }
 
 std::string code_system_uri(std::string_view name) {

@@ -89,6 +89,19 @@ constexpr std::array kCodes = {
               "MSA-1 must be one of AA, AE, AR, CA, CE and CR (table 0008). Delivery counts as not "
               "confirmed and is tried "
               "again."},
+    ErrorCode{"H501", "A text that is no time",
+              "DTM and TS are a year and, as far as they are known, month, day, hour, minute, "
+              "second and fraction, each of two digits, and an offset from UTC: "
+              "20260115093042.5+0100. The error says which part is wrong. The field is kept as it "
+              "came; only who asked for a time gets this error."},
+    ErrorCode{"H502", "A value that is no ED",
+              "An embedded document is source^type^subtype^encoding^data, the encoding A, Hex or "
+              "Base64. Where OBX-2 says ED but the value looks otherwise, the text can be read and "
+              "decoded by hand, with base64() where it is Base64 alone."},
+    ErrorCode{"H503", "Fragments that cannot be joined",
+              "A long message may be sent in pieces: each ends with DSC, whose DSC-1 stands in "
+              "MSH-14 of the next. The error says which piece is missing or given twice. A "
+              "segment ADD goes on with the segment before it, and there must be one besides MSH."},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "parsers/hl7v2/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -162,6 +163,66 @@ std::string unescape(std::string_view encoded, const Delimiters& delimiters) {
   std::string out;
   out.reserve(encoded.size());
   unescape_to(out, encoded, delimiters);
+  return out;
+}
+
+namespace {
+
+// Appends what a sequence is to plain text; false when it is nothing that formats.
+bool format(std::string& out, std::string_view sequence) {
+  if (sequence == "H" || sequence == "N") return true;
+  if (sequence.empty() || sequence[0] != '.' || !is_formatting(sequence)) return false;
+  const std::string_view command = sequence.substr(1, 2);
+  std::size_t number = 0;
+  bool negative = false;
+  for (const char c : sequence.substr(3)) {
+    negative = negative || c == '-';
+    if (c >= '0' && c <= '9') number = number * 10 + static_cast<std::size_t>(c - '0');
+  }
+  number = std::min<std::size_t>(negative ? 0 : number, 200);
+  if (command == "br" || command == "ce" || command == "nf") {
+    out += '\n';
+  } else if (command == "sp") {
+    out.append(std::max<std::size_t>(number, 1), '\n');
+  } else if (command != "fi") {
+    out.append(number, ' ');
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string formatted(std::string_view encoded, const Delimiters& delimiters) {
+  std::string out;
+  out.reserve(encoded.size());
+  std::size_t at = 0;
+  std::size_t decoded = 0;  // up to here it is in `out`
+  while (delimiters.escape != 0) {
+    const std::size_t open = encoded.find(delimiters.escape, at);
+    if (open == std::string_view::npos) break;
+    const std::size_t close = encoded.find(delimiters.escape, open + 1);
+    if (close == std::string_view::npos) break;
+    const std::string_view sequence = encoded.substr(open + 1, close - open - 1);
+    std::string text;
+    if (format(text, sequence)) {
+      unescape_to(out, encoded.substr(decoded, open - decoded), delimiters);
+      out += text;
+      at = decoded = close + 1;
+    } else if (std::string ignored;
+               decode(ignored, sequence, delimiters) || stays(sequence, delimiters)) {
+      at = close + 1;
+    } else {
+      at = close;
+    }
+  }
+  unescape_to(out, encoded.substr(decoded), delimiters);
+  // CR and CR LF, which \X0D\ and \X0D0A\ stand for.
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i] == '\r' && i + 1 < out.size() && out[i + 1] == '\n') continue;
+    out[kept++] = out[i] == '\r' ? '\n' : out[i];
+  }
+  out.resize(kept);
   return out;
 }
 

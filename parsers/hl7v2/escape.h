@@ -19,6 +19,12 @@ namespace cannula::hl7v2 {
 std::string unescape(std::string_view encoded, const Delimiters& delimiters);
 void unescape_to(std::string& out, std::string_view encoded, const Delimiters& delimiters);
 
+// The text of an FT or TX field for people to read: as unescape(), and formatting is carried out as
+// far as plain text can (2.6.7). \.br\ \.ce\ and \.nf\ begin a new line, \.spN\ N lines (one
+// without a number), \.inN\ and \.tiN\ and \.skN\ leave N blanks; \H\ \N\ and \.fi\ leave no trace.
+// Line ends are LF. Sequences of characters sets and of local meaning stay as they are.
+std::string formatted(std::string_view encoded, const Delimiters& delimiters);
+
 // Makes plain text into the text of a leaf: the escape character first (2.5.1), then the other
 // delimiters, and CR and LF as \X0D\ and \X0A\, because they end a segment. The sequences of the
 // standard that unescape() leaves as they are

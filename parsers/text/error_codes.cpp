@@ -33,6 +33,20 @@ constexpr std::array kCodes = {
               "that the receiver can read it. The error names the character. Set MSH-18 to UNICODE "
               "UTF-8 before writing, when the receiver takes that: the whole message is then "
               "converted. Or write the text without the character."},
+    ErrorCode{"D205", "A text that is not Base64",
+              "Base64 has letters, digits, + and / (or - and _), and = at the end; blanks and line "
+              "ends between them are passed over. The error names the first character that is "
+              "something else. Perhaps the value has another encoding, such as hexadecimal, or was "
+              "cut when it was sent."},
+    ErrorCode{"D206", "A message without a character set that is UTF-8",
+              "MSH-18 is empty, which stands for ASCII, and the message is valid UTF-8 with "
+              "characters of several bytes: it is read and written as UTF-8. Nothing is lost. "
+              "Other receivers may show wrong letters: the sender should write UNICODE UTF-8 into "
+              "MSH-18, or the channel may say charset = \"UTF-8\"."},
+    ErrorCode{"D207", "The channel reads another character set than MSH-18 names",
+              "The channel says charset = … under [source], for a sender whose MSH-18 is known to "
+              "be wrong. It goes before MSH-18. When the sender has been corrected, take the key "
+              "out."},
 };
 
 }  // namespace
