@@ -165,6 +165,14 @@ constexpr std::array kCodes = {
               "FHIR wants times with their offset from UTC. The HL7 v2 text has none, and the "
               "channel's source names no timezone: set timezone = \"Europe/Vienna\" or the like "
               "under [source] in channel.toml."},
+    ErrorCode{"L250", "A value of a data type that cannot be written",
+              "Functions such as node:cx() take a table of the parts of the type, by the names "
+              "that the Lua reference lists, each a text, a number, or a table where the part has "
+              "parts itself. A time has whole numbers from the year on, without a gap."},
+    ErrorCode{"L251", "A new message that cannot be made",
+              "hl7.new takes a message type such as ADT^A08 or ORU^R01, and options by name: "
+              "version, control_id, time, sending_application and the others that the reference "
+              "lists."},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "engine/script/places.h"
 #include "engine/script/time_text.h"
 #include "parsers/fhir/v2_values.h"
-#include "parsers/hl7v2/escape.h"
+#include "parsers/hl7v2/values.h"
 #include "rules/units/unit.h"
 
 namespace cannula::script {
@@ -21,58 +21,38 @@ std::string without_null(std::string text) {
   return text == "\"\"" ? std::string() : text;
 }
 
-// Part `number`, from 1, of a text divided by `delimiter`.
-std::string_view part_of(std::string_view text, char delimiter, std::uint32_t number) {
-  while (--number > 0) {
-    const std::size_t end = text.find(delimiter);
-    if (end == std::string_view::npos) return "";
-    text.remove_prefix(end + 1);
-  }
-  return text.substr(0, text.find(delimiter));
+// Of all members of a value.
+template <class Value>
+void leave_out_nulls(Value& value) {
+  hl7v2::for_each_part(value, [](std::string_view, std::uint32_t, auto& member) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(member)>, std::string>) {
+      if (member == "\"\"") member.clear();
+    } else {
+      leave_out_nulls(member);
+    }
+  });
 }
 
-// A repetition of a field with its components, as the argument `index` gives it: a node, or a text
-// in the usual delimiters.
-class Composite {
- public:
-  Composite(lua_State* L, int index) {
-    const Object* object = object_at(L, index);
-    if (object != nullptr && object->kind == Object::Kind::node) {
-      node_ = &checked_object<PlaceObject>(L, index, Object::Kind::node);
-      empty_ = !node_->present || !node_->box->read().get(node_->place);
-      return;
+// A value of HL7 v2 as the argument `index` gives it: a node, or a text in the usual delimiters.
+// Nothing stands there, or HL7 null: nullopt.
+template <class Value>
+std::optional<Value> value_argument(lua_State* L, int index) {
+  static const hl7v2::Delimiters kUsual;
+  const Object* object = object_at(L, index);
+  const auto encoded = [&]() -> hl7v2::Encoded {
+    if (object == nullptr || object->kind != Object::Kind::node) {
+      const auto text = text_value(L, index, "a converter of fhir");
+      return {hl7v2::part_of(text.value_or(""), kUsual.repetition, 1), kUsual};
     }
-    const auto text = text_value(L, index, "a converter of fhir");
-    text_ = part_of(text.value_or(""), '~', 1);
-    empty_ = text_.empty() || text_ == "\"\"";
-  }
-
-  bool empty() const { return empty_; }
-
-  // A component, or its subcomponent; of a component taken for a whole, its subcomponents.
-  std::string get(std::uint32_t component, std::uint32_t subcomponent = 0) const {
-    if (node_ == nullptr) {
-      std::string_view part = part_of(text_, '^', component);
-      if (subcomponent != 0) part = part_of(part, '&', subcomponent);
-      return without_null(hl7v2::unescape(part, hl7v2::Delimiters{}));
-    }
-    hl7v2::Place place = node_->place;
-    if (place.component == 0) {
-      place.component = component;
-      place.subcomponent = subcomponent;
-    } else if (subcomponent <= 1) {
-      place.subcomponent = component;
-    } else {
-      return "";
-    }
-    return without_null(node_->box->read().get(place).value_or(""));
-  }
-
- private:
-  const PlaceObject* node_ = nullptr;
-  std::string_view text_;
-  bool empty_ = false;
-};
+    const auto& node = checked_object<PlaceObject>(L, index, Object::Kind::node);
+    if (!node.present) return {"", kUsual};
+    return hl7v2::encoded_at(node.box->read(), node.place);
+  }();
+  if (encoded.text.empty() || encoded.text == "\"\"") return std::nullopt;
+  auto value = hl7v2::read<Value>(encoded);
+  leave_out_nulls(value);
+  return value;
+}
 
 // The text of the argument, "" for nil, HL7 null and nothing.
 std::string text_argument(lua_State* L, int index, std::string_view what) {
@@ -163,14 +143,14 @@ int instant(lua_State* L) {
 
 // XPN (2.A.88)
 int name(lua_State* L) {
-  const Composite xpn(L, 1);
-  if (xpn.empty()) return give_nil(L);
+  const auto xpn = value_argument<hl7v2::Xpn>(L, 1);
+  if (!xpn) return give_nil(L);
   lua_createtable(L, 0, 5);
-  set(L, "use", fhir::name_use_of(xpn.get(7)));
-  set(L, "family", xpn.get(1, 1));
-  set_list(L, "given", {xpn.get(2), xpn.get(3)});
-  set_list(L, "prefix", {xpn.get(5)});
-  set_list(L, "suffix", {xpn.get(4), xpn.get(6)});
+  set(L, "use", fhir::name_use_of(xpn->type));
+  set(L, "family", xpn->family.surname);
+  set_list(L, "given", {xpn->given, xpn->middle});
+  set_list(L, "prefix", {xpn->prefix});
+  set_list(L, "suffix", {xpn->suffix, xpn->degree});
   return 1;
 }
 
@@ -194,13 +174,16 @@ std::string given_system(lua_State* L, std::string_view authority, std::string_v
 
 // CX (2.A.14)
 int identifier(lua_State* L) {
-  const Composite cx(L, 1);
-  const std::string value = cx.empty() ? "" : cx.get(1);
-  if (value.empty()) return give_nil(L);
-  const std::string type = cx.get(5);
-  const std::string authority = cx.get(4, 1);
-  std::string system = given_system(L, authority, type);
-  if (system.empty()) system = fhir::authority_uri(authority, cx.get(4, 2), cx.get(4, 3));
+  const auto cx = value_argument<hl7v2::Cx>(L, 1);
+  if (!cx || cx->id.empty()) return give_nil(L);
+  const std::string& value = cx->id;
+  const std::string& type = cx->identifier_type;
+  const hl7v2::Hd& authority = cx->assigning_authority;
+  std::string system = given_system(L, authority.namespace_id, type);
+  if (system.empty()) {
+    system = fhir::authority_uri(authority.namespace_id, authority.universal_id,
+                                 authority.universal_id_type);
+  }
   lua_createtable(L, 0, 3);
   set(L, "system", system);
   set(L, "value", value);
@@ -219,49 +202,48 @@ int identifier(lua_State* L) {
 
 // XAD (2.A.87)
 int address(lua_State* L) {
-  const Composite xad(L, 1);
-  if (xad.empty()) return give_nil(L);
+  const auto xad = value_argument<hl7v2::Xad>(L, 1);
+  if (!xad) return give_nil(L);
   lua_createtable(L, 0, 7);
-  const std::string type = xad.get(7);
-  set(L, "use", fhir::address_use_of(type));
-  if (type == "M") set(L, "type", "postal");
-  set_list(L, "line", {xad.get(1, 1), xad.get(2)});
-  set(L, "city", xad.get(3));
-  set(L, "district", xad.get(9));
-  set(L, "state", xad.get(4));
-  set(L, "postalCode", xad.get(5));
-  set(L, "country", xad.get(6));
+  set(L, "use", fhir::address_use_of(xad->type));
+  if (xad->type == "M") set(L, "type", "postal");
+  set_list(L, "line", {xad->street.address, xad->other});
+  set(L, "city", xad->city);
+  set(L, "district", xad->county);
+  set(L, "state", xad->state);
+  set(L, "postalCode", xad->postal_code);
+  set(L, "country", xad->country);
   return 1;
 }
 
 // The number that XTN spells in parts: +country (area) local xextension.
-std::string number_in_parts(const Composite& xtn) {
+std::string number_in_parts(const hl7v2::Xtn& xtn) {
   std::string text;
   const auto add = [&](const char* before, const std::string& part, const char* after) {
     if (part.empty()) return;
     if (!text.empty()) text += ' ';
     text += before + part + after;
   };
-  if (xtn.get(7).empty()) return text;
-  add("+", xtn.get(5), "");
-  add("(", xtn.get(6), ")");
-  add("", xtn.get(7), "");
-  add("x", xtn.get(8), "");
+  if (xtn.local_number.empty()) return text;
+  add("+", xtn.country_code, "");
+  add("(", xtn.area_code, ")");
+  add("", xtn.local_number, "");
+  add("x", xtn.extension, "");
   return text;
 }
 
 // XTN (2.A.89)
 int telecom(lua_State* L) {
-  const Composite xtn(L, 1);
-  if (xtn.empty()) return give_nil(L);
-  const fhir::Telecom kind = fhir::telecom_of(xtn.get(2), xtn.get(3));
+  const auto xtn = value_argument<hl7v2::Xtn>(L, 1);
+  if (!xtn) return give_nil(L);
+  const fhir::Telecom kind = fhir::telecom_of(xtn->use, xtn->equipment);
   std::string value;
-  if (kind.system == "email") value = xtn.get(4);
-  if (value.empty()) value = xtn.get(1);
-  if (value.empty()) value = number_in_parts(xtn);
-  if (value.empty()) value = xtn.get(12);
-  const bool mail = value.empty() && !xtn.get(4).empty();
-  if (mail) value = xtn.get(4);
+  if (kind.system == "email") value = xtn->address;
+  if (value.empty()) value = xtn->number;
+  if (value.empty()) value = number_in_parts(*xtn);
+  if (value.empty()) value = xtn->unformatted;
+  const bool mail = value.empty() && !xtn->address.empty();
+  if (mail) value = xtn->address;
   if (value.empty()) return give_nil(L);
   lua_createtable(L, 0, 3);
   set(L, "system", mail ? "email" : kind.system);
@@ -272,24 +254,31 @@ int telecom(lua_State* L) {
 
 // CWE (2.A.13): code, text and system, twice, and the original text.
 int concept_of(lua_State* L) {
-  const Composite cwe(L, 1);
-  if (cwe.empty()) return give_nil(L);
+  const auto cwe = value_argument<hl7v2::Cwe>(L, 1);
+  if (!cwe) return give_nil(L);
   lua_createtable(L, 0, 2);
   lua_Integer count = 0;
-  for (const std::uint32_t first : {1u, 4u}) {
-    const std::string code = fhir::code_of(cwe.get(first));
+  struct Coding {
+    const std::string& code;
+    const std::string& text;
+    const std::string& system;
+  };
+  for (const Coding& coding :
+       {Coding{cwe->identifier, cwe->text, cwe->system},
+        Coding{cwe->alternate_identifier, cwe->alternate_text, cwe->alternate_system}}) {
+    const std::string code = fhir::code_of(coding.code);
     if (code.empty()) continue;
     if (count == 0) lua_createtable(L, 2, 0);
     lua_createtable(L, 0, 3);
-    set(L, "system", fhir::code_system_uri(cwe.get(first + 2)));
+    set(L, "system", fhir::code_system_uri(coding.system));
     set(L, "code", code);
-    set(L, "display", cwe.get(first + 1));
+    set(L, "display", coding.text);
     lua_rawseti(L, -2, ++count);
   }
   if (count != 0) lua_setfield(L, -2, "coding");
-  std::string text = cwe.get(9);
-  if (text.empty()) text = cwe.get(2);
-  if (text.empty()) text = cwe.get(5);
+  std::string text = cwe->original_text;
+  if (text.empty()) text = cwe->text;
+  if (text.empty()) text = cwe->alternate_text;
   if (text.empty() && count == 0) {
     lua_pop(L, 1);
     return give_nil(L);
@@ -302,6 +291,13 @@ int concept_of(lua_State* L) {
 int quantity(lua_State* L) {
   std::string text = text_argument(L, 1, "fhir.quantity");
   if (text.empty()) return give_nil(L);
+  // OBX-5 of type SN: >^100
+  if (text.find('^') != std::string::npos) {
+    const auto sn = value_argument<hl7v2::Sn>(L, 1).value_or(hl7v2::Sn{});
+    if (sn.separator.empty() && sn.second.empty()) {
+      text = (sn.comparator == "=" ? "" : sn.comparator) + sn.first;
+    }
+  }
   std::string comparator;
   const std::size_t begin = text.find_first_not_of("<>=");
   if (begin != std::string::npos && begin != 0) {
@@ -315,9 +311,9 @@ int quantity(lua_State* L) {
     return give_nil(L, "'" + (comparator + text).substr(0, 40) + "' is not a number");
   }
   // A unit may be given as OBX-6 stands, code^text^system.
-  const Composite ce(L, 2);
-  const std::string unit = ce.empty() ? "" : ce.get(1);
-  const std::string display = ce.empty() ? "" : ce.get(2);
+  const auto given = value_argument<hl7v2::Cwe>(L, 2).value_or(hl7v2::Cwe{});
+  const std::string& unit = given.identifier;
+  const std::string& display = given.text;
   lua_createtable(L, 0, 5);
   set(L, "value", *number);
   set(L, "comparator", comparator);

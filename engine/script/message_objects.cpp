@@ -74,14 +74,40 @@ int is_null(lua_State* L) {
   return 1;
 }
 
+// The segment before the one named by { before = segment }.
+SegmentId before_option(lua_State* L, int index, MessageBox& box) {
+  const SegmentId segment = segment_argument(L, index, box).place.segment;
+  const auto position = box.read().position_of(segment);
+  if (!position) throw ScriptError("L222", "the segment was removed from its message");
+  if (*position == 0) throw ScriptError("L222", "nothing can be added before MSH");
+  return box.read().segment_at(*position - 1);
+}
+
+// Where to add: a segment, { after = segment } or { before = segment }; nullopt: at the end.
+std::optional<SegmentId> place_to_add(lua_State* L, MessageBox& box) {
+  if (lua_isnoneornil(L, 3)) return std::nullopt;
+  if (lua_type(L, 3) != LUA_TTABLE) return segment_argument(L, 3, box).place.segment;
+  std::optional<SegmentId> after;
+  lua_pushnil(L);
+  while (lua_next(L, 3) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    if (name == "after") {
+      after = segment_argument(L, lua_gettop(L), box).place.segment;
+    } else if (name == "before") {
+      after = before_option(L, lua_gettop(L), box);
+    } else {
+      throw ScriptError("L210", "add has no option '" + std::string(name.substr(0, 60)) +
+                                    "'; it has after and before, each a segment of the message");
+    }
+    lua_pop(L, 1);
+  }
+  return after;
+}
+
 int add(lua_State* L) {
   MessageBox& box = self(L);
   const std::string_view text = string_argument(L, 2);
-  std::optional<SegmentId> after;
-  if (!lua_isnoneornil(L, 3)) {
-    const PlaceObject& segment = segment_argument(L, 3, box);
-    after = segment.place.segment;
-  }
+  const std::optional<SegmentId> after = place_to_add(L, box);
   charge(L, LuaRuntime::of(L).session(), text.size() + 512);
   count_work(L, box.read());
   box.check_writable(text);
@@ -98,6 +124,11 @@ int remove(lua_State* L) {
   const auto removed = box.edit().remove_segment(segment.place.segment);
   if (!removed) throw ScriptError("L222", removed.error().text());
   return 0;
+}
+
+int node(lua_State* L) {
+  push_node(L, self(L), path_argument(L, 2), nullptr);
+  return 1;
 }
 
 int copy(lua_State* L) {
@@ -137,10 +168,13 @@ constexpr Binding kMembers[] = {
      &guarded<count>},
     {"isnull", "(path: string): boolean",
      "Whether HL7 null, `\"\"`, stands there: delete what you have.", &guarded<is_null>},
-    {"add", "(text: string, after?: Segment): Segment",
-     "Adds a segment, `\"NTE\"` or `\"NTE|1||text\"`, at the end or behind another.",
+    {"add", "(text: string, place?: Segment|table): Segment",
+     "Adds a segment, `\"NTE\"` or `\"NTE|1||text\"`, at the end, or where "
+     "`{ after = segment }` or `{ before = segment }` says; a Segment alone means after it.",
      &guarded<add>},
     {"remove", "(segment: Segment)", "Removes a segment.", &guarded<remove>},
+    {"node", "(path: string): Node", "The place of a path as a Node: `msg:node(\"PID-3[2]\")`.",
+     &guarded<node>},
     {"copy", "(): Message", "A copy that is edited on its own.", &guarded<copy>},
     {"encode", "(): string",
      "The bytes of the message as it would be sent now, in its own character set.",
@@ -251,23 +285,6 @@ int to_string(lua_State* L) {
   return 1;
 }
 
-int parse(lua_State* L) {
-  const std::string_view text = string_argument(L, 1);
-  Session& session = LuaRuntime::of(L).session();
-  Machine::of(L).work(L, text.size() / 4);
-  charge(L, session, 2 * text.size() + 2048);
-  MessageBox& box = session.messages.emplace_back(make_bytes(std::string(text)), nullptr,
-                                                  MessageBox::From::script);
-  box.read();
-  push_message(L, session, box);
-  return 1;
-}
-
-constexpr Binding kHl7Functions[] = {
-    {"parse", "(text: string): Message", "Reads a message; an error when the text is none.",
-     &guarded<parse>},
-};
-
 // -- Response
 
 constexpr Binding kResponseMembers[] = {
@@ -349,10 +366,6 @@ Library message_object() {
 Library response_object() {
   return {"Response", Library::Kind::object, "What a destination answered, for `on_response`.",
           kResponseMembers};
-}
-
-Library hl7_library() {
-  return {"hl7", Library::Kind::table, "HL7 v2 messages made by the script.", kHl7Functions};
 }
 
 }  // namespace cannula::script

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/script/lua_runtime.h"
+#include "engine/script/typed_values.h"
 
 namespace cannula::script {
 
@@ -221,6 +222,12 @@ int segment_exists(lua_State* L) {
   return 1;
 }
 
+int segment_node(lua_State* L) {
+  const PlaceObject& object = place_self(L, Object::Kind::segment);
+  push_node(L, *object.box, relative_path_argument(L), &object);
+  return 1;
+}
+
 constexpr Binding kSegmentMembers[] = {
     {"name", "string", "`\"OBX\"`."},
     {"text", "(): string", "The segment, encoded; empty when it is not there.",
@@ -228,6 +235,8 @@ constexpr Binding kSegmentMembers[] = {
     {"isnull", "(path: string): boolean", "Whether HL7 null, `\"\"`, stands there.",
      &guarded<segment_is_null>},
     {"exists", "(): boolean", "Whether the message has this segment.", &guarded<segment_exists>},
+    {"node", "(path: string): Node", "The place of a path as a Node: `obx:node(\"5[2]\")`.",
+     &guarded<segment_node>},
 };
 
 Key resolve_segment_key(lua_State*, std::string_view text) {
@@ -387,6 +396,16 @@ int node_path(lua_State* L) {
   return 1;
 }
 
+int node_rep(lua_State* L) {
+  const PlaceObject& object = place_self(L, Object::Kind::node);
+  const std::uint32_t number = number_argument(L, 2, "repetition");
+  if (object.place.component != 0) {
+    throw ScriptError("L220", "only a field repeats: " + path_of(object).text());
+  }
+  new_part(L, object).place.repetition = number;
+  return 1;
+}
+
 constexpr Binding kNodeMembers[] = {
     {"text", "(): string", "The text that stands there; empty when nothing does.",
      &guarded<node_text>},
@@ -401,6 +420,63 @@ constexpr Binding kNodeMembers[] = {
     {"isnull", "(): boolean", "Whether HL7 null, `\"\"`, stands there.", &guarded<node_is_null>},
     {"isempty", "(): boolean", "Whether nothing stands there.", &guarded<node_is_empty>},
     {"path", "(): string", "Where it is: `\"OBX[2]-5.1\"`.", &guarded<node_path>},
+    {"rep", "(number: integer): Node", "A repetition of the field: `msg.PID[3]:rep(2)`.",
+     &guarded<node_rep>},
+    {"nm", "(): number?, string?",
+     "NM: the number, and its text with the digits as written. nil and the reason when it is none.",
+     &guarded<node_nm>},
+    {"sn", "(value?: table): table?",
+     "SN: `comparator`, `first`, `separator`, `second`. Texts such as `<5` and `1:128` are read "
+     "too. A table writes.",
+     &guarded<node_sn>},
+    {"dtm", "(value?: table): table?, string?",
+     "DTM or TS: `year` to `second` as far as they are known, `fraction` and `offset` as written, "
+     "`precision` (`\"day\"`), `text`. nil and the reason when it is no time. A table writes.",
+     &guarded<node_dtm>},
+    {"hd", "(value?: table): table?",
+     "HD: `namespace_id`, `universal_id`, `universal_id_type`. A table writes.", &guarded<node_hd>},
+    {"cwe", "(value?: table): table?",
+     "CWE or CE: `identifier`, `text`, `system`, the same with `alternate_` in front, "
+     "`system_version`, `alternate_system_version`, `original_text`. A table writes.",
+     &guarded<node_cwe>},
+    {"cx", "(value?: table): table?",
+     "CX: `id`, `check_digit`, `check_digit_scheme`, `assigning_authority` (HD), "
+     "`identifier_type`, `assigning_facility` (HD), `effective_date`, `expiration_date`, "
+     "`assigning_jurisdiction` and `assigning_agency` (CWE). What is not there is not in the "
+     "table. A table writes: what is not in it is cleared, other components stay, and writing what "
+     "was read changes no byte.",
+     &guarded<node_cx>},
+    {"xpn", "(value?: table): table?",
+     "XPN: `family` (`surname`, `own_prefix`, `own_surname`, `partner_prefix`, "
+     "`partner_surname`), `given`, `middle`, `suffix`, `prefix`, `degree`, `type`, "
+     "`representation`, `assembly_order`, `effective_date`, `expiration_date`, "
+     "`professional_suffix`, `called_by`. A table writes.",
+     &guarded<node_xpn>},
+    {"xcn", "(value?: table): table?",
+     "XCN: `id`, the names as of XPN, `source_table`, `assigning_authority` (HD), `type`, "
+     "`check_digit`, `check_digit_scheme`, `identifier_type`, `assigning_facility` (HD). A table "
+     "writes.",
+     &guarded<node_xcn>},
+    {"xad", "(value?: table): table?",
+     "XAD: `street` (`address`, `name`, `number`), `other`, `city`, `state`, `postal_code`, "
+     "`country`, `type`, `other_geographic`, `county`, `census_tract`. A table writes.",
+     &guarded<node_xad>},
+    {"xtn", "(value?: table): table?",
+     "XTN: `number`, `use`, `equipment`, `address`, `country_code`, `area_code`, `local_number`, "
+     "`extension`, `remark`, `extension_prefix`, `speed_dial`, `unformatted`. A table writes.",
+     &guarded<node_xtn>},
+    {"formatted", "(): string",
+     "The text of an FT or TX field with its formatting carried out: `\\.br\\` is a line break, "
+     "`\\H\\` leaves no trace.",
+     &guarded<node_formatted>},
+    {"base64", "(): string?, string?",
+     "The bytes of a text in Base64, line breaks in it passed over. nil and the reason when it is "
+     "none.",
+     &guarded<node_base64>},
+    {"document", "(): string?, table|string",
+     "ED, a document in OBX-5: its bytes, and a table of `source`, `type`, `subtype` and "
+     "`encoding`. nil and the reason when it is none.",
+     &guarded<node_document>},
 };
 
 int index_node(lua_State* L) {
@@ -442,6 +518,25 @@ void open_object(lua_State* L, Object::Kind kind, lua_CFunction index, lua_CFunc
     lua_setfield(L, -2, "__tostring");
   }
   set_object_metatable(L, kind);
+}
+
+void write_node(lua_State* L, const PlaceObject& node, std::optional<std::string_view> text) {
+  write_place(L, node, node.place, text);
+}
+
+void push_node(lua_State* L, MessageBox& box, const Path& path, const PlaceObject* base) {
+  if (path.field == 0 || path.repetition == Path::kAll || path.segment_index == Path::kAll) {
+    throw ScriptError("L220", "a node is one place, with a field and without [*]: \"PID-3[2]\"");
+  }
+  if (base == nullptr) {
+    push_segment_of(L, box, path);
+    base = &checked_object<PlaceObject>(L, -1, Object::Kind::segment);
+  }
+  PlaceObject& node = new_part(L, *base);
+  node.place.field = path.field;
+  node.place.repetition = path.repetition;
+  node.place.component = path.component;
+  node.place.subcomponent = path.subcomponent;
 }
 
 void push_segment(lua_State* L, MessageBox& box, SegmentId segment) {

@@ -40,6 +40,11 @@ PlaceObject& new_place(lua_State* L, Object::Kind kind, MessageBox& box);
 // Writes argument 3 to a path relative to the segment.
 void write_in_segment(lua_State* L, const PlaceObject& object, const hl7v2::Path& path);
 
+// Writes a Node; one that is not there yet is made.
+void write_node(lua_State* L, const PlaceObject& node, std::optional<std::string_view> text);
+// A Node of the place that a path leads to; with `base` a path relative to that segment.
+void push_node(lua_State* L, MessageBox& box, const hl7v2::Path& path, const PlaceObject* base);
+
 void push_text(lua_State* L, const std::optional<std::string>& text);
 void push_text(lua_State* L, const hl7v2::Message& message, const hl7v2::Place& place);
 void push_segment(lua_State* L, MessageBox& box, hl7v2::SegmentId segment);

@@ -106,7 +106,8 @@ struct Session {
   std::deque<DocumentBox> documents;
   std::unique_ptr<DocumentBox> made;  // what the script makes itself
   DocumentBox* response_document = nullptr;
-  std::uint32_t references = 0;  // how many urn:uuid the run made
+  std::uint32_t references = 0;     // how many urn:uuid the run made
+  std::uint32_t made_messages = 0;  // by hl7.new
 
   std::deque<rules::Verdict> verdicts;
 

@@ -3,7 +3,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+
+#include "parsers/hl7v2/date_time.h"
 
 namespace cannula::script {
 
@@ -51,42 +52,6 @@ Error wrong(std::string message) {
           "a time is written as 20260115093042+0100 or 2026-01-15T09:30:42+01:00",
           {}};
 }
-
-// Takes digits from the front of a text.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
-  bool at_end() const { return text_.empty(); }
-  bool at_digit() const { return !text_.empty() && text_.front() >= '0' && text_.front() <= '9'; }
-  bool take(char wanted) {
-    if (text_.empty() || text_.front() != wanted) return false;
-    text_.remove_prefix(1);
-    return true;
-  }
-  std::optional<int> number(std::size_t digits) {
-    int value = 0;
-    if (text_.size() < digits) return std::nullopt;
-    for (std::size_t at = 0; at < digits; ++at) {
-      if (text_[at] < '0' || text_[at] > '9') return std::nullopt;
-      value = value * 10 + (text_[at] - '0');
-    }
-    text_.remove_prefix(digits);
-    return value;
-  }
-  int fraction() {  // as microseconds; further digits are dropped
-    int value = 0;
-    int digits = 0;
-    for (; at_digit(); text_.remove_prefix(1), ++digits) {
-      if (digits < 6) value = value * 10 + (text_.front() - '0');
-    }
-    for (; digits < 6; ++digits) value *= 10;
-    return value;
-  }
-  std::string_view rest() const { return text_; }
-
- private:
-  std::string_view text_;
-};
 
 }  // namespace
 
@@ -169,48 +134,9 @@ Result<std::string> format_time(std::int64_t microseconds, std::string_view form
 }
 
 Result<std::int64_t> parse_time(std::string_view text, const TimeZone& zone) {
-  Reader reader(text);
-  Moment moment{0, 1, 1, 0, 0, 0, 0};
-  const auto year = reader.number(4);
-  if (!year) return wrong("a time begins with a year of four digits");
-  moment.year = *year;
-  const bool iso = reader.take('-');
-  struct Part {
-    int* value;
-    char before;  // in ISO 8601
-    const char* name;
-    int highest;
-  };
-  const Part parts[] = {{&moment.month, 0, "month", 12},
-                        {&moment.day, '-', "day", 31},
-                        {&moment.hour, 'T', "hour", 23},
-                        {&moment.minute, ':', "minute", 59},
-                        {&moment.second, ':', "second", 59}};
-  for (const Part& part : parts) {
-    if (iso ? (part.before != 0 && !reader.take(part.before)) : !reader.at_digit()) break;
-    const auto value = reader.number(2);
-    if (!value || *value > part.highest ||
-        (*value == 0 && part.highest % 2 == 0 && part.highest == 12)) {
-      return wrong(std::string("the ") + part.name + " of the time is not a number in its range");
-    }
-    *part.value = *value;
-  }
-  if (reader.take('.')) moment.microsecond = reader.fraction();
-  std::optional<std::chrono::minutes> offset;
-  if (!reader.at_end()) {
-    offset = parse_offset(reader.rest());
-    if (!offset) return wrong("the time ends with something that is not an offset from UTC");
-  }
-  using namespace std::chrono;
-  const year_month_day date{std::chrono::year(moment.year),
-                            std::chrono::month(static_cast<unsigned>(moment.month)),
-                            std::chrono::day(static_cast<unsigned>(moment.day))};
-  if (!date.ok()) return wrong("there is no such day");
-  const auto seconds = sys_days(date).time_since_epoch() / 1s + moment.hour * 3600LL +
-                       moment.minute * 60LL + moment.second;
-  const std::int64_t wall_clock = seconds * 1'000'000LL + moment.microsecond;
-  if (!offset) offset = zone.offset_at_local(wall_clock);
-  return wall_clock - offset->count() * kMinute;
+  const auto time = hl7v2::DateTime::parse(text);
+  if (!time) return wrong(time.error().message);
+  return time->microseconds(zone);
 }
 
 }  // namespace cannula::script
