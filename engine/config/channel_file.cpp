@@ -5,6 +5,7 @@
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
+#include "parsers/text/character_set.h"
 #include "parsers/text/time_zone.h"
 
 namespace cannula::config {
@@ -135,6 +136,7 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
   read_ack(channel, table, channel.source, file);
   read_respond(channel, table, file);
   read_timezone(channel, table, file);
+  read_charset(channel, table, file);
   check_secrets_in(channel.source, table, options, file);
 }
 
@@ -227,6 +229,16 @@ void Reading::read_timezone(ChannelConfig& channel, const Node& table, const Fil
     return;
   }
   file.error("C133", table.find("timezone")->value.span, zone.error().message, zone.error().hint);
+}
+
+void Reading::read_charset(ChannelConfig& channel, const Node& table, const File& file) {
+  if (!channel.source.has("charset")) return;
+  const std::string& name = channel.source.text("charset");
+  if (const auto set = CharacterSet::find(name); !set) {
+    file.error("C134", table.find("charset")->value.span, set.error().message, set.error().hint);
+    return;
+  }
+  channel.charset = name;
 }
 
 void Reading::read_order(ChannelConfig& channel, const Node& root, const File& file) {

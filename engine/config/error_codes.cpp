@@ -128,6 +128,9 @@ constexpr ErrorCode kCodes[] = {
      "\"America/New_York\", or a fixed offset such as \"+01:00\". Abbreviations such as EST are "
      "not "
      "taken: they leave open whether daylight saving time applies."},
+    {"C134", "Unknown character set",
+     "`charset` takes the names of HL7 table 0211, such as \"8859/1\" or \"UNICODE UTF-8\", and "
+     "those of IANA, such as \"windows-1250\". Leave it out where the sender's MSH-18 is right."},
 };
 
 }  // namespace

@@ -131,6 +131,10 @@ const Option kSource[] = {
     {.name = "timezone",
      .description = "Where the clocks of this source stand, such as `Europe/Vienna` or "
                     "`America/New_York`: for the times in its messages that carry no offset."},
+    {.name = "charset",
+     .description = "The character set of this source's HL7 v2 messages, for a sender whose MSH-18 "
+                    "is empty or wrong: `8859/1`, `UTF-8`, `windows-1250`. It goes before MSH-18. "
+                    "Messages in UTF-16 are told by their bytes."},
 };
 
 const Option kTable[] = {

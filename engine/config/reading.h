@@ -56,6 +56,7 @@ class Reading {
   void read_ack(ChannelConfig& channel, const Node& root, const Values& values, const File& file);
   void read_respond(ChannelConfig& channel, const Node& table, const File& file);
   void read_timezone(ChannelConfig& channel, const Node& table, const File& file);
+  void read_charset(ChannelConfig& channel, const Node& table, const File& file);
   void read_order(ChannelConfig& channel, const Node& root, const File& file);
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
   DestinationConfig read_destination(const Node& table, const File& file);

@@ -92,6 +92,7 @@ struct ChannelConfig {
   bool open = false;           // listens beyond loopback without a partner, said aloud
   AckConfig ack;
   std::string timezone;  // IANA name, of times without an offset; empty: not known
+  std::string charset;   // of the source's messages, whatever MSH-18 says; empty: what MSH-18 says
   OrderConfig order;
   std::vector<DestinationConfig> destinations;
   std::chrono::milliseconds script_time{2000};

@@ -178,6 +178,7 @@ std::shared_ptr<const script::Program> Engine::program_of(const config::Site& si
   program->main = config.script;
   program->modules = site.modules;
   program->timezone = config.timezone;
+  program->charset = config.charset;
   for (const auto& destination : config.destinations)
     program->destinations.push_back(destination.name);
   return program;

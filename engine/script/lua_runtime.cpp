@@ -124,6 +124,14 @@ std::vector<Diagnostic> LuaRuntime::start() {
     }
     timezone_ = *std::move(zone);
   }
+  if (!program_->charset.empty()) {
+    const auto set = CharacterSet::find(program_->charset);
+    if (!set) {
+      const Error& why = set.error();
+      return {finding_without_place(why.code, "the channel's charset: " + why.message, why.hint)};
+    }
+    charset_ = *set;
+  }
   std::vector<Diagnostic> findings = run_top_level();
   if (!findings.empty()) return findings;
   lua_pushcfunction(L, &guarded<find_handlers>);
@@ -172,8 +180,9 @@ namespace {
 void push_received(lua_State* L, Session& session) {
   const Input& input = session.input;
   const Bytes body = input.body ? input.body : make_bytes("");
-  if (input.parsed || hl7v2::find_msh(*body)) {
-    session.messages.emplace_back(body, input.parsed, MessageBox::From::source);
+  if (input.parsed || hl7v2::find_msh(*body) || hl7v2::is_utf16(*body)) {
+    session.messages.emplace_back(body, input.parsed, MessageBox::From::source,
+                                  LuaRuntime::of(L).charset());
     return push_message(L, session, session.messages.back());
   }
   push_document(L, session,

@@ -34,6 +34,8 @@ class LuaRuntime final : public Runtime {
   const Program& program() const { return *program_; }
   Host& host() { return host_; }
   KeyCache& keys() { return keys_; }
+  // What the channel's configuration says of its source.
+  std::optional<CharacterSet> charset() const { return charset_; }
   const TimeZone& timezone() const { return timezone_; }  // the channel's; UTC when it names none
   bool frozen() const { return frozen_; }
 
@@ -68,6 +70,7 @@ class LuaRuntime final : public Runtime {
   Machine machine_;
   KeyCache keys_;
   TimeZone timezone_ = TimeZone::utc();
+  std::optional<CharacterSet> charset_;
   Session* session_ = nullptr;
   std::uint64_t last_serial_ = 0;
   bool frozen_ = false;

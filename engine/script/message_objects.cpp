@@ -8,6 +8,7 @@
 #include "engine/script/objects.h"
 #include "engine/script/places.h"
 #include "engine/script/registry.h"
+#include "parsers/hl7v2/diff.h"
 #include "parsers/hl7v2/structure.h"
 
 namespace cannula::script {
@@ -140,6 +141,46 @@ int copy(lua_State* L) {
   return 1;
 }
 
+// The paths of { ignore = { "MSH-7" } }.
+hl7v2::DiffOptions diff_options(lua_State* L, int index) {
+  hl7v2::DiffOptions options;
+  if (lua_isnoneornil(L, index)) return options;
+  luaL_checktype(L, index, LUA_TTABLE);
+  if (lua_getfield(L, index, "ignore") == LUA_TTABLE) {
+    const lua_Integer count = luaL_len(L, -1);
+    for (lua_Integer at = 1; at <= count; ++at) {
+      lua_rawgeti(L, -1, at);
+      options.ignore.push_back(path_argument(L, lua_gettop(L)));
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+  return options;
+}
+
+int diff(lua_State* L) {
+  const Message& before = self(L).read();
+  const Message& after = checked_object<MessageObject>(L, 2, Object::Kind::message).box->read();
+  Machine::of(L).work(L, (before.received()->size() + after.received()->size()) / 4);
+  const auto differences = hl7v2::diff(before, after, diff_options(L, 3));
+  constexpr std::string_view kKinds[] = {"added", "removed", "changed"};
+  lua_createtable(L, static_cast<int>(differences.size()), 0);
+  lua_Integer at = 0;
+  const auto set = [L](const char* name, std::string_view text) {
+    push(L, text);
+    lua_setfield(L, -2, name);
+  };
+  for (const hl7v2::Difference& difference : differences) {
+    lua_createtable(L, 0, 4);
+    set("kind", kKinds[static_cast<std::size_t>(difference.kind)]);
+    set("path", difference.path.text());
+    set("before", difference.before);
+    set("after", difference.after);
+    lua_rawseti(L, -2, ++at);
+  }
+  return 1;
+}
+
 int encode(lua_State* L) {
   MessageBox& box = self(L);
   Machine::of(L).work(L, box.read().received()->size() / 16);
@@ -176,6 +217,11 @@ constexpr Binding kMembers[] = {
     {"node", "(path: string): Node", "The place of a path as a Node: `msg:node(\"PID-3[2]\")`.",
      &guarded<node>},
     {"copy", "(): Message", "A copy that is edited on its own.", &guarded<copy>},
+    {"diff", "(other: Message, options?: table): table[]",
+     "What `other` has otherwise: a list of tables with `kind` (`\"added\"`, `\"removed\"`, "
+     "`\"changed\"`), `path`, `before` and `after`. The same value with other escapes or "
+     "delimiters is no difference. `{ ignore = { \"MSH-7\" } }` leaves places out.",
+     &guarded<diff>},
     {"encode", "(): string",
      "The bytes of the message as it would be sent now, in its own character set.",
      &guarded<encode>},

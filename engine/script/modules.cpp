@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/script/compat.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
 
@@ -20,6 +21,7 @@ const char kLoading = 0;
     names.push_back(known);
     list += (list.empty() ? "" : ", ") + known;
   }
+  for (const BuiltInModule& module : built_in_modules()) names.push_back(module.name);
   throw ScriptError("L217", "there is no module '" + std::string(name.substr(0, 60)) + "'" +
                                 did_you_mean(name, names) +
                                 "; modules are the files lib/NAME.lua of the site, here: " +
@@ -66,13 +68,24 @@ int require_module(lua_State* L) {
   }
   lua_settop(L, 2);
   const auto found = program.modules.find(name);
-  if (found == program.modules.end()) unknown_module(program, name);
-  if (load_source(L, *found->second) != LUA_OK) return lua_error(L);
+  const BuiltInModule* built_in =
+      found == program.modules.end() ? find_built_in_module(name) : nullptr;
+  if (built_in != nullptr) {
+    const std::string chunk = "@" + name;
+    if (luaL_loadbufferx(L, built_in->text.data(), built_in->text.size(), chunk.c_str(), "t") !=
+        LUA_OK) {
+      return lua_error(L);
+    }
+  } else {
+    if (found == program.modules.end()) unknown_module(program, name);
+    if (load_source(L, *found->second) != LUA_OK) return lua_error(L);
+  }
   lua_pushvalue(L, 1);
   lua_pushlightuserdata(L, const_cast<char*>(&kLoading));
   lua_rawset(L, 2);
   lua_pushvalue(L, 1);
-  lua_callk(L, 1, 1, 0, &guarded_continuation<keep_module>);
+  if (built_in != nullptr) push_module_support(L);
+  lua_callk(L, built_in != nullptr ? 2 : 1, 1, 0, &guarded_continuation<keep_module>);
   return keep_module(L, LUA_OK, 0);
 }
 

@@ -100,7 +100,9 @@ void LuaRun::fail(Failure failure, bool hit_limit) {
 void LuaRun::note_findings() {
   for (const MessageBox& box : session_.messages) {
     for (const Diagnostic& finding : box.findings()) {
-      session_.trace += "{\"at\":\"" + iso_time(session_.now) + "\",\"level\":\"warn\",\"text\":";
+      session_.trace += "{\"at\":\"" + iso_time(session_.now) + "\",\"level\":\"";
+      session_.trace += finding.severity == Severity::note ? "info" : "warn";
+      session_.trace += "\",\"text\":";
       append_json_string(session_.trace,
                          finding.message + ": " + finding.hint + " [" + finding.code + "]");
       session_.trace += "}\n";

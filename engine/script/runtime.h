@@ -31,6 +31,7 @@ struct Program {
       modules;                            // lib/NAME.lua, by the name given to require
   std::vector<std::string> destinations;  // the names send() takes
   std::string timezone{};  // of the source, IANA: for times without an offset; empty: not known
+  std::string charset{};   // of the source, when MSH-18 is not to be believed; empty: as it says
 };
 
 struct Limits {

@@ -17,6 +17,14 @@ T or_throw(Result<T> parsed) {
 const hl7v2::Message& MessageBox::read() {
   if (own_) return *own_;
   if (read_) return *shared_;
+  if (!shared_ && hl7v2::is_utf16(*body_)) {
+    hl7v2::Decoded decoded = or_throw(hl7v2::decode(body_));
+    shared_ = std::make_shared<const hl7v2::Message>(std::move(decoded.message));
+    encoding_ = std::move(decoded.encoding);
+    findings_ = std::move(decoded.findings);
+    read_ = true;
+    return *shared_;
+  }
   if (!shared_) {
     shared_ = std::make_shared<const hl7v2::Message>(or_throw(hl7v2::Message::parse(body_)));
   }
@@ -35,7 +43,7 @@ const hl7v2::Message& MessageBox::read() {
 
 hl7v2::Decoded MessageBox::decode() const {
   const auto origin = from_ == From::script ? hl7v2::Origin::written : hl7v2::Origin::received;
-  return or_throw(hl7v2::decode(*shared_, origin));
+  return or_throw(hl7v2::decode(*shared_, origin, told_));
 }
 
 const hl7v2::Encoding& MessageBox::encoding() {

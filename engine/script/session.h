@@ -25,8 +25,10 @@ class MessageBox {
  public:
   enum class From { source, destination, script };
   // `parsed` is of `body`, when someone has parsed it already.
-  MessageBox(Bytes body, std::shared_ptr<const hl7v2::Message> parsed, From from)
-      : body_(std::move(body)), shared_(std::move(parsed)), from_(from) {}
+  // `told`: the character set that the channel's configuration gives its source.
+  MessageBox(Bytes body, std::shared_ptr<const hl7v2::Message> parsed, From from,
+             std::optional<CharacterSet> told = std::nullopt)
+      : body_(std::move(body)), shared_(std::move(parsed)), from_(from), told_(told) {}
 
   // Parses at the first call. Throws ScriptError when the bytes are not HL7 v2.
   const hl7v2::Message& read();
@@ -54,6 +56,7 @@ class MessageBox {
   std::vector<Diagnostic> findings_;
   std::optional<hl7v2::Message> own_;
   From from_;
+  std::optional<CharacterSet> told_;
 };
 
 // A document in a script's hands: parsed at the first use, or made by the script. One box holds

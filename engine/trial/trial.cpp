@@ -16,6 +16,7 @@ class Trial::Stage final : public script::Host {
     program->main = channel.script;
     program->modules = site.modules;
     program->timezone = channel.timezone;
+    program->charset = channel.charset;
     for (const auto& destination : channel.destinations) {
       program->destinations.push_back(destination.name);
     }

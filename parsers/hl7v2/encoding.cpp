@@ -15,6 +15,12 @@ Diagnostic warning(std::string code, std::string message, std::string hint) {
           std::move(hint),   "MSH-18"};
 }
 
+Diagnostic note(std::string code, std::string message, std::string hint) {
+  Diagnostic finding = warning(std::move(code), std::move(message), std::move(hint));
+  finding.severity = Severity::note;
+  return finding;
+}
+
 struct Label {
   std::string_view first;           // the default set; empty when there is none
   std::optional<CharacterSet> set;  // nullopt: not named, or not known
@@ -61,7 +67,15 @@ CharacterSet judge(const Label& label, std::string_view bytes, Origin origin,
                                valid_utf8 ? "the message is read as UTF-8, which it is"
                                           : "the message is read as windows-1252"));
   }
-  if (!label.set) return valid_utf8 ? CharacterSet::utf8() : CharacterSet::windows_1252();
+  if (!label.set) {
+    if (valid_utf8 && label.first.empty() && origin == Origin::received) {
+      findings.push_back(note("D206",
+                              "MSH-18 is empty, which means ASCII, but the message is UTF-8",
+                              "it is read as UTF-8; the sender should write UNICODE UTF-8 into "
+                              "MSH-18"));
+    }
+    return valid_utf8 ? CharacterSet::utf8() : CharacterSet::windows_1252();
+  }
   if (origin == Origin::written || label.set->is_utf8() || label.set->uses_escapes()) {
     return *label.set;
   }
@@ -131,19 +145,32 @@ bool is_plain(const Message& parsed) {
   return is_ascii(bytes) && bytes.find('\x1B') == std::string_view::npos;
 }
 
-Result<Decoded> decode(const Message& parsed, Origin origin) {
+Result<Decoded> decode(const Message& parsed, Origin origin, std::optional<CharacterSet> told) {
   const std::string_view bytes = *parsed.received();
   const std::string_view field = parsed.raw(kCharacterSet);
   Decoded decoded{parsed, {CharacterSet::utf8(), std::string(field), {}}, {}};
   const bool ascii = is_ascii(bytes);
-  if (ascii && field.empty()) return decoded;  // what is written into it will be UTF-8
-  const Label label = read_label(field, parsed.delimiters().repetition);
+  if (ascii && field.empty() && !told) return decoded;  // what is written into it will be UTF-8
+  Label label = read_label(field, parsed.delimiters().repetition);
+  if (told) {
+    if (!ascii && label.set && *label.set != *told) {
+      decoded.findings.push_back(note("D207",
+                                      fmt::format("MSH-18 says {}, and the channel reads {}",
+                                                  std::string(label.first), told->name()),
+                                      "the channel's charset goes before MSH-18"));
+    }
+    label = Label{label.first, *told, std::nullopt};
+  }
   CharacterSet& set = decoded.encoding.set;
   if (ascii) {
+    if (label.unknown) {
+      decoded.findings.push_back(
+          note("D201", label.unknown->message, "the message is ASCII, so nothing is lost"));
+    }
     if (label.set) set = *label.set;
     if (set.reads_as_it_stands(bytes)) return decoded;
   } else {
-    set = judge(label, bytes, origin, decoded.findings);
+    set = told ? *told : judge(label, bytes, origin, decoded.findings);
     if (origin == Origin::written && is_utf8(bytes)) return decoded;
     if (set.reads_as_it_stands(bytes)) return decoded;
   }
@@ -155,11 +182,26 @@ Result<Decoded> decode(const Message& parsed, Origin origin) {
   return decoded;
 }
 
-Result<Decoded> decode(Bytes bytes, Origin origin) {
-  return decode(TRY(Message::parse(std::move(bytes))), origin);
+bool is_utf16(std::string_view bytes) {
+  return find_utf16(bytes, "MSH") != Utf16::none;
+}
+
+Result<Decoded> decode(Bytes bytes, Origin origin, std::optional<CharacterSet> told) {
+  const Utf16 order = find_utf16(*bytes, "MSH");
+  if (order == Utf16::none) {
+    return decode(TRY(Message::parse(std::move(bytes))), origin, told);
+  }
+  Message message = TRY(Message::parse(make_bytes(decode_utf16(*bytes, order))));
+  std::string label(message.raw(kCharacterSet));
+  return Decoded{std::move(message),
+                 {CharacterSet::utf8(), std::move(label), {}, order},
+                 {note("D208", "the message is in UTF-16",
+                       "it is read, and what is sent on unchanged stays UTF-16; most receivers "
+                       "want UTF-8")}};
 }
 
 Result<std::string> encode(const Message& message, const Encoding& encoding) {
+  if (encoding.utf16 != Utf16::none) return encode_utf16(message.encode(), encoding.utf16);
   const Target target = TRY(target_of(message, encoding));
   const bool whole = target.changed || encoding.undecodable.empty();
   if (whole) {

@@ -8,20 +8,25 @@
 // bytes show goes before what the label says, where that cannot be by chance:
 //   * Bytes below 0x80 only (and no escape sequences of ISO 2022 where MSH-18 names those): there
 //     is nothing to convert, and nothing is copied.
-//   * MSH-18 is empty or names no set we know: UTF-8 when the bytes are valid UTF-8, else
-//     windows-1252, which holds ISO 8859-1.
+//   * MSH-18 is empty or names no set we know: UTF-8 when the bytes are valid UTF-8 (a note, D206),
+//     else windows-1252, which holds ISO 8859-1.
 //   * MSH-18 names ASCII or a set of one byte a character, but the bytes are valid UTF-8 with
 //     characters of several bytes: UTF-8, with a warning (D203).
 //   * "~ISO IR87", as Japanese systems send it: ASCII with escape sequences.
+//   * UTF-16, by its byte order mark or an MSH in it: read as what it is (D208), and written back
+//     in it. MSH-18 cannot say so, because the label would have to be read first.
+// The channel's own say, `charset` under [source], goes before all of this but UTF-16 (D207).
 // Bytes that are nothing in the set read as U+FFFD, with a warning (D202), and are written back as
 // they came.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "parsers/hl7v2/message.h"
 #include "parsers/text/character_set.h"
+#include "parsers/text/utf16.h"
 
 namespace cannula::hl7v2 {
 
@@ -30,12 +35,13 @@ struct Encoding {
   CharacterSet set = CharacterSet::utf8();
   std::string label;                                   // MSH-18 as received, decoded
   std::vector<CharacterSet::Undecodable> undecodable;  // by place in the decoded bytes
+  Utf16 utf16 = Utf16::none;                           // then `set` is UTF-8
 };
 
 struct Decoded {
   Message message;  // all its texts are UTF-8; shares the received bytes where these are
   Encoding encoding;
-  std::vector<Diagnostic> findings;  // D201 to D203, warnings
+  std::vector<Diagnostic> findings;  // D201 to D208: warnings and notes
 };
 
 // Whether there is nothing to decode whatever MSH-18 says: ASCII without escape sequences. Takes a
@@ -47,10 +53,14 @@ enum class Origin {
   written,   // a text of a script's, which is UTF-8 whatever its MSH-18 says it is to become
 };
 
-// Fails as Message::parse does.
-Result<Decoded> decode(Bytes bytes, Origin origin = Origin::received);
+// Fails as Message::parse does. `told` is what the channel knows of its sender.
+Result<Decoded> decode(Bytes bytes, Origin origin = Origin::received,
+                       std::optional<CharacterSet> told = std::nullopt);
 // Of a message that was parsed as received and not edited. No copy when it is ASCII or UTF-8.
-Result<Decoded> decode(const Message& parsed, Origin origin = Origin::received);
+Result<Decoded> decode(const Message& parsed, Origin origin = Origin::received,
+                       std::optional<CharacterSet> told = std::nullopt);
+// Whether the bytes are a message in UTF-16, which Message::parse refuses and decode() reads.
+bool is_utf16(std::string_view bytes);
 
 // The message as it is to be sent: where nothing was edited byte for byte as received, what was
 // edited in the set of the message. When MSH-18 itself was edited, all of it in the new set. Fails

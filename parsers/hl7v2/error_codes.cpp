@@ -62,6 +62,9 @@ constexpr std::array kCodes = {
               "Zero bytes are not text in any character set that HL7 v2 uses. The message may be "
               "UTF-16, or hold binary data "
               "that should be Base64."},
+    ErrorCode{"H208", "A block character of MLLP beside the message",
+              "Messages are sent between the bytes 0B and 1C. Somebody stored them with the "
+              "message. They belong to no segment, are kept, and change nothing."},
     ErrorCode{"H209", "There are more findings",
               "Only as many findings are listed as were asked for."},
     ErrorCode{"H301", "A place that cannot be written",

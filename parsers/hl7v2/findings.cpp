@@ -114,6 +114,19 @@ std::vector<Diagnostic> Message::findings(std::size_t limit) const {
                    "have the sender name it (table 0125); the value is read as text");
     }
   }
+  // Bytes of MLLP that somebody kept with the message: they are no part of it, and stay.
+  const std::size_t end = bytes.find_last_not_of("\r\n\t \x0B\x1C");
+  const std::size_t begin = tables.begin(0);
+  const std::string_view around[] = {bytes.substr(0, begin), bytes.substr(end + 1)};
+  for (const std::string_view part : around) {
+    const std::size_t at = part.find_first_of("\x0B\x1C");
+    if (at == std::string_view::npos) continue;
+    const auto offset = static_cast<std::size_t>(part.data() - bytes.data()) + at;
+    findings.add("H208", {offset, offset + 1}, "",
+                 fmt::format("there is a block character of MLLP at offset {}, {} the message",
+                             offset, offset < begin ? "before" : "behind"),
+                 "it is kept and never read; take it off where the message is stored");
+  }
   if (const std::size_t nul = bytes.find('\0'); nul != std::string_view::npos) {
     findings.add("H207", {nul, nul + 1}, "", fmt::format("there is a zero byte at offset {}", nul),
                  "perhaps UTF-16, or a binary value that should be sent as ED in Base64");

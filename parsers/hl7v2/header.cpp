@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "parsers/text/utf16.h"
+
 namespace cannula::hl7v2 {
 namespace {
 
 constexpr std::size_t kLastField = 18;
+constexpr std::size_t kLongestConverted = 8192;  // of a message in UTF-16: room for any MSH
 
 std::string_view first_part(std::string_view text, char delimiter) {
   return delimiter == 0 ? text : text.substr(0, text.find(delimiter));
@@ -15,6 +18,14 @@ std::string_view first_part(std::string_view text, char delimiter) {
 }  // namespace
 
 Result<Header> Header::peek(std::string_view bytes) {
+  if (const Utf16 order = find_utf16(bytes.substr(0, kLongestConverted), "MSH");
+      order != Utf16::none) {
+    auto text = std::make_shared<const std::string>(
+        decode_utf16(bytes.substr(0, kLongestConverted), order));
+    Header header = TRY(peek(std::string_view(*text)));
+    header.converted = std::move(text);
+    return header;
+  }
   const std::size_t begin = TRY(find_msh(bytes));
   std::string_view segment = bytes.substr(begin);
   Header header;

@@ -2,6 +2,7 @@
 // behind it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ struct Header {
   std::string_view accept_ack;             // MSH-15: AL, NE, ER, SU
   std::string_view application_ack;        // MSH-16: the same
   std::string_view character_set;          // MSH-18
+  // Of a message in UTF-16, the text that the views point into.
+  std::shared_ptr<const std::string> converted{};
 
   // "ORU^R01": MSH-9.1 and MSH-9.2; "ACK" where MSH-9.2 is empty.
   std::string event() const;

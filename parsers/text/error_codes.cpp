@@ -18,8 +18,8 @@ constexpr std::array kCodes = {
               "MSH-18 takes the names of HL7 table 0211: ASCII, 8859/1 to 8859/16, UNICODE UTF-8, "
               "ISO IR87, GB 18030-2000, KS X 1001, BIG-5. IANA's names are understood as well. A "
               "received message that names another is read as if MSH-18 were empty: as UTF-8 when "
-              "it is valid UTF-8, else as windows-1252. Sets without ASCII, such as UTF-16, cannot "
-              "carry HL7 v2 here."},
+              "it is valid UTF-8, else as windows-1252. UTF-16 is told by its bytes, never by its "
+              "name; other sets without ASCII, such as EBCDIC, cannot be read."},
     ErrorCode{"D202", "Bytes that are nothing in the message's character set",
               "They are read as U+FFFD, the replacement character. In fields that are not edited "
               "they leave as they came. Most often MSH-18 names another set than the sender uses, "
@@ -47,6 +47,10 @@ constexpr std::array kCodes = {
               "The channel says charset = … under [source], for a sender whose MSH-18 is known to "
               "be wrong. It goes before MSH-18. When the sender has been corrected, take the key "
               "out."},
+    ErrorCode{"D208", "A message in UTF-16",
+              "It was told by its byte order mark or by MSH in two bytes a letter. It is read, "
+              "edited and sent on in UTF-16. Few receivers can read it: send a copy as text, "
+              "send(\"ehr\", tostring(msg)), which is UTF-8, or have the sender write UTF-8."},
 };
 
 }  // namespace

@@ -131,6 +131,15 @@ TEST_F(TypedValuesTest, SegmentsAreAddedWhereTheScriptSays) {
   EXPECT_THAT(failure("msg:add('PV1', { behind = msg.PID })"), HasSubstr("no option 'behind'"));
 }
 
+TEST_F(TypedValuesTest, WhatDiffersIsAList) {
+  EXPECT_EQ(sent("local c = msg:copy() c['PID-5.2'] = 'Eva' c['MSH-7'] = '2026' c:remove(c.NTE) "
+                 "local t = {} for _, d in ipairs(msg:diff(c, { ignore = { 'MSH-7' } })) do "
+                 "t[#t + 1] = d.kind .. ' ' .. d.path .. ' ' .. d.before .. '>' .. d.after end "
+                 "send('ehr', table.concat(t, '; '))"),
+            "changed PID-5.2 Anna>Eva; removed NTE NTE|1||repeat>");
+  EXPECT_EQ(sent("send('ehr', tostring(#msg:diff(msg:copy())))"), "0");
+}
+
 TEST_F(TypedValuesTest, FragmentsAreJoined) {
   EXPECT_EQ(sent("local a = hl7.parse('MSH|^~\\\\&|A\\rOBX|1|FT|||one \\rADD|\\rDSC|P1\\r') "
                  "send('ehr', hl7.join{ 'MSH|^~\\\\&|A|||||||||||P1\\rADD|two\\r', a })"),

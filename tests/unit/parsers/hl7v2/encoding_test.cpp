@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "parsers/hl7v2/header.h"
+
 namespace cannula::hl7v2 {
 namespace {
 
@@ -34,7 +36,7 @@ TEST(Encoding, AsciiIsNotCopied) {
     const auto decoded = decode(bytes);
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->message.received(), bytes) << set;
-    EXPECT_TRUE(decoded->findings.empty()) << set;
+    EXPECT_EQ(code(*decoded), set == std::string_view("nonsense") ? "D201" : "") << set;
   }
 }
 
@@ -144,6 +146,75 @@ TEST(Encoding, ATextOfAScriptIsUtf8AndBecomesWhatItsLabelSays) {
   EXPECT_EQ(*encode(decoded.message, decoded.encoding), message("8859/1", "M\xFCller"));
   const Decoded bytes = read("8859/1", "M\xFCller", Origin::written);
   EXPECT_EQ(text(bytes, "PID-5.1"), "Müller");
+}
+
+}  // namespace
+}  // namespace cannula::hl7v2
+
+namespace cannula::hl7v2 {
+namespace {
+
+std::vector<std::string> codes_of(const Decoded& decoded) {
+  std::vector<std::string> codes;
+  for (const Diagnostic& finding : decoded.findings) codes.push_back(finding.code);
+  return codes;
+}
+
+std::string with_charset(std::string_view charset, std::string_view name) {
+  return "MSH|^~\\&|A|B|C|D|20260115||ADT^A08|1|P|2.5||||||" + std::string(charset) +
+         "\rPID|1||4711||" + std::string(name) + "\r";
+}
+
+// panates#28, ruby-hl7#31: MSH-18 is empty or wrong, and the channel knows better.
+TEST(TheChannelsCharacterSet, GoesBeforeMsh18) {
+  const auto told = *CharacterSet::find("windows-1250");
+  for (const std::string_view label : {"", "8859/1", "UNICODE UTF-8", "XYZ"}) {
+    const std::string text = with_charset(label, "Nov\xE1k\xF9^\xD8");
+    const auto decoded = decode(make_bytes(text), Origin::received, told);
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->message.raw(*Path::parse("PID-5")), "Nováků^Ř") << label;
+    Message edited = decoded->message;
+    ASSERT_TRUE(edited.set(*Path::parse("PID-5.2"), "Š"));
+    EXPECT_EQ(*encode(edited, decoded->encoding), with_charset(label, "Nov\xE1k\xF9^\x8A"));
+  }
+  EXPECT_EQ(codes_of(*decode(make_bytes(with_charset("8859/1", "\xE1")), Origin::received, told)),
+            std::vector<std::string>{"D207"});
+}
+
+TEST(MislabelledUtf8, IsReadAsUtf8AndSaid) {
+  const auto of = [](std::string_view label) {
+    const auto decoded = decode(make_bytes(with_charset(label, "Jürgen")));
+    EXPECT_EQ(decoded->message.raw(*Path::parse("PID-5")), "Jürgen") << label;
+    return codes_of(*decoded);
+  };
+  EXPECT_EQ(of("8859/1"), std::vector<std::string>{"D203"});
+  EXPECT_EQ(of("ASCII"), std::vector<std::string>{"D203"});
+  EXPECT_EQ(of(""), std::vector<std::string>{"D206"});
+  EXPECT_EQ(of("UNICODE UTF-8"), std::vector<std::string>{});
+}
+
+TEST(Utf16Messages, AreReadEditedAndWrittenInUtf16) {
+  for (const Utf16 order : {Utf16::little_endian, Utf16::big_endian}) {
+    for (const std::string_view mark : {"", "\xEF\xBB\xBF"}) {
+      const std::string text = std::string(mark) + with_charset("UNICODE", "Jürgen^😀");
+      const std::string bytes = encode_utf16(text, order);
+      EXPECT_TRUE(is_utf16(bytes));
+      const auto header = Header::peek(bytes);
+      ASSERT_TRUE(header) << header.error().text();
+      EXPECT_EQ(header->event(), "ADT^A08");
+      auto decoded = decode(make_bytes(bytes));
+      ASSERT_TRUE(decoded) << decoded.error().text();
+      EXPECT_EQ(codes_of(*decoded), std::vector<std::string>{"D208"});
+      EXPECT_EQ(decoded->message.encode(), text);
+      EXPECT_EQ(*encode(decoded->message, decoded->encoding), bytes);
+      ASSERT_TRUE(decoded->message.set(*Path::parse("PID-5.1"), "Żaneta"));
+      EXPECT_EQ(*encode(decoded->message, decoded->encoding),
+                encode_utf16(std::string(mark) + with_charset("UNICODE", "Żaneta^😀"), order));
+    }
+  }
+  EXPECT_FALSE(is_utf16("MSH|^~\\&|"));
+  EXPECT_EQ(decode_utf16("\xD8\x3D", Utf16::big_endian), "\xEF\xBF\xBD");
+  EXPECT_EQ(decode_utf16(std::string_view("\0A\0", 3), Utf16::big_endian), "A\xEF\xBF\xBD");
 }
 
 }  // namespace
