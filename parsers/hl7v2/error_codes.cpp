@@ -105,6 +105,87 @@ constexpr std::array kCodes = {
               "A long message may be sent in pieces: each ends with DSC, whose DSC-1 stands in "
               "MSH-14 of the next. The error says which piece is missing or given twice. A "
               "segment ADD goes on with the segment before it, and there must be one besides MSH."},
+    // Validation (validation/validation.h).
+    ErrorCode{
+        "H701", "A required field is empty",
+        "The standard requires the field in this version whenever its segment is sent. A sender "
+        "that has nothing to say there breaks the standard; a profile can say what your site "
+        "does about it."},
+    ErrorCode{"H702", "A required component is empty",
+              "The field is there, and a component that its data type requires is not, such as the "
+              "number itself in an identifier (CX.1)."},
+    ErrorCode{
+        "H703", "A value is too long",
+        "Versions before 2.7 give a length to nearly every field. Longer values are kept whole "
+        "here; the receiver behind may cut them. For codes that a site makes itself it is a note."},
+    ErrorCode{
+        "H704", "A code is not in its table",
+        "Fields of type ID take their codes from a table that HL7 keeps. An error where the "
+        "table is closed; a note where it grows, and for versions whose tables are newer than "
+        "those in the dictionary (2.6). User-defined tables are not looked at."},
+    ErrorCode{
+        "H705", "A value has not the form of its type",
+        "Numbers (NM, SI), dates (DT), times (TM) and dates with times (TS, DTM) have a form. "
+        "The message says which one was expected. Often a unit or a `<` stands in a number, "
+        "which asks for the type SN."},
+    ErrorCode{"H706", "A field is repeated that may not be",
+              "More repetitions came than the version allows. All are kept; receivers look at the "
+              "first."},
+    ErrorCode{
+        "H707", "An unknown segment",
+        "No version of the standard has it (warning), or only another version than the one in "
+        "MSH-12 (note). Segments of a site begin with Z. It is kept."},
+    ErrorCode{"H708", "A segment is not part of the message structure",
+              "The standard does not list it for this event. It is kept, and stays in the group it "
+              "stands in."},
+    ErrorCode{
+        "H709", "A segment stands where it may not",
+        "The structure has the segment, but not here: it is out of order, or there more often "
+        "than it may be."},
+    ErrorCode{
+        "H710", "A required segment or group is missing",
+        "The structure of the event requires it. The path names the segment; what the finding "
+        "points at is the one behind which it should stand."},
+    ErrorCode{
+        "H711", "A field that is kept for older receivers",
+        "The version lists the field only so that older receivers find it. New receivers look "
+        "elsewhere, as a rule at a field behind it."},
+    ErrorCode{
+        "H712", "More than the definition has",
+        "There are more fields or components than the version of MSH-12 knows; often the sender "
+        "speaks a newer one. Receivers ignore them (2.7.1); they are kept here."},
+    ErrorCode{"H713", "An unknown version",
+              "MSH-12 names no version from 2.1 on. The message is looked at as one of 2.5.1."},
+    ErrorCode{"H714", "An event without a known structure",
+              "The version has no structure for what MSH-9 says, so the order of segments is not "
+              "looked at. Fields are."},
+    ErrorCode{"H715", "OBX-2 does not name a data type",
+              "OBX-2 says how OBX-5 is read. It is empty, or holds what is no data type of the "
+              "version."},
+    ErrorCode{"H719", "More findings than are shown",
+              "A message had so many findings that the rest was only counted."},
+    ErrorCode{"H721", "Required by the profile", "The site's profile requires what is missing."},
+    ErrorCode{"H722", "Forbidden by the profile", "The site's profile forbids what was sent."},
+    ErrorCode{"H723", "Not of the length the profile asks for",
+              "The value is shorter or longer than the site's profile allows."},
+    ErrorCode{
+        "H724", "A code the profile does not know",
+        "The value is not among the codes that the site's profile lists, or not in the table it "
+        "names."},
+    ErrorCode{"H725", "Not of the type the profile asks for",
+              "The value has not the form that the site's profile asks for, such as a number."},
+    ErrorCode{"H726", "Repeated more often than the profile allows",
+              "The site's profile limits how often the field may come."},
+    ErrorCode{
+        "H731", "A line of a profile or a segments file cannot be read",
+        "The caret stands where something else was expected; the message says what. The forms "
+        "are listed in docs/reference/profiles.md."},
+    ErrorCode{"H732", "A profile names what the standard does not have",
+              "A segment that no version has, or a field behind the last one. The rule would never "
+              "apply: as a rule it is a slip of the pen."},
+    ErrorCode{"H733", "A profile names an unknown table",
+              "There is neither a list of codes of that name above the line, nor a table of the "
+              "standard with codes."},
 };
 
 }  // namespace

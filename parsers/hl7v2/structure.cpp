@@ -2,19 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
+#include "parsers/hl7v2/dictionary/dictionary.h"
 #include "parsers/hl7v2/message.h"
 
 namespace cannula::hl7v2 {
 namespace {
 
-// ORC and RGS are written as optional: many senders send one and then several orders or resources.
-constexpr std::string_view kAdtA01 =
-    "MSH [{SFT}] [UAC] EVN PID [PD1] [{ARV}] [{ROL}] [{NK1}] PV1 [PV2] [{ARV}] [{ROL}] [{DB1}] "
-    "[{OBX}] [{AL1}] [{DG1}] "
-    "[DRG] [{PROCEDURE: PR1 [{ROL}]}] [{GT1}] [{INSURANCE: IN1 [IN2] [{IN3}] [{ROL}]}] [ACC] [UB1] "
-    "[UB2] [PDA]";
-constexpr std::string_view kAdtA39 = "MSH [{SFT}] [UAC] EVN {PATIENT: PID [PD1] MRG [PV1]}";
+// The structures that most feeds consist of, joined over the versions, so that a 2.3 message with a
+// segment of 2.7 is divided as its sender means it.
 constexpr std::string_view kMdmT02 =
     "MSH [{SFT}] [UAC] EVN PID PV1 [{COMMON_ORDER: ORC [{TIMING: TQ1 [{TQ2}]}] OBR [{NTE}]}] TXA "
     "[CON] "
@@ -25,7 +22,7 @@ constexpr std::string_view kOmlO21 =
     "[{INSURANCE: IN1 [IN2] [IN3]}] [GT1] [{AL1}]] "
     "{ORDER: [ORC] [{TIMING: TQ1 [{TQ2}]}] [OBSERVATION_REQUEST: OBR [TCD] [{NTE}] [CTD] [{DG1}] "
     "[{OBSERVATION: OBX [TCD] [{NTE}]}] [{SPECIMEN: SPM [{OBX}] [{CONTAINER: SAC [{OBX}]}]}] "
-    "[{!PRIOR_RESULT: [PATIENT_PRIOR: PID [PD1]] [PATIENT_VISIT_PRIOR: PV1 [PV2]] [{AL1}] "
+    "[{PRIOR_RESULT: [PATIENT_PRIOR: PID [PD1]] [PATIENT_VISIT_PRIOR: PV1 [PV2]] [{AL1}] "
     "{ORDER_PRIOR: [ORC] OBR [{NTE}] [{TIMING_PRIOR: TQ1 [{TQ2}]}] {OBSERVATION_PRIOR: OBX "
     "[{NTE}]}}}]] "
     "[{FT1}] [{CTI}] [BLG]}";
@@ -50,29 +47,56 @@ constexpr std::string_view kVxuV04 =
     "[IN3]}] "
     "[{ORDER: [ORC] [{TIMING: TQ1 [{TQ2}]}] RXA [RXR] [{OBSERVATION: OBX [{NTE}]}]}]";
 
-// Events whose structure is not the first of their type.
-struct EventStructure {
+struct Definition {
+  std::string_view name;
+  std::string_view definition;
+};
+constexpr std::array kJoined = {Definition{"MDM_T02", kMdmT02}, Definition{"OML_O21", kOmlO21},
+                                Definition{"ORM_O01", kOrmO01}, Definition{"ORU_R01", kOruR01},
+                                Definition{"SIU_S12", kSiuS12}, Definition{"VXU_V04", kVxuV04}};
+
+// What an event that no version knows most likely looks like, by its type.
+struct UsualStructure {
   std::string_view type;
-  std::string_view event;  // empty: all other events of the type
   std::string_view structure;
 };
-constexpr std::array kEvents = {
-    EventStructure{"ADT", "A40", "ADT_A39"}, EventStructure{"ADT", "A39", "ADT_A39"},
-    EventStructure{"ADT", "A41", "ADT_A39"}, EventStructure{"ADT", "A42", "ADT_A39"},
-    EventStructure{"ADT", "A34", "ADT_A39"}, EventStructure{"ADT", "A36", "ADT_A39"},
-    EventStructure{"ADT", "", "ADT_A01"},    EventStructure{"MDM", "", "MDM_T02"},
-    EventStructure{"OML", "", "OML_O21"},    EventStructure{"ORM", "", "ORM_O01"},
-    EventStructure{"ORU", "", "ORU_R01"},    EventStructure{"SIU", "", "SIU_S12"},
-    EventStructure{"VXU", "", "VXU_V04"},
+constexpr std::array kUsual = {
+    UsualStructure{"ADT", "ADT_A01"}, UsualStructure{"MDM", "MDM_T02"},
+    UsualStructure{"OML", "OML_O21"}, UsualStructure{"ORM", "ORM_O01"},
+    UsualStructure{"ORU", "ORU_R01"}, UsualStructure{"SIU", "SIU_S12"},
+    UsualStructure{"VXU", "VXU_V04"},
 };
 
+// 2.5.1 first, which most interfaces are written against, then what came later and what was before.
+constexpr std::array kPreferred = {Version::v2_5_1, Version::v2_6, Version::v2_7, Version::v2_7_1,
+                                   Version::v2_8,   Version::v2_5, Version::v2_4, Version::v2_3_1,
+                                   Version::v2_3,   Version::v2_2, Version::v2_1};
+
+std::vector<Structure> read_all() {
+  std::map<std::string_view, std::string_view> definitions;
+  for (const Definition& each : kJoined) definitions.emplace(each.name, each.definition);
+  for (const Version version : kPreferred) {
+    for (const StructureDefinition* each : dictionary(version).structures()) {
+      definitions.emplace(each->name, each->definition);
+    }
+  }
+  std::vector<Structure> structures;
+  structures.reserve(definitions.size());
+  for (const auto& [name, definition] : definitions) {
+    structures.emplace_back(name, definition, Structure::Reading::lenient);
+  }
+  return structures;
+}
+
 bool is_mark(char c) {
-  return c == '[' || c == ']' || c == '{' || c == '}' || c == ' ' || c == ':';
+  return c == '[' || c == ']' || c == '{' || c == '}' || c == '(' || c == ')' || c == ' ' ||
+         c == ':';
 }
 
 }  // namespace
 
-Structure::Structure(std::string_view name, std::string_view definition) : name_(name) {
+Structure::Structure(std::string_view name, std::string_view definition, Reading reading)
+    : name_(name) {
   nodes_.push_back({name, 0, 0, true, false, false, false});
   std::uint32_t parent = 0;
   std::vector<bool> opened_group;  // by bracket: whether a group began right behind it
@@ -83,12 +107,16 @@ Structure::Structure(std::string_view name, std::string_view definition) : name_
     if (!is_mark(c)) {
       std::size_t end = at;
       while (end < definition.size() && !is_mark(definition[end])) ++end;
+      const std::string_view word = definition.substr(at, end - at);
       const bool group = end < definition.size() && definition[end] == ':';
       const auto node = static_cast<std::uint32_t>(nodes_.size());
-      const bool guarded = c == '!';
-      if (guarded) ++at;
+      const bool in_guarded = std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& each) {
+        return each.guarded && each.end == 0;
+      });
+      const bool guarded = group && !in_guarded && word.find("PRIOR") != std::string_view::npos;
+      const bool forgiven = reading == Reading::lenient && (word == "ORC" || word == "RGS");
       nodes_.push_back(
-          {definition.substr(at, end - at), parent, node + 1, group, repeats, guarded, optional});
+          {word, parent, group ? 0 : node + 1, group, repeats, guarded, optional || forgiven});
       repeats = false;
       optional = false;
       if (group) {
@@ -98,11 +126,11 @@ Structure::Structure(std::string_view name, std::string_view definition) : name_
       at = end;
       continue;
     }
-    if (c == '[' || c == '{') {
+    if (c == '[' || c == '{' || c == '(') {
       opened_group.push_back(false);
       repeats = repeats || c == '{';
       optional = optional || c == '[';
-    } else if (c == ']' || c == '}') {
+    } else if (c == ']' || c == '}' || c == ')') {
       if (opened_group.back()) {
         nodes_[parent].end = static_cast<std::uint32_t>(nodes_.size());
         parent = nodes_[parent].parent;
@@ -115,26 +143,26 @@ Structure::Structure(std::string_view name, std::string_view definition) : name_
 }
 
 std::span<const Structure> Structure::all() {
-  static const std::array<Structure, 8> structures = {
-      Structure("ADT_A01", kAdtA01), Structure("ADT_A39", kAdtA39), Structure("MDM_T02", kMdmT02),
-      Structure("OML_O21", kOmlO21), Structure("ORM_O01", kOrmO01), Structure("ORU_R01", kOruR01),
-      Structure("SIU_S12", kSiuS12), Structure("VXU_V04", kVxuV04)};
+  static const std::vector<Structure> structures = read_all();
   return structures;
 }
 
 const Structure* Structure::find(std::string_view name) {
-  for (const Structure& structure : all()) {
-    if (structure.name() == name) return &structure;
-  }
-  return nullptr;
+  const auto at =
+      std::lower_bound(all().begin(), all().end(), name,
+                       [](const Structure& each, std::string_view n) { return each.name() < n; });
+  return at == all().end() || at->name() != name ? nullptr : &*at;
 }
 
 const Structure* Structure::of(std::string_view type, std::string_view event,
                                std::string_view structure) {
   if (const Structure* known = find(structure)) return known;
-  for (const EventStructure& each : kEvents) {
-    if (each.type == type && (each.event.empty() || each.event == event))
-      return find(each.structure);
+  for (const Version version : kPreferred) {
+    const StructureDefinition* known = dictionary(version).structure(type, event);
+    if (known != nullptr) return find(known->name);
+  }
+  for (const UsualStructure& each : kUsual) {
+    if (each.type == type) return find(each.structure);
   }
   return nullptr;
 }
@@ -192,32 +220,38 @@ bool Structure::Walk::is_in(std::uint32_t group) const {
 }
 
 // A segment belongs to the nearest place where it can stand: further on in the group that is open,
-// else at the beginning of that group's next occurrence, else the same in the group around it. One
-// that can stand nowhere stays where it is.
-bool Structure::Walk::next(std::string_view segment, std::uint32_t watched) {
+// else at the beginning of that group's next occurrence, else the same in the group around it.
+bool Structure::Walk::step(std::string_view segment) {
   const std::vector<Node>& nodes = structure_.nodes_;
   const Node& here = nodes[at_];
-  if (!here.is_group && here.repeats && here.name == segment) return false;
+  begun_again_.reset();
+  if (!here.is_group && here.repeats && here.name == segment) return true;
 
   std::uint32_t group = here.is_group ? at_ : here.parent;
   while (true) {
     const std::uint32_t ahead = structure_.find_segment(segment, at_ + 1, nodes[group].end);
     if (ahead != nodes[group].end) {
-      const bool was_in = is_in(watched);
       at_ = ahead;
-      return !was_in && is_in(watched);
+      return true;
     }
     // The group may begin again, unless it is the one the walk must not leave.
     if (nodes[group].repeats && group != root_) {
       const std::uint32_t again = structure_.find_segment(segment, group + 1, at_ + 1);
       if (again != at_ + 1 && structure_.may_begin(group, again)) {
         at_ = again;
-        return is_in(watched) && watched >= group;
+        begun_again_ = group;
+        return true;
       }
     }
     if (group == root_) return false;
     group = nodes[group].parent;
   }
+}
+
+bool Structure::Walk::next(std::string_view segment, std::uint32_t watched) {
+  const bool was_in = is_in(watched);
+  if (!step(segment) || !is_in(watched)) return false;
+  return !was_in || (begun_again_ && watched >= *begun_again_);
 }
 
 // -- Groups of a message ------------------------------------------------------------------------

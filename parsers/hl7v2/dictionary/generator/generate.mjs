@@ -24,8 +24,8 @@ const tables = tables_and_structures.tables;
 const structures_of = (version) =>
   (tables_and_structures.definitions[version] ?? tables_and_structures.definitions['2.7.1']).messages;
 
-// A misspelling of the standard's own schema files is not taken over.
-const group_name = (name) => name.replace('TIIMING', 'TIMING');
+// A misspelling of the standard's own schema files is not taken over, and a name is a word.
+const group_name = (name) => name.replace('TIIMING', 'TIMING').replace('/', '_');
 
 const clean = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
 
@@ -37,6 +37,8 @@ function correct_field(version, segment, number, field) {
   if (segment === 'OBX' && number === 5) return { ...field, type: 'VARIES' };
   if (segment === 'OBX' && number === 2)
     return { ...field, rep: 1, len: 3, opt: version < '2.3' ? field.opt : 'C' };
+  // Quantity/Timing is required by no version but, in the package, by 2.3.
+  if (field.type === 'TQ' && field.opt === 'R') return { ...field, opt: 'O' };
   if (segment === 'MSH' && number === 2) return { ...field, len: 5 };
   if (segment === 'FHS' && number === 2) return { ...field, len: 5 };
   if (segment === 'BHS' && number === 2) return { ...field, len: 5 };
@@ -97,8 +99,15 @@ function part_numbers(version, kind, name, parts) {
   return numbers.join(' ');
 }
 
-// A structure as text: "MSH [{SFT}] {ORDER: ORC [OBR]}". Of a choice each segment may come.
-function definition(nodes) {
+// A name that comes twice is numbered, as the standard does from 2.7 on (AUTHORIZATION_CONTACT2).
+function unique(name, seen) {
+  const count = (seen.get(name) ?? 0) + 1;
+  seen.set(name, count);
+  return count === 1 ? name : `${name}${count}`;
+}
+
+// A structure as text: "MSH [{SFT}] {ORDER: ORC [OBR]} (END: ZZZ)". Of a choice each segment may come.
+function definition(nodes, seen = new Map()) {
   return nodes
     .flatMap((node) => {
       if (node.compounds || node.name.includes(',')) {
@@ -108,9 +117,11 @@ function definition(nodes) {
       }
       if (!node.children && !/^[A-Z][A-Z0-9]{2}$/.test(node.name)) return [];
       if (node.children && node.children.length === 0) return [];
-      let text = node.children ? `${group_name(node.name)}: ${definition(node.children)}` : node.name;
+      const name = node.children ? unique(group_name(node.name), seen) : node.name;
+      let text = node.children ? `${name}: ${definition(node.children, seen)}` : name;
       if (node.max !== 1) text = `{${text}}`;
       if (node.min === 0) text = `[${text}]`;
+      if (node.children && node.min === 1 && node.max === 1) text = `(${text})`;
       return [text];
     })
     .join(' ');
