@@ -270,10 +270,14 @@ Judgement Judge::age(const Condition& condition) {
   };
   const auto age = at(condition.age_unit);
   std::string step = "age " + age_in_words(age, condition.age_unit) + " ";
+  // Of an adult, nobody sees in months or days how old that is.
+  const auto years = at(AgeUnit::years);
+  if (condition.age_unit != AgeUnit::years && years && years->low >= 2) {
+    step += "(" + age_in_words(years, AgeUnit::years) + ") ";
+  }
   if (condition.op == Op::age_compare) {
     step += sign_of(condition.comparator);
-    step += " " + condition.low.digits + " ";
-    step += name_of(condition.age_unit);
+    step += " " + age_in_words(condition.low, condition.age_unit);
   } else {
     step += predicate_in_words(condition);
   }

@@ -122,6 +122,11 @@ std::optional<Diagnostic> known_mistake(const Progress& progress, std::size_t at
                    fmt::format("`{}` is a word of the language and cannot be a name", word),
                    fmt::format("choose another name, such as `{}-1`", word));
   }
+  if ((word == "age" || word == "sex") && expects(progress, "patient")) {
+    return finding(source, at, word.size(), "R201",
+                   fmt::format("`{}` cannot stand here without saying whose it is", word),
+                   fmt::format("did you mean `patient {}`?", word));
+  }
   return std::nullopt;
 }
 

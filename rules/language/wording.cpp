@@ -8,12 +8,6 @@ namespace {
 using Op = Condition::Op;
 using Subject = Condition::Subject;
 
-std::string age_in_words(const Quantity& quantity, AgeUnit unit) {
-  std::string_view word = name_of(unit);
-  if (quantity.number == 1) word.remove_suffix(1);
-  return fmt::format("{} {}", quantity.digits, word);
-}
-
 std::string_view comparison_in_words(facts::Comparator comparator) {
   using facts::Comparator;
   switch (comparator) {
@@ -110,6 +104,12 @@ std::string single_in_words(const Condition& condition, const std::vector<Term>&
 }
 
 }  // namespace
+
+std::string age_in_words(const Quantity& quantity, AgeUnit unit) {
+  std::string_view word = name_of(unit);
+  if (quantity.number == 1) word.remove_suffix(1);
+  return fmt::format("{} {}", quantity.digits, word);
+}
 
 std::string_view name_of(facts::Observation::Status status) {
   using Status = facts::Observation::Status;

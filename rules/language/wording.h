@@ -9,6 +9,9 @@
 
 namespace cannula::rules {
 
+// "16 years", "1 month", of an age that a rule names.
+std::string age_in_words(const Quantity& quantity, AgeUnit unit);
+
 std::string_view name_of(facts::Observation::Status status);
 std::string_view name_of(facts::Patient::Sex sex);
 std::string_view name_of(AgeUnit unit);

@@ -35,6 +35,14 @@ TEST(Mistakes, AMisspelledTerm) {
             "      = hint: did you mean `potassium`?\n");
 }
 
+TEST(Mistakes, AnAgeOfNobody) {
+  EXPECT_EQ(errors_of(rule("when age > 16 years")),
+            "labs.rules:4:8: error[R201]: `age` cannot stand here without saying whose it is\n"
+            "    4 |   when age > 16 years\n"
+            "      |        ^~~\n"
+            "      = hint: did you mean `patient age`?\n");
+}
+
 TEST(Mistakes, AMistypedLoincCode) {
   EXPECT_EQ(
       errors_of("term potassium is loinc \"2823-4\"\n"),
