@@ -71,6 +71,25 @@ bool has_dot_segment(std::string_view path) {
   return false;
 }
 
+// What stays escaped in a path is undone by the next reader, perhaps twice: "/a/..%2fb",
+// "/a/%252e%252e/b" and, to some, "/a/..\\b" are "/b" to it.
+bool hides_dot_segment(std::string path) {
+  constexpr int kReaders = 3;
+  for (int reader = 0; reader <= kReaders; ++reader) {
+    std::replace(path.begin(), path.end(), '\\', '/');
+    if (has_dot_segment(path)) return true;
+    if (path.find('%') == std::string::npos) return false;
+    std::string decoded;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+      const auto byte = path[i] == '%' ? escaped(path, i) : std::nullopt;
+      decoded += byte.value_or(path[i]);
+      if (byte) i += 2;
+    }
+    path = std::move(decoded);
+  }
+  return false;
+}
+
 // "http://host:port/path" as a request to a proxy writes it; every server must take it (RFC 9112,
 // 3.2.2).
 std::string_view without_authority(std::string_view target) {
@@ -93,7 +112,7 @@ std::optional<Target> Target::parse(std::string_view written) {
   const std::string_view path = written.substr(0, mark);
   if (!path.starts_with('/') || path.find('#') != std::string_view::npos) return std::nullopt;
   auto decoded = decode_path(path);
-  if (!decoded || has_dot_segment(*decoded)) return std::nullopt;
+  if (!decoded || hides_dot_segment(*decoded)) return std::nullopt;
 
   Target target;
   target.path = *std::move(decoded);

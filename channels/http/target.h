@@ -18,8 +18,8 @@ struct Target {
   std::string text;
 
   // Nothing when it is no path ("*", "host:port"), an escape is broken or hides a control
-  // character, or a segment is "." or "..": such a target means different things to different
-  // readers.
+  // character, or a segment is "." or "..", also by escaped slashes or backslashes: such a target
+  // means different things to different readers.
   static std::optional<Target> parse(std::string_view written);
 };
 

@@ -57,6 +57,14 @@ TEST(PathPattern, MatchesItsPathAlone) {
   }
 }
 
+TEST(Target, RefusesADotSegmentThatTheNextReaderWouldSee) {
+  for (const char* written : {"/hooks/..%2fx", "/hooks/%2E%2E%2Fx", "/a/%252e%252e/b", "/a/..%5Cb",
+                              "/a/..%252Fb", "/a%2F./b", "/a\\..\\b"}) {
+    EXPECT_FALSE(Target::parse(written)) << written;
+  }
+  EXPECT_TRUE(Target::parse("/a%2Fb..c/100%25"));
+}
+
 TEST(PathPattern, WithAStarMatchesAllBelow) {
   const auto pattern = PathPattern::parse("/fhir/*").value();
   for (const char* path : {"/fhir", "/fhir/", "/fhir/Patient/1"}) {
