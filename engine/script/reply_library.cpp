@@ -60,6 +60,19 @@ void read_headers(lua_State* L, int index, Reply& reply) {
   std::sort(reply.headers.begin(), reply.headers.end());
 }
 
+bool is_json(lua_State* L, int index) {
+  return is_document(L, index) || lua_type(L, index) == LUA_TTABLE;
+}
+
+bool has_content_type(const Reply& reply) {
+  constexpr std::string_view kName = "content-type";
+  return std::any_of(reply.headers.begin(), reply.headers.end(), [&](const auto& header) {
+    return std::equal(
+        header.first.begin(), header.first.end(), kName.begin(), kName.end(),
+        [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  });
+}
+
 Bytes body_of(lua_State* L, int index) {
   const Object* object = object_at(L, index);
   if (object != nullptr && object->kind == Object::Kind::message) {
@@ -67,7 +80,7 @@ Bytes body_of(lua_State* L, int index) {
     const Bytes edited = box.payload();
     return edited ? edited : box.bytes();
   }
-  if (is_document(L, index) || lua_type(L, index) == LUA_TTABLE) {
+  if (is_json(L, index)) {
     return make_bytes(json_text(L, index));
   }
   const auto text = text_value(L, index, "the body of reply");
@@ -85,6 +98,7 @@ int reply(lua_State* L) {
     refuse("reply is for main: the sender has had its answer long before");
   constexpr std::string_view kOptions[] = {"status", "headers", "body"};
   Reply made;
+  bool json = false;
   lua_settop(L, 1);
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
@@ -96,12 +110,15 @@ int reply(lua_State* L) {
       read_headers(L, value, made);
     } else if (name == "body") {
       made.body = body_of(L, value);
+      json = is_json(L, value);
     } else {
       refuse("reply has no '" + std::string(name.substr(0, 60)) + "'" +
              did_you_mean(name, kOptions) + "; it has status, headers and body");
     }
     lua_settop(L, value - 1);
   }
+  if (json && !has_content_type(made))
+    made.headers.emplace_back("Content-Type", "application/json");
   charge(L, session, sizeof(Reply) + (made.body ? made.body->size() : 0));
   session.reply = std::move(made);
   return 0;
@@ -112,7 +129,9 @@ constexpr Binding kBindings[] = {
      "What the sender is answered, where it waits for the script: an http source with `respond = "
      "\"processed\"`, or an mllp source with `ack = \"processed\"` (the body alone, an "
      "acknowledgement of your own). `{status = 200, headers = {name = text}, body = text, Message, "
-     "Document or table}`. Holds for messages that end well, are skipped or rejected; nothing is "
+     "Document or table}`; a Document or table is sent as `application/json` unless the headers "
+     "say another Content-Type. Holds for messages that end well, are skipped or rejected; nothing "
+     "is "
      "answered with it before the outcome is on disk.",
      &guarded<reply>},
 };

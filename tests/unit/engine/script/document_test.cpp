@@ -239,5 +239,20 @@ TEST_F(DocumentTest, ResponsesHaveStatusHeadersAndDocument) {
   EXPECT_EQ(answer("", "{broken"), "nilnilnil");
 }
 
+TEST_F(DocumentTest, AReplyOfATableIsSentAsJson) {
+  const auto type_of = [this](const std::string& reply) {
+    const Conclusion conclusion = work("function main(msg) reply" + reply + " end", "{}");
+    std::string types;
+    if (!conclusion.reply) return conclusion.reason;
+    for (const auto& [name, value] : conclusion.reply->headers) types += name + "=" + value + ";";
+    return types;
+  };
+  EXPECT_EQ(type_of("{ body = { ok = true } }"), "Content-Type=application/json;");
+  EXPECT_EQ(type_of("{ body = msg }"), "Content-Type=application/json;");
+  EXPECT_EQ(type_of("{ body = {}, headers = { ['content-type'] = 'application/fhir+json' } }"),
+            "content-type=application/fhir+json;");
+  EXPECT_EQ(type_of("{ body = 'text' }"), "");
+}
+
 }  // namespace
 }  // namespace cannula::script
