@@ -56,6 +56,27 @@ std::vector<std::string_view> names_in_group(std::span<const Verb> verbs, std::s
   return names;
 }
 
+// The verbs of a group with their summaries; empty when there is no such group.
+std::string group_help(std::span<const Verb> verbs, std::string_view group) {
+  const auto names = names_in_group(verbs, group);
+  if (names.empty()) return {};
+  std::size_t width = 0;
+  for (const std::string_view name : names) width = std::max(width, name.size());
+  std::string text = fmt::format("usage: cannula {} VERB [OPTION\u2026]\n\n", group);
+  for (const Verb& verb : verbs) {
+    if (std::find(names.begin(), names.end(), verb.name) == names.end()) continue;
+    text += fmt::format("  {:<{}}  {}\n", verb.name, width, verb.summary);
+  }
+  return text +
+         fmt::format("\n`cannula {} VERB --help` shows a verb's options and an example.\n", group);
+}
+
+// A group has no --help of its own among the verbs: `cannula msg --help`.
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::find(arguments.begin(), arguments.end(), "--help") != arguments.end() ||
+         std::find(arguments.begin(), arguments.end(), "-h") != arguments.end();
+}
+
 Error unknown_verb(std::span<const Verb> verbs, const std::vector<std::string>& arguments) {
   const auto group = names_in_group(verbs, arguments[0]);
   if (!group.empty()) {
@@ -124,8 +145,7 @@ int run_verb(const Verb& verb, std::vector<std::string> given, Context context) 
   for (const Argument& argument : arguments.all()) add(app, argument);
   const std::vector<std::string> original = given;
   // Help is given even where other options are missing or wrong.
-  if (std::find(given.begin(), given.end(), "--help") != given.end() ||
-      std::find(given.begin(), given.end(), "-h") != given.end()) {
+  if (asks_for_help(given)) {
     print(context.out, help_text(verb));
     return kFine;
   }
@@ -151,7 +171,11 @@ int run_command_line(int argc, const char* const* argv, std::span<const Verb> ve
   }
   if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     const Found about = find_verb(verbs, {arguments.begin() + 1, arguments.end()});
-    print(context.out, about.verb ? help_text(*about.verb) : overview(verbs));
+    const std::string group =
+        !about.verb && arguments.size() > 1 ? group_help(verbs, arguments[1]) : std::string();
+    print(context.out, about.verb       ? help_text(*about.verb)
+                       : !group.empty() ? group
+                                        : overview(verbs));
     return kFine;
   }
   if (arguments[0] == "--version") {
@@ -160,6 +184,11 @@ int run_command_line(int argc, const char* const* argv, std::span<const Verb> ve
   }
   const Found found = find_verb(verbs, arguments);
   if (!found.verb) {
+    const std::string help = group_help(verbs, arguments[0]);
+    if (!help.empty() && asks_for_help(arguments)) {
+      print(context.out, help);
+      return kFine;
+    }
     print_error(context, unknown_verb(verbs, arguments));
     return kUsage;
   }

@@ -53,6 +53,7 @@ Result<std::vector<RuleFile>> read_rule_files(const std::vector<std::string>& na
     paths.insert(paths.end(), files.begin(), files.end());
   }
   std::vector<RuleFile> files;
+  files.reserve(paths.size());
   for (const fs::path& path : paths) files.push_back(TRY(read_rule_file(path)));
   return files;
 }

@@ -21,6 +21,17 @@ TEST(CommandLine, AnUnknownVerbSuggestsTheNearest) {
   EXPECT_THAT(outcome.err, HasSubstr("did you mean `check`?"));
 }
 
+TEST(CommandLine, AGroupOfVerbsHasHelp) {
+  for (const char* group : {"msg", "rules", "lua"}) {
+    const Outcome outcome = run_cannula({group, "--help"});
+    EXPECT_EQ(outcome.code, kFine) << outcome.err;
+    EXPECT_THAT(outcome.out, StartsWith(std::string("usage: cannula ") + group + " VERB"));
+    EXPECT_EQ(run_cannula({"help", group}).out, outcome.out);
+  }
+  EXPECT_THAT(run_cannula({"msg", "-h"}).out, HasSubstr("msg show"));
+  EXPECT_EQ(run_cannula({"msg"}).code, kUsage);
+}
+
 TEST(CommandLine, AnUnknownOptionSuggestsTheNearest) {
   const Outcome outcome = run_cannula({"send", "127.0.0.1:1", "--cuont", "3"});
   EXPECT_EQ(outcome.code, kUsage);
