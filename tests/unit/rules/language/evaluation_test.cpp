@@ -64,6 +64,11 @@ TEST(Evaluation, AFiredRuleSaysWhatAndWhy) {
                   "value 7.10 mmol/L < 2.8 mmol/L: no", "value 7.10 mmol/L > 6.2 mmol/L: yes"));
 }
 
+TEST(Evaluation, AnAdultsAgeInMonthsIsSaidInYearsToo) {
+  EXPECT_THAT(judged("when patient age >= 1 month", potassium("7.10")).because,
+              Contains(HasSubstr("months (40 years) >= 1 month: yes")));
+}
+
 TEST(Evaluation, UnitsAreConverted) {
   EXPECT_EQ(state("when value > 6.2 mmol/L", potassium("7.1", "mEq/L")), State::fired);
   EXPECT_EQ(state("when value > 6.2 mmol/L", potassium("7100", "umol/L")), State::fired);
