@@ -66,7 +66,7 @@ TEST(Evaluation, AFiredRuleSaysWhatAndWhy) {
 
 TEST(Evaluation, AnAdultsAgeInMonthsIsSaidInYearsToo) {
   EXPECT_THAT(judged("when patient age >= 1 month", potassium("7.10")).because,
-              Contains(HasSubstr("months (40 years) >= 1 month: yes")));
+              testing::Contains(testing::HasSubstr("months (40 years) >= 1 month: yes")));
 }
 
 TEST(Evaluation, UnitsAreConverted) {
