@@ -50,10 +50,7 @@ Result<Message> Message::parse(Bytes bytes) {
     if (error.span) error.span = Span{error.span->begin + begin, error.span->end + begin};
     return error;
   }
-  // An end block that was kept with the message ends it, also where the last CR is missing.
-  const std::size_t last = text.find_last_not_of("\r\n");
-  const std::string_view segments = text[last] == '\x1C' ? text.substr(0, last) : text;
-  Tables tables(segments, begin, delimiters->field);
+  Tables tables(text, begin, delimiters->field);
   const std::uint32_t trailer = skip_line_end(text, tables.end(tables.size() - 1));
   return Message(std::make_shared<const Received>(
       Received{std::move(bytes), *delimiters, std::move(tables), trailer}));

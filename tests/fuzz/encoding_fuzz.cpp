@@ -44,7 +44,7 @@ void try_bytes(std::string text) {
   const Bytes bytes = make_bytes(std::move(text));
   for (const Origin origin : {Origin::received, Origin::written}) {
     const auto decoded = decode(bytes, origin);
-    require(decoded.has_value() == Message::parse(bytes).has_value() || !decoded);
+    require(!decoded || is_utf16(*bytes) || Message::parse(bytes).has_value());
     if (!decoded) continue;
     require(is_utf8(decoded->message.encode()));
     std::size_t last = 0;
@@ -54,7 +54,7 @@ void try_bytes(std::string text) {
               "\xEF\xBF\xBD");
       last = each.offset + 3;
     }
-    if (origin == Origin::received) try_edit(bytes, *decoded);
+    if (origin == Origin::received && !is_utf16(*bytes)) try_edit(bytes, *decoded);
   }
 }
 

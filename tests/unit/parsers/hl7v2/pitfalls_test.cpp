@@ -252,7 +252,7 @@ TEST(Pitfall, dcm4che465_AByteOrderMarkIsKeptAndNotRead) {
 // connect#923, txHL7#10: the last CR is cut off or doubled.
 TEST(Pitfall, connect923_txhl710_LineEndsStayAsTheyCame) {
   for (const std::string_view end :
-       {"", "\r", "\r\r", "\n", "\r\n", "\r\n\r\n", "\r\x1C", "\x1C\r"}) {
+       {"", "\r", "\r\r", "\n", "\r\n", "\r\n\r\n", "\r\x1C", "\r\x1C\r"}) {
     const std::string bytes = kHeader + "PID|1||4711\r\nPV1|1|I\nOBX|1|NM|K||5" + std::string(end);
     auto message = Message::parse(make_bytes(bytes));
     ASSERT_TRUE(message);
