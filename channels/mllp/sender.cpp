@@ -162,8 +162,8 @@ asio::awaitable<Result<std::unique_ptr<Link>>> MllpSender::take_link() {
     co_return opening->stream.error();
   }
   ports_.report.count("connections_total");
-  co_return std::unique_ptr<Link>(
-      new Link{*std::move(opening->stream), Deframer(settings_.max_response), {}});
+  Link link{*std::move(opening->stream), Deframer(settings_.max_response), {}};
+  co_return std::make_unique<Link>(std::move(link));
 }
 
 asio::awaitable<Result<void>> MllpSender::write(Link& link, std::string_view payload) {

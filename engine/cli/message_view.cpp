@@ -133,7 +133,7 @@ std::vector<std::vector<std::string>> groups_of_segments(const Message& message)
 }
 
 std::string headline(const Message& message) {
-  const auto or_none = [](std::string text) { return text.empty() ? std::string("none") : text; };
+  const auto or_none = [](const std::string& text) { return text.empty() ? "none" : text; };
   return fmt::format("{}, control id {}, version {}, {} segments",
                      message.type().empty() ? "no message type" : visible(message.type()),
                      visible(or_none(header_field(message, 10))),
