@@ -46,6 +46,46 @@ resource OperationOutcome : DomainResource
     location      0..* string
     expression    0..* string
 
+resource AuditEvent : DomainResource
+  type                  1..1 Coding
+  subtype               0..* Coding
+  action                0..1 code
+  period                0..1 Period
+  recorded              1..1 instant
+  outcome               0..1 code
+  outcomeDesc           0..1 string
+  purposeOfEvent        0..* CodeableConcept
+  agent                 1..* BackboneElement
+    type                0..1 CodeableConcept
+    role                0..* CodeableConcept
+    who                 0..1 Reference
+    altId               0..1 string
+    name                0..1 string
+    requestor           1..1 boolean
+    location            0..1 Reference
+    policy              0..* uri
+    media               0..1 Coding
+    network             0..1 BackboneElement
+      address           0..1 string
+      type              0..1 code
+    purposeOfUse        0..* CodeableConcept
+  source                1..1 BackboneElement
+    site                0..1 string
+    observer            1..1 Reference
+    type                0..* Coding
+  entity                0..* BackboneElement
+    what                0..1 Reference
+    type                0..1 Coding
+    role                0..1 Coding
+    lifecycle           0..1 Coding
+    securityLabel       0..* Coding
+    name                0..1 string
+    description         0..1 string
+    query               0..1 base64Binary
+    detail              0..* BackboneElement
+      type              1..1 string
+      value[x]          1..1 string base64Binary
+
 resource Parameters : Resource
   parameter    0..* BackboneElement
     name       1..1 string

@@ -1,0 +1,50 @@
+#include "engine/security/audit/error_codes.h"
+
+namespace cannula::audit {
+namespace {
+
+constexpr ErrorCode kCodes[] = {
+    {"A101", "The audit trail cannot be written",
+     "What people do is written to state/audit before it is answered; when that is not possible, "
+     "mostly because the disk is full, it is not done. Messages are still taken in and delivered, "
+     "and the engine's log and `cannula status` say so. Free space: the trail goes on by itself, "
+     "and says how many entries of the engine's own were lost."},
+    {"A102", "An entry of the audit trail is not what was written",
+     "Each entry carries a seal over what it says and the seal of the entry before. Here they do "
+     "not fit: the entry, or the one before, was changed after it was written. Compare with a "
+     "backup or with what was exported, and find out who may write the files."},
+    {"A103", "Entries of the audit trail are missing",
+     "The numbers of the entries have no gaps. Here there is one: entries, or a whole file, were "
+     "taken out."},
+    {"A104", "A line was put into the audit trail",
+     "It has the number of an entry that stands elsewhere, or one that fits nowhere, and the chain "
+     "goes on without it."},
+    {"A105", "An entry of the audit trail was moved",
+     "It belongs into the chain, but stands in another place than its number says."},
+    {"A106", "The end of the audit trail is missing",
+     "state/audit-head.json remembers the last entry, and the engine's log says it from time to "
+     "time (\"the trail stands at NUMBER:SEAL\"). The trail ends before that, or that file is "
+     "missing or was changed. `cannula audit verify --anchor NUMBER:SEAL` compares with a line of "
+     "the log."},
+    {"A107", "Entries of the audit trail were sealed with a key that is not at hand",
+     "Each entry names its key. Give the ones that the site used before with --old-key, as "
+     "env:NAME or file:PATH; until then only numbers and order can be verified."},
+    {"A108", "The last line of the audit trail is not whole",
+     "Either an entry is being written just now, or the engine was killed, or the power failed, "
+     "while it wrote one. "
+     "Nothing was answered for it. The engine cuts it off when it goes on."},
+    {"A109", "Entries of the audit trail have a plain hash",
+     "They were written before the site had `[audit] key`. Changes are found, but who can write "
+     "the files could compute all hashes anew; the anchors in the engine's log would tell."},
+    {"A110", "A question to the audit trail is not of the right form",
+     "Times are written 2026-11-23 or 2026-11-23T15:04:05Z (UTC), anchors NUMBER:SEAL as in the "
+     "engine's log."},
+};
+
+}  // namespace
+
+std::span<const ErrorCode> error_codes() {
+  return kCodes;
+}
+
+}  // namespace cannula::audit

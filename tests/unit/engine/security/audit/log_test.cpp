@@ -1,0 +1,90 @@
+#include "engine/security/audit/log.h"
+
+#include "tests/unit/engine/security/audit/trail_fixture.h"
+
+namespace cannula::audit {
+namespace {
+
+using testing::HasSubstr;
+
+class LogTest : public TrailFixture {};
+
+TEST_F(LogTest, TheChainGoesAcrossRunsAndFiles) {
+  Options small = options();
+  small.file_size = 2000;
+  for (int run = 0; run < 3; ++run) {
+    Log log(small);
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(log.append(shown("M")));
+  }
+  EXPECT_GT(files().size(), 3u);
+  EXPECT_EQ(verdict().entries, 30u);
+  EXPECT_TRUE(verdict().sound());
+}
+
+TEST_F(LogTest, AFileThatIsGoneIsMissed) {
+  Options small = options();
+  small.file_size = 2000;
+  {
+    Log log(small);
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(log.append(shown("M")));
+  }
+  std::filesystem::remove(files().at(1));
+  EXPECT_THAT(places(verdict()), testing::ElementsAre("A103@1"));
+}
+
+TEST_F(LogTest, AnEntryHalfWrittenIsCutOffAndTheTrailGoesOn) {
+  write(3);
+  std::ofstream(files().at(0), std::ios::app) << "{\"seq\":4,\"at\":\"20";
+  EXPECT_THAT(places(verdict()), testing::ElementsAre("A108@4"));
+  EXPECT_TRUE(verdict().sound());
+  write(2);
+  EXPECT_TRUE(places(verdict()).empty());
+  EXPECT_EQ(verdict().entries, 5u);
+}
+
+TEST_F(LogTest, WhatIsNotedIsWrittenSoonAndInOrderWithWhatPeopleDo) {
+  {
+    Log log(options());
+    log.note({.act = "engine.start"});
+    ASSERT_TRUE(log.append(shown("M1")));
+    log.note({.act = "engine.stop"});
+  }
+  ASSERT_EQ(lines().size(), 3u);
+  EXPECT_THAT(lines()[0], HasSubstr("engine.start"));
+  EXPECT_THAT(lines()[2], HasSubstr("engine.stop"));
+}
+
+TEST_F(LogTest, AFloodOfRefusalsIsCounted) {
+  {
+    Log log(options());
+    for (int i = 0; i < 5000; ++i) {
+      log.note_refusal({.actor = {.kind = Actor::Kind::partner, .address = "192.0.2.7:5000"},
+                        .act = "connection.refused",
+                        .object = {.channel = "lab"},
+                        .code = "P101"});
+    }
+  }
+  EXPECT_EQ(lines().size(), Flood::kOneByOne + 1);
+  EXPECT_THAT(lines().back(), HasSubstr("\"more_of_these\":\"4940\""));
+  EXPECT_TRUE(verdict().sound());
+}
+
+TEST_F(LogTest, AClosedLogRefuses) {
+  Log log(options());
+  log.close();
+  EXPECT_EQ(log.append(shown("M")).error().code, "A101");
+}
+
+TEST_F(LogTest, ATextThatIsNotUtf8IsReplaced) {
+  {
+    Log log(options());
+    Entry entry = shown("M");
+    entry.reason = "caf\xE9 " + std::string(10'000, 'x');
+    ASSERT_TRUE(log.append(entry));
+  }
+  EXPECT_TRUE(verdict().sound());
+  EXPECT_LT(lines()[0].size(), 3000u);
+}
+
+}  // namespace
+}  // namespace cannula::audit
