@@ -40,6 +40,10 @@ constexpr ErrorCode kCodes[] = {
      "`cannula parse` shows HL7 v2 messages (one, several or a batch, that is lines that begin "
      "with "
      "MSH|) and JSON documents. The message says what the file looks like instead."},
+    {"U132", "An unknown version of HL7",
+     "--version takes a version of HL7 v2 from 2.1 to 2.8, such as 2.5.1."},
+    {"U133", "A path without a segment",
+     "Outside of a script a path begins with a segment: PID-3.1, OBX[*]-5."},
     {"U141", "No such table",
      "A table is a file tables/NAME.csv of the site, and is named without the ending. `cannula "
      "table "

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/dictionary_names.h"
 #include "engine/cli/terminal_text.h"
 #include "parsers/hl7v2/structure.h"
 
@@ -88,6 +89,21 @@ std::string value_text(const PathValue& value) {
              : fmt::format("{} ({} bytes)", shown, value.text.size());
 }
 
+// What the standard calls the value, and what its code means: "= Female  [Administrative Sex]".
+std::string explained(const DictionaryNames& names, const PathValue& value,
+                      std::string_view value_type) {
+  const auto path = hl7v2::Path::parse(value.path);
+  if (!path) return {};
+  std::string text;
+  if (const auto meaning = names.meaning(*path, value_type, value.text)) {
+    text += fmt::format(" = {}", *meaning);
+  }
+  if (const std::string name = names.value(*path, value_type); !name.empty()) {
+    text += fmt::format("  [{}]", name);
+  }
+  return text;
+}
+
 std::string header_field(const Message& message, std::uint32_t field) {
   return message.get(Place{message.segment_at(0), field, 1, 1}).value_or("");
 }
@@ -142,6 +158,7 @@ std::string headline(const Message& message) {
 
 std::string message_text(const Message& message) {
   const auto groups = groups_of_segments(message);
+  const DictionaryNames names(header_field(message, 12));
   const std::vector<std::string> none;
   std::string text;
   for (std::size_t position = 0; position < message.segment_count(); ++position) {
@@ -154,13 +171,18 @@ std::string message_text(const Message& message) {
     }
     const std::size_t indent = 2 * now.size();
     const SegmentId segment = message.segment_at(position);
-    text += fmt::format("{:{}}{}\n", "", indent, visible(segment_path(message, segment), 80));
+    const std::string_view meant = names.segment(message.name_of(segment));
+    text += fmt::format("{:{}}{}{}{}\n", "", indent, visible(segment_path(message, segment), 80),
+                        meant.empty() ? "" : "  ", meant);
+    const std::string value_type(message.name_of(segment) == "OBX" ? message.raw(Place{segment, 2})
+                                                                   : std::string_view());
     const std::vector<PathValue> values = values_of(message, segment);
     std::size_t width = 0;
     for (const PathValue& value : values) width = std::max(width, value.path.size());
     for (const PathValue& value : values) {
-      text += fmt::format("{:{}}{:<{}}  {}\n", "", indent + 2, visible(value.path),
-                          std::min<std::size_t>(width, 24), value_text(value));
+      text += fmt::format("{:{}}{:<{}}  {}{}\n", "", indent + 2, visible(value.path),
+                          std::min<std::size_t>(width, 24), value_text(value),
+                          explained(names, value, value_type));
     }
   }
   return text;

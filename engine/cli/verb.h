@@ -110,6 +110,7 @@ void print(std::FILE* to, std::string_view text);
 
 // The verbs of this room.
 Verb check_verb();
+Verb diff_verb();
 Verb explain_verb();
 Verb listen_verb();
 Verb lua_types_verb();
@@ -119,6 +120,7 @@ Verb msg_resend_verb();
 Verb msg_show_verb();
 Verb new_verb();
 Verb parse_verb();
+Verb path_verb();
 Verb reference_verb();
 Verb rules_check_verb();
 Verb rules_explain_verb();
@@ -132,6 +134,7 @@ Verb table_lookup_verb();
 Verb table_unmapped_verb();
 Verb test_verb();
 Verb try_verb();
+Verb validate_verb();
 Verb version_verb();
 
 }  // namespace cannula::cli

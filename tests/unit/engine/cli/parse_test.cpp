@@ -39,17 +39,22 @@ TEST_F(Parse, ValuesStandBesideThePathsThatScriptsUse) {
   const Outcome outcome = parse(kResult);
   EXPECT_EQ(outcome.code, kFine) << outcome.err;
   for (const auto* line :
-       {"ORU^R01, control id M1, version 2.5.1, 6 segments\n", "PID-3[1].1    777001\n",
-        "PID-3[2].1    777002\n", "PID-7         \"\"  (null: the sender deletes the value)\n",
-        "OBX[1]-5    7.10\n", "OBX[2]-5    A & B\n", "ZFZ-2.1.1  x\n"}) {
+       {"ORU^R01, control id M1, version 2.5.1, 6 segments\n",
+        "PID-3[1].1    777001  [Patient Identifier List, ID Number]\n", "PID-3[2].1    777002  ",
+        "PID-7         \"\"  (null: the sender deletes the value)  [",
+        "PID-8         F = Female  [Administrative Sex]\n", "OBX[1]-5    7.10  [",
+        "OBX[2]-5    A & B  [", "ZFZ-2.1.1  x\n"}) {
     EXPECT_THAT(outcome.out, HasSubstr(line));
   }
 }
 
 TEST_F(Parse, SegmentsStandInTheirGroups) {
-  EXPECT_THAT(parse(kResult).out, HasSubstr("\nPATIENT_RESULT\n  PATIENT\n    PID\n      PID-1"));
-  EXPECT_THAT(parse(kResult).out,
-              HasSubstr("\n    OBSERVATION[2]\n      OBX[2]\n        OBX[2]-1"));
+  EXPECT_THAT(
+      parse(kResult).out,
+      HasSubstr("\nPATIENT_RESULT\n  PATIENT\n    PID  Patient Identification\n      PID-1"));
+  EXPECT_THAT(
+      parse(kResult).out,
+      HasSubstr("\n    OBSERVATION[2]\n      OBX[2]  Observation/Result\n        OBX[2]-1"));
 }
 
 TEST_F(Parse, JsonHasPathsAndValues) {
