@@ -56,8 +56,13 @@ void Findings::add(const Kind& kind, const Place& place, std::string text) {
   Finding finding;
   finding.severity = kind.severity;
   finding.code = kind.code;
-  finding.path = path.text();
-  finding.group_path = group_text(path);
+  if (path.segment_name().empty()) {  // a line that is no segment
+    finding.path = fmt::format("segment {}", place.segment + 1);
+    finding.group_path = "segment";
+  } else {
+    finding.path = path.text();
+    finding.group_path = group_text(path);
+  }
   finding.message = std::move(text);
   finding.condition = kind.condition;
   finding.place = place;
