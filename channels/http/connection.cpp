@@ -102,8 +102,9 @@ asio::awaitable<bool> Connection::open(std::shared_ptr<TlsContext> tls,
                                        asio::ip::tcp::socket socket) {
   server_->report().count("connections_total", 1);
   const milliseconds timeout = server_->limits().handshake_timeout;
-  auto stream = co_await accept_stream(std::move(socket), std::move(tls), timeout);
+  auto stream = co_await accept_stream(std::move(socket), tls, timeout);
   if (server_->ending() || evicted_) co_return false;
+  if (const auto note = take_note(tls.get())) server_->complain(note->text);
   if (!stream) {
     server_->report().count("connections_failed_total", 1);
     server_->complain(stream.error().text());

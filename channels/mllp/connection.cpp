@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "channels/mllp/batch.h"
+#include "channels/mllp/framing/commit_block.h"
 #include "channels/transport/network.h"
 
 namespace cannula::mllp {
@@ -64,6 +64,15 @@ asio::awaitable<void> Connection::serve(std::shared_ptr<Service> service,
   if (co_await connection.open(std::move(socket))) co_await connection.run();
 }
 
+asio::awaitable<bool> Connection::serve_opened(std::shared_ptr<Service> service,
+                                               std::unique_ptr<Stream> stream) {
+  Connection connection(*service);
+  service->ports.report.count("connections_total");
+  connection.stream_ = std::move(stream);
+  if (connection.admitted()) co_await connection.run();
+  co_return connection.any_frame_;
+}
+
 void Connection::stop(bool at_once) {
   if (stream_ && (at_once || !offering_)) stream_->close();
 }
@@ -73,19 +82,26 @@ asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
   auto stream = co_await accept_stream(std::move(socket), service_.settings.tls,
                                        service_.settings.handshake_timeout);
   if (service_.stopping) co_return false;
+  if (const auto note = take_note(service_.settings.tls.get())) {
+    service_.ports.report.log(note->used ? Level::info : Level::error, note->text);
+  }
   if (!stream) {
     service_.ports.report.count("connections_failed_total");
     service_.ports.report.log(Level::warning, stream.error().text());
     co_return false;
   }
   stream_ = *std::move(stream);
+  co_return admitted();
+}
+
+bool Connection::admitted() {
   if (!service_.intake.admit(stream_->peer())) {
     service_.ports.report.count("connections_refused_total");
     stream_->close();
-    co_return false;
+    return false;
   }
   log(Level::debug, "connected");
-  co_return true;
+  return true;
 }
 
 asio::awaitable<void> Connection::run() {
@@ -136,24 +152,40 @@ asio::awaitable<void> Connection::take_rest(std::optional<Error> failure) {
   if (!frames.empty()) co_await offer(std::move(frames));
 }
 
-asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
-  Batch batch(stream_->peer());
+void Connection::add_to(Exchange& exchange, std::vector<Frame> frames) {
   for (Frame& frame : frames) {
     // Some senders keep a connection open with empty frames.
-    if (frame.size > 0) batch.add(std::move(frame), service_.settings.max_size);
+    if (frame.size == 0) continue;
+    // To an acknowledgement of ours, from a sender that speaks release 2: it is no message. That
+    // one came safely or not changes nothing here, as the sender asks again by sending again.
+    if (committed(frame.content)) {
+      service_.ports.report.count("commit_blocks_received_total");
+      continue;
+    }
+    exchange.add(std::move(frame), service_.settings.max_size);
   }
-  if (batch.empty()) co_return Next::go_on;
-  service_.ports.report.count("frames_received_total", static_cast<std::int64_t>(batch.size()));
-  if (batch.defects() > 0) {
+}
+
+asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
+  Exchange exchange(stream_->peer(), service_.settings.answers);
+  add_to(exchange, std::move(frames));
+  if (exchange.empty()) co_return Next::go_on;
+  any_frame_ = true;
+  service_.ports.report.count("frames_received_total",
+                              static_cast<std::int64_t>(exchange.frames()));
+  if (exchange.defects() > 0) {
     service_.ports.report.count("frames_defective_total",
-                                static_cast<std::int64_t>(batch.defects()));
+                                static_cast<std::int64_t>(exchange.defects()));
   }
+  for (const Error& finding : exchange.findings()) log(Level::warning, finding.text());
 
   offering_ = true;
-  const std::vector<Receipt> receipts =
-      co_await service_.intake.offer(stream_->peer(), batch.take_arrivals());
+  std::vector<Receipt> receipts;
+  if (std::vector<Arrival> arrivals = exchange.take_arrivals(); !arrivals.empty()) {
+    receipts = co_await service_.intake.offer(stream_->peer(), std::move(arrivals));
+  }
   if (service_.gone) co_return Next::close;
-  const std::string answers = batch.answers(receipts, [this] { return service_.fresh_id(); });
+  const std::string answers = exchange.answers(receipts, [this] { return service_.fresh_id(); });
   Result<void> written;
   if (!answers.empty()) {
     const std::array<asio::const_buffer, 1> piece{asio::buffer(answers)};
@@ -163,7 +195,7 @@ asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
   if (written) co_return Next::go_on;
   if (!service_.gone) {
     service_.ports.report.count("acknowledgements_lost_total",
-                                static_cast<std::int64_t>(batch.size()));
+                                static_cast<std::int64_t>(exchange.frames()));
     log(Level::warning,
         "stored messages could not be acknowledged and will come again: " + written.error().text());
   }

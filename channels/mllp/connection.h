@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "channels/mllp/exchange.h"
 #include "channels/mllp/framing/deframer.h"
 #include "channels/transport/stream.h"
 #include "channels/transport/tls.h"
@@ -20,14 +22,20 @@
 namespace cannula::mllp {
 
 struct ReceiverSettings {
-  Endpoint listen;
+  // Where to listen; or, in client mode, where to connect to. One of both.
+  std::optional<Endpoint> listen;
+  std::optional<Endpoint> connect;
   std::size_t max_size = 0;
   std::size_t max_connections = 0;
+  std::size_t max_connections_per_address = 0;  // zero: no limit of its own
+  AnswerRules answers;
   std::chrono::milliseconds frame_timeout{};  // without a byte, within a frame
   std::chrono::milliseconds idle_timeout{};   // without a byte, between frames; zero: none
   std::chrono::milliseconds write_timeout{};  // for the acknowledgements of one read
   std::chrono::milliseconds handshake_timeout{};
-  std::shared_ptr<TlsContext> tls;  // null: plain
+  std::chrono::milliseconds connect_timeout{};
+  std::chrono::milliseconds reconnect_max{};  // the longest pause between two tries to connect
+  std::shared_ptr<TlsContext> tls;            // null: plain
 };
 
 class Connection;
@@ -38,7 +46,10 @@ struct Service {
   Ports ports;
   Intake& intake;
   boost::asio::steady_timer last_one_gone;  // cancelled when `connections` becomes empty
+  boost::asio::steady_timer reconnect;      // cancelled when the service stops
   std::unordered_set<Connection*> connections{};
+  std::unordered_map<std::string, std::size_t>
+      from_address{};  // connections, of those with a limit
   bool stopping = false;
   // stop() has returned: whoever still waits for something must end without touching the ports.
   bool gone = false;
@@ -54,6 +65,9 @@ class Connection {
   // alive by it.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Service> service,
                                             boost::asio::ip::tcp::socket socket);
+  // The same for one that this side has opened. Whether a frame came by it.
+  static boost::asio::awaitable<bool> serve_opened(std::shared_ptr<Service> service,
+                                                   std::unique_ptr<Stream> stream);
 
   explicit Connection(Service& service);
   ~Connection();
@@ -67,9 +81,11 @@ class Connection {
   enum class Next { go_on, close };
 
   boost::asio::awaitable<bool> open(boost::asio::ip::tcp::socket socket);
+  bool admitted();
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> take_rest(std::optional<Error> failure);
   boost::asio::awaitable<Next> offer(std::vector<Frame> frames);
+  void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);
   void log(Report::Level level, const std::string& text);
@@ -81,6 +97,7 @@ class Connection {
   std::size_t garbage_ = 0;  // since the last frame
   bool garbage_logged_ = false;
   bool offering_ = false;
+  bool any_frame_ = false;
 };
 
 }  // namespace cannula::mllp

@@ -34,6 +34,14 @@ std::span<const ErrorCode> error_codes() {
       {"M107", "A connection failed for a reason within the engine",
        "An unexpected failure, such as no memory, ended this connection only. What had been "
        "acknowledged is stored; the rest will be sent again."},
+      {"M108", "A connection was refused because there are too many from its address",
+       "The source already has `max_connections_per_address` from there. Usually a sender opens a "
+       "new connection for each message and does not close the old ones; `idle_timeout` closes "
+       "those."},
+      {"M109", "A source of type mllp listens or connects",
+       "`listen` waits for senders to connect; `connect` opens the connection itself, for senders "
+       "that wait for their receiver. One of the two is needed, and TLS is set by `tls` for the "
+       "first and by `connect_tls` for the second."},
       {"M201", "The receiver refused the message",
        "It answered AE, AR, CE or CR; its own words are quoted. The message is not sent again by "
        "itself. If this receiver means a passing trouble by such an answer, list the code in "
@@ -56,6 +64,20 @@ std::span<const ErrorCode> error_codes() {
        "message was taken. It is sent again."},
       {"M206", "The destination was stopped during a delivery",
        "The engine is stopping or was reloaded. The delivery is tried again afterwards."},
+      {"M207", "The receiver could not store the message",
+       "It answered with a negative commit acknowledgement (NAK) of MLLP release 2: it has not got "
+       "the message in safe storage. It is sent again."},
+      {"M208", "No receiver is connected",
+       "The destination listens and waits for its receiver to connect, and nobody did within "
+       "`timeout`. The message waits and goes out as soon as someone connects."},
+      {"M209", "A destination of type mllp connects or listens",
+       "`address` names the receiver to connect to; `listen` waits for a receiver that connects to "
+       "its sender. One of the two is needed, with `tls` for the first and `listen_tls` for the "
+       "second. Where other machines can reach what it listens on, it must know its receiver: by "
+       "`from`, or by `client_ca` of `listen_tls`."},
+      {"M210", "A receiver's connection was refused",
+       "A destination that listens was reached from an address that `from` does not name, or has "
+       "`connections` of them already."},
   };
   return kCodes;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/escape.h"
 #include "parsers/hl7v2/header.h"
 
@@ -27,15 +28,40 @@ bool wants_none(const hl7v2::Header& header) {
 
 }  // namespace
 
-ExpectedAnswer::ExpectedAnswer(std::string_view payload, const std::vector<std::string>& retry_on)
+ExpectedAnswer::ExpectedAnswer(std::string_view payload, const std::vector<std::string>& retry_on,
+                               bool both)
     : retry_on_(retry_on) {
+  if (hl7v2::is_batch(payload)) {
+    expect_batch(payload);
+    return;
+  }
   const auto header = hl7v2::Header::peek(payload);
   if (!header) return;
-  control_id_ = trimmed(hl7v2::unescape(header->control_id, header->delimiters));
+  const std::string id = hl7v2::unescape(header->control_id, header->delimiters);
+  if (!trimmed(id).empty()) control_ids_.emplace(trimmed(id));
   comes_ = !wants_none(*header);
+  // One that is wanted for errors only may never come.
+  both_ = both && wants_application_ack(*header, hl7v2::AckOutcome::accepted);
+}
+
+void ExpectedAnswer::expect_batch(std::string_view payload) {
+  const hl7v2::BatchFile file = hl7v2::BatchFile::read(payload);
+  const auto add = [this](std::string_view encoded, const hl7v2::Delimiters& delimiters) {
+    const std::string id = hl7v2::unescape(encoded, delimiters);
+    if (!trimmed(id).empty()) control_ids_.emplace(trimmed(id));
+  };
+  if (file.header) add(file.header->control_id, file.header->delimiters);
+  for (const hl7v2::MessageBatch& batch : file.batches) {
+    if (batch.header) add(batch.header->control_id, batch.header->delimiters);
+    for (const Span span : batch.messages) {
+      const auto header = hl7v2::Header::peek(payload.substr(span.begin, span.size()));
+      if (header) add(header->control_id, header->delimiters);
+    }
+  }
 }
 
 bool ExpectedAnswer::matches(std::string_view frame) {
+  if (hl7v2::is_batch(frame)) return matches_batch(frame);
   auto parsed = hl7v2::Acknowledgement::parse(frame);
   if (!parsed) {
     ++unreadable_;
@@ -43,9 +69,48 @@ bool ExpectedAnswer::matches(std::string_view frame) {
   }
   acknowledgement_ = *std::move(parsed);
   const std::string_view answered = trimmed(acknowledgement_.control_id);
-  if (control_id_.empty() || answered.empty() || answered == control_id_) return true;
+  if (!control_ids_.empty() && !answered.empty() && !control_ids_.contains(std::string(answered))) {
+    return unmatched(answered);
+  }
+  const bool promise = both_ && !committed_ && acknowledgement_.code == hl7v2::AckCode::CA;
+  committed_ = promise;
+  return true;
+}
+
+bool ExpectedAnswer::awaits_application() const {
+  return committed_;
+}
+
+bool ExpectedAnswer::matches_batch(std::string_view frame) {
+  const hl7v2::BatchFile file = hl7v2::BatchFile::read(frame);
+  bool named = control_ids_.empty();
+  std::string_view reference;
+  const auto look = [&](const std::optional<hl7v2::BatchHeader>& header) {
+    if (!header || header->reference.empty()) return;
+    reference = header->reference;
+    named = named || control_ids_.contains(hl7v2::unescape(header->reference, header->delimiters));
+  };
+  look(file.header);
+  bool negative = false;
+  for (const hl7v2::MessageBatch& batch : file.batches) {
+    look(batch.header);
+    for (const Span span : batch.messages) {
+      auto one = hl7v2::Acknowledgement::parse(frame.substr(span.begin, span.size()));
+      if (!one) continue;
+      named = named || control_ids_.contains(std::string(trimmed(one->control_id)));
+      if (!one->positive()) ++refused_;
+      if (!negative) acknowledgement_ = *one;
+      negative = negative || !one->positive();
+    }
+  }
+  if (named) return true;
+  refused_ = 0;
+  return unmatched(reference);
+}
+
+bool ExpectedAnswer::unmatched(std::string_view control_id) {
   ++unmatched_;
-  last_unmatched_ = answered.substr(0, kLongestQuote);
+  last_unmatched_ = control_id.substr(0, kLongestQuote);
   return false;
 }
 
@@ -58,6 +123,11 @@ Answer ExpectedAnswer::judge(Bytes response) const {
   }
   std::string message =
       "the receiver answered " + std::string(hl7v2::name_of(acknowledgement_.code));
+  if (refused_ > 0) {
+    message = std::to_string(refused_) + " messages of the batch were refused, the first (" +
+              acknowledgement_.control_id.substr(0, kLongestQuote) + ") with " +
+              std::string(hl7v2::name_of(acknowledgement_.code));
+  }
   if (!acknowledgement_.text.empty()) {
     message += ": " + acknowledgement_.text.substr(0, kLongestQuote);
   }
@@ -71,9 +141,18 @@ Answer ExpectedAnswer::judge(Bytes response) const {
 }
 
 Error ExpectedAnswer::missing(std::string_view waited) const {
+  if (committed_) {
+    return {"M203",
+            "the receiver accepted the message (CA), and its application acknowledgement did not "
+            "come within " +
+                std::string(waited),
+            "it may have processed it or not; `application_timeout` sets how long is waited",
+            std::nullopt};
+  }
   if (unmatched_ > 0) {
     return {"M203",
-            "no acknowledgement of control id '" + control_id_ + "' came within " +
+            "no acknowledgement of control id '" +
+                (control_ids_.empty() ? std::string() : *control_ids_.begin()) + "' came within " +
                 std::string(waited) + "; " + std::to_string(unmatched_) +
                 " for other messages came, the last for '" + last_unmatched_ + "'",
             "the receiver must put the MSH-10 it read into MSA-2", std::nullopt};

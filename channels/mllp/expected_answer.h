@@ -1,8 +1,10 @@
-// What a delivered message lets one expect from its receiver, and what an answer means for it.
+// What a delivered message, or batch, lets one expect from its receiver, and what an answer means
+// for it.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "channels/transport/transport.h"
@@ -12,8 +14,11 @@ namespace cannula::mllp {
 
 class ExpectedAnswer {
  public:
-  // `retry_on` holds codes of table 0008 ("AE") and of table 0357 ("206") and outlives it.
-  ExpectedAnswer(std::string_view payload, const std::vector<std::string>& retry_on);
+  // `retry_on` holds codes of table 0008 ("AE") and of table 0357 ("206") and outlives it. With
+  // `both`, a message that asks for both acknowledgements (MSH-15 and MSH-16) is answered only when
+  // its application acknowledgement is there.
+  ExpectedAnswer(std::string_view payload, const std::vector<std::string>& retry_on,
+                 bool both = false);
 
   // False when MSH-15 and MSH-16 ask for none at all: then written is all that can be known.
   bool comes() const { return comes_; }
@@ -23,8 +28,14 @@ class ExpectedAnswer {
   //   - an empty MSA-2 is taken: only one message is under way on a connection, and a connection
   //   that ran into a time-out is never used
   //     again, so it can hardly mean another;
-  //   - a message without MSH or MSH-10 takes any acknowledgement.
+  //   - a message without MSH or MSH-10 takes any acknowledgement;
+  //   - a batch takes the batch whose BHS-12 or FHS-12 names it, or in which one of its messages is
+  //   acknowledged, and also an acknowledgement that names the batch or one of its messages.
   bool matches(std::string_view frame);
+
+  // After matches(): that was the receiver's promise to process it (CA), and its verdict is still
+  // to come and waited for.
+  bool awaits_application() const;
 
   // After matches().
   Answer judge(Bytes response) const;
@@ -34,11 +45,17 @@ class ExpectedAnswer {
 
  private:
   bool retried(const hl7v2::Acknowledgement& acknowledgement) const;
+  void expect_batch(std::string_view payload);
+  bool matches_batch(std::string_view frame);
+  bool unmatched(std::string_view control_id);
 
   const std::vector<std::string>& retry_on_;
-  std::string control_id_;  // unescaped; empty: any answer will do
+  std::unordered_set<std::string> control_ids_;  // unescaped; none: any answer will do
   bool comes_ = true;
-  hl7v2::Acknowledgement acknowledgement_;
+  bool both_ = false;
+  bool committed_ = false;                  // CA has come
+  hl7v2::Acknowledgement acknowledgement_;  // of a batch: the first that is not positive
+  std::size_t refused_ = 0;                 // messages of a batch
   std::size_t unmatched_ = 0;
   std::size_t unreadable_ = 0;
   std::string last_unmatched_;  // control id

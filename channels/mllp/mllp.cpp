@@ -11,7 +11,9 @@ Transport transport() {
           .source_options = receiver_options(),
           .destination_options = sender_options(),
           .make_receiver = make_receiver,
-          .make_sender = make_sender};
+          .make_sender = make_sender,
+          .check_source = check_source,
+          .check_destination = check_destination};
 }
 
 }  // namespace cannula::mllp

@@ -1,5 +1,6 @@
 #include "channels/mllp/receiver.h"
 
+#include <random>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -33,26 +34,100 @@ auto ending_of(const std::shared_ptr<Service>& service) {
   };
 }
 
+// Why a connection from `address` cannot be had now; nothing when it can.
+std::optional<std::string> why_not(const Service& service, const std::string& address) {
+  const ReceiverSettings& settings = service.settings;
+  if (service.connections.size() >= settings.max_connections) {
+    return "there are " + std::to_string(service.connections.size()) +
+           " already (raise max_connections, or set idle_timeout) [M106]";
+  }
+  const auto same = service.from_address.find(address);
+  if (settings.max_connections_per_address > 0 && same != service.from_address.end() &&
+      same->second >= settings.max_connections_per_address) {
+    return "there are " + std::to_string(same->second) +
+           " from there already (raise max_connections_per_address, or set idle_timeout) [M108]";
+  }
+  return std::nullopt;
+}
+
+// Counts a connection of its address for as long as it lives.
+std::shared_ptr<void> place_of(const std::shared_ptr<Service>& service,
+                               const std::string& address) {
+  if (service->settings.max_connections_per_address == 0) return nullptr;
+  ++service->from_address[address];
+  return {nullptr, [service, address](void*) {
+            const auto place = service->from_address.find(address);
+            if (--place->second == 0) service->from_address.erase(place);
+          }};
+}
+
+asio::awaitable<void> serve(std::shared_ptr<Service> service, asio::ip::tcp::socket socket,
+                            [[maybe_unused]] std::shared_ptr<void> place) {
+  co_await Connection::serve(std::move(service), std::move(socket));
+}
+
 // Keeps the listener alive while an accept is under way.
 asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
                                  std::shared_ptr<Listener> listener) {
   bool full = false;
   while (auto socket = co_await listener->accept()) {
     if (service->stopping) break;
-    if (service->connections.size() >= service->settings.max_connections) {
+    const std::string address = address_of(*socket);
+    if (const auto reason = why_not(*service, address)) {
       service->ports.report.count("connections_refused_total");
       if (!std::exchange(full, true)) {
-        service->ports.report.log(
-            Level::warning, "a connection from " + address_of(*socket) +
-                                " was refused: there are " +
-                                std::to_string(service->connections.size()) +
-                                " already (raise max_connections, or set idle_timeout) [M106]");
+        service->ports.report.log(Level::warning,
+                                  "a connection from " + address + " was refused: " + *reason);
       }
       continue;
     }
     full = false;
-    asio::co_spawn(service->ports.executor, Connection::serve(service, *std::move(socket)),
+    asio::co_spawn(service->ports.executor,
+                   serve(service, *std::move(socket), place_of(service, address)),
                    ending_of(service));
+  }
+}
+
+// Between two tries to connect: doubled up to the longest, and a random part less, so that many
+// engines do not come back at once.
+class Pause {
+ public:
+  explicit Pause(milliseconds longest) : longest_(longest) {}
+  milliseconds next() {
+    const milliseconds whole = std::min(next_, longest_);
+    next_ = whole * 2;
+    return whole - whole * static_cast<int>(random_() % 256) / 1024;
+  }
+  void reset() { next_ = kFirst; }
+
+ private:
+  static constexpr milliseconds kFirst{500};
+  milliseconds longest_;
+  milliseconds next_ = kFirst;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+// Client mode: the messages come by a connection that this side opens, and opens again.
+asio::awaitable<void> keep_connected(std::shared_ptr<Service> service) {
+  const Endpoint target = *service->settings.connect;
+  Pause pause(service->settings.reconnect_max);
+  bool reported = false;
+  while (!service->stopping) {
+    auto stream = co_await connect(service->ports.executor, target, service->settings.tls,
+                                   service->settings.connect_timeout);
+    if (service->stopping) break;
+    if (stream) {
+      service->ports.report.log(Level::info, "connected to " + target.text());
+      reported = false;
+      if (co_await Connection::serve_opened(service, *std::move(stream))) pause.reset();
+    } else {
+      service->ports.report.count("connections_failed_total");
+      const auto level = std::exchange(reported, true) ? Level::debug : Level::warning;
+      service->ports.report.log(level, stream.error().text() + "; tried again until it works");
+    }
+    if (service->stopping) break;
+    service->reconnect.expires_after(pause.next());
+    co_await service->reconnect.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 
@@ -60,12 +135,17 @@ class MllpReceiver final : public Receiver {
  public:
   MllpReceiver(ReceiverSettings settings, Ports ports, Intake& intake)
       : service_(std::make_shared<Service>(std::move(settings), ports, intake,
+                                           asio::steady_timer(ports.executor),
                                            asio::steady_timer(ports.executor))) {}
 
   ~MllpReceiver() override { end(); }
 
   Result<void> start() override {
-    listener_ = TRY(Listener::open(service_->ports.executor, service_->settings.listen,
+    if (service_->settings.connect) {
+      asio::co_spawn(service_->ports.executor, keep_connected(service_), ending_of(service_));
+      return {};
+    }
+    listener_ = TRY(Listener::open(service_->ports.executor, *service_->settings.listen,
                                    service_->ports.report));
     asio::co_spawn(service_->ports.executor, accept_all(service_, listener_), ending_of(service_));
     return {};
@@ -74,6 +154,7 @@ class MllpReceiver final : public Receiver {
   asio::awaitable<void> stop(milliseconds grace) override {
     service_->stopping = true;
     if (listener_) listener_->close();
+    service_->reconnect.cancel();
     for (Connection* connection : service_->connections) connection->stop(false);
     if (!service_->connections.empty()) {
       service_->last_one_gone.expires_after(grace);
@@ -89,6 +170,7 @@ class MllpReceiver final : public Receiver {
     service_->stopping = true;
     service_->gone = true;
     if (listener_) listener_->close();
+    service_->reconnect.cancel();
     for (Connection* connection : service_->connections) connection->stop(true);
   }
 
@@ -102,8 +184,13 @@ std::span<const Option> receiver_options() {
   static const Option kOptions[] = {
       {.name = "listen",
        .type = OptionType::endpoint,
-       .description = "The address and port to listen on.",
-       .required = true},
+       .description = "The address and port to listen on; this or `connect`."},
+      {.name = "connect",
+       .type = OptionType::endpoint,
+       .description =
+           "Client mode: the host and port to connect to, for a sender that waits for its "
+           "receiver to come. A connection that ends is opened again, after pauses that "
+           "grow up to `reconnect_max`."},
       {.name = "max_size",
        .type = OptionType::size,
        .description =
@@ -116,6 +203,32 @@ std::span<const Option> receiver_options() {
        .default_value = "4096",
        .minimum = 1,
        .maximum = 1'000'000},
+      {.name = "max_connections_per_address",
+       .type = OptionType::integer,
+       .description = "How many of them may come from one address; 0 sets no limit of its own.",
+       .default_value = "0",
+       .maximum = 1'000'000},
+      {.name = "mllp_release",
+       .type = OptionType::integer,
+       .description = "2 answers each frame with a commit acknowledgement block (ACK, or NAK when "
+                      "it could not be stored) before the HL7 acknowledgement, as release 2 of "
+                      "MLLP wants it.",
+       .default_value = "1",
+       .minimum = 1,
+       .maximum = 2},
+      {.name = "batch_ack",
+       .type = OptionType::text,
+       .description = "How a batch (FHS, BHS) is answered, whose messages are each taken on their "
+                      "own: by a batch with an acknowledgement of each message, of those alone "
+                      "that were not accepted, or not at all.",
+       .default_value = "all",
+       .choices = {"all", "errors", "none"}},
+      {.name = "application_ack",
+       .type = OptionType::text,
+       .description = "The destination of this channel by which application acknowledgements are "
+                      "sent to senders that ask for them in MSH-16, once their message has been "
+                      "processed. Without it there is one acknowledgement, on the connection the "
+                      "message came by."},
       {.name = "frame_timeout",
        .type = OptionType::duration,
        .description =
@@ -137,21 +250,63 @@ std::span<const Option> receiver_options() {
        .type = OptionType::duration,
        .description = "How long a TLS handshake may take.",
        .default_value = "10s"},
+      {.name = "connect_timeout",
+       .type = OptionType::duration,
+       .description = "Client mode: how long connecting may take, with the TLS handshake.",
+       .default_value = "10s"},
+      {.name = "reconnect_max",
+       .type = OptionType::duration,
+       .description = "Client mode: the longest pause between two tries to connect.",
+       .default_value = "30s"},
       tls_server_option(),
+      {.name = "connect_tls",
+       .type = OptionType::table,
+       .description = "Client mode: connect with TLS, verifying the other side's certificate and "
+                      "name; an empty table will do.",
+       .members = tls_client_options()},
   };
   return kOptions;
 }
 
+Result<void> check_source(const Values& values) {
+  if (values.has("listen") == values.has("connect")) {
+    return Error{"M109",
+                 values.has("listen")
+                     ? "`listen` and `connect` are both given, and a source does one of them"
+                     : "the source neither listens nor connects",
+                 "write `listen = \"127.0.0.1:2575\"`, or `connect = \"host:port\"` where the "
+                 "sender waits for its receiver to come",
+                 std::nullopt};
+  }
+  const std::string_view other = values.has("listen") ? "connect_tls" : "tls";
+  if (values.table(other) == nullptr) return {};
+  return Error{"M109", "`" + std::string(other) + "` does not belong to this source",
+               "`tls` is for `listen`, `connect_tls` for `connect`", std::nullopt};
+}
+
 Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports ports, Intake& intake) {
+  TRY(check_source(values));
   ReceiverSettings settings;
-  settings.listen = values.endpoint("listen");
+  if (values.has("listen")) settings.listen = values.endpoint("listen");
+  if (values.has("connect")) settings.connect = values.endpoint("connect");
   settings.max_size = static_cast<std::size_t>(values.integer("max_size"));
   settings.max_connections = static_cast<std::size_t>(values.integer("max_connections"));
+  settings.max_connections_per_address =
+      static_cast<std::size_t>(values.integer("max_connections_per_address"));
+  settings.answers.commits = values.integer("mllp_release") == 2;
+  const std::string& batch_ack = values.text("batch_ack");
+  settings.answers.batch = batch_ack == "all"      ? AnswerRules::BatchAnswer::all
+                           : batch_ack == "errors" ? AnswerRules::BatchAnswer::errors
+                                                   : AnswerRules::BatchAnswer::none;
+  settings.answers.application_ack_later = values.has("application_ack");
   settings.frame_timeout = values.duration("frame_timeout");
   settings.idle_timeout = values.duration("idle_timeout");
   settings.write_timeout = values.duration("write_timeout");
   settings.handshake_timeout = values.duration("handshake_timeout");
-  settings.tls = TRY(make_server_tls(values.table("tls"), ports));
+  settings.connect_timeout = std::max(values.duration("connect_timeout"), milliseconds(1));
+  settings.reconnect_max = std::max(values.duration("reconnect_max"), milliseconds(1));
+  settings.tls = settings.connect ? TRY(make_client_tls(values.table("connect_tls"), ports))
+                                  : TRY(make_server_tls(values.table("tls"), ports));
   return std::make_unique<MllpReceiver>(std::move(settings), std::move(ports), intake);
 }
 

@@ -5,15 +5,13 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "channels/mllp/expected_answer.h"
+#include "channels/mllp/framing/commit_block.h"
 #include "channels/mllp/framing/deframer.h"
-#include "channels/transport/network.h"
-#include "channels/transport/tls.h"
+#include "channels/mllp/links.h"
 
 namespace cannula::mllp {
 
@@ -23,40 +21,15 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kReadSize = 4 * 1024;
-
 struct SenderSettings {
-  Endpoint address;
-  std::size_t connections = 0;
+  LinkSettings links;
+  bool listens = false;
+  bool commits = false;  // MLLP release 2
+  bool wait_for_application = false;
   milliseconds timeout{};
-  milliseconds connect_timeout{};
-  std::size_t max_response = 0;
+  milliseconds application_timeout{};
   std::vector<std::string> retry_on;
-  std::shared_ptr<TlsContext> tls;  // null: plain
 };
-
-// A connection to the receiver, with what was read of its answers so far.
-struct Link {
-  std::unique_ptr<Stream> stream;
-  Deframer deframer;
-  std::array<char, kReadSize> buffer{};
-};
-
-// A connection being opened. It outlives a sender that is stopped meanwhile.
-struct Opening {
-  asio::steady_timer done;
-  Result<std::unique_ptr<Stream>> stream;
-};
-
-asio::awaitable<void> open(std::shared_ptr<Opening> opening, SenderSettings settings) {
-  opening->stream = co_await connect(opening->done.get_executor(), settings.address, settings.tls,
-                                     settings.connect_timeout);
-  opening->done.cancel();
-}
-
-Error stopped_error() {
-  return {"M206", "the destination was stopped during the delivery", "", std::nullopt};
-}
 
 Answer retry(Error reason) {
   Answer answer;
@@ -70,7 +43,11 @@ class MllpSender final : public Sender {
   MllpSender(SenderSettings settings, Ports ports)
       : settings_(std::move(settings)),
         ports_(std::move(ports)),
+        links_(settings_.listens ? listening_links(settings_.links, ports_)
+                                 : connecting_links(settings_.links, ports_)),
         last_one_done_(ports_.executor, steady_clock::time_point::max()) {}
+
+  void start(std::function<void()> reachable) override { links_->start(std::move(reachable)); }
 
   asio::awaitable<Answer> deliver(const Parcel& parcel) override {
     ++under_way_;
@@ -79,28 +56,28 @@ class MllpSender final : public Sender {
     co_return answer;
   }
 
-  std::size_t concurrency() const override { return settings_.connections; }
+  std::size_t concurrency() const override { return settings_.links.connections; }
 
   asio::awaitable<void> stop() override {
     stopping_ = true;
-    idle_.clear();
+    links_->stop();
     for (Link* link : busy_) link->stream->close();
-    for (Opening* opening : openings_) opening->done.cancel();
     if (under_way_ == 0) co_return;
     co_await last_one_done_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 
  private:
   asio::awaitable<Answer> attempt(const Parcel& parcel);
-  asio::awaitable<Result<std::unique_ptr<Link>>> take_link();
+  asio::awaitable<Answer> exchange(Link& link, std::string_view payload);
   asio::awaitable<Result<void>> write(Link& link, std::string_view payload);
   asio::awaitable<Answer> read_answer(Link& link, ExpectedAnswer& expected);
+  asio::awaitable<Result<void>> read_some(Link& link, steady_clock::time_point deadline,
+                                          std::vector<Frame>& frames);
 
   SenderSettings settings_;
   Ports ports_;
-  std::vector<std::unique_ptr<Link>> idle_;  // the one used last at the end
+  std::unique_ptr<Links> links_;
   std::unordered_set<Link*> busy_;
-  std::unordered_set<Opening*> openings_;
   std::size_t under_way_ = 0;
   bool stopping_ = false;
   asio::steady_timer last_one_done_;
@@ -116,54 +93,32 @@ asio::awaitable<Answer> MllpSender::attempt(const Parcel& parcel) {
     co_return answer;
   }
 
-  auto taken = co_await take_link();
+  auto taken = co_await links_->take();
   if (!taken) co_return retry(taken.error());
   std::unique_ptr<Link> link = *std::move(taken);
   busy_.insert(link.get());
-  ExpectedAnswer expected(payload, settings_.retry_on);
-  Answer answer;
-  if (auto written = co_await write(*link, payload); !written) {
-    answer = retry(written.error());
-  } else if (expected.comes()) {
-    answer = co_await read_answer(*link, expected);
-  } else {
-    answer.kind = Answer::Kind::delivered;
-  }
+  Answer answer = co_await exchange(*link, payload);
   busy_.erase(link.get());
 
   if (stopping_ && !answer.response && answer.kind == Answer::Kind::retry) {
     answer.reason = stopped_error();
   }
   // Without an answer it is unknown what the other side will still say on this connection.
-  const bool reusable = answer.response || answer.kind == Answer::Kind::delivered;
-  if (reusable && !stopping_) idle_.push_back(std::move(link));
+  if (answer.response || answer.kind == Answer::Kind::delivered) {
+    links_->give_back(std::move(link));
+  } else {
+    links_->drop(std::move(link));
+  }
   co_return answer;
 }
 
-asio::awaitable<Result<std::unique_ptr<Link>>> MllpSender::take_link() {
-  while (!idle_.empty()) {
-    std::unique_ptr<Link> link = std::move(idle_.back());
-    idle_.pop_back();
-    if (link->stream->alive()) co_return std::move(link);
-    ports_.report.count("connections_stale_total");
-  }
-  // Waited for here, and not called directly, so that stop() need not wait for a machine that does
-  // not answer.
-  auto opening = std::make_shared<Opening>(
-      asio::steady_timer(ports_.executor, steady_clock::time_point::max()),
-      Result<std::unique_ptr<Stream>>(stopped_error()));
-  asio::co_spawn(ports_.executor, open(opening, settings_), asio::detached);
-  openings_.insert(opening.get());
-  co_await opening->done.async_wait(asio::as_tuple(asio::use_awaitable));
-  openings_.erase(opening.get());
-  if (stopping_) co_return stopped_error();
-  if (!opening->stream) {
-    ports_.report.count("connections_failed_total");
-    co_return opening->stream.error();
-  }
-  ports_.report.count("connections_total");
-  Link link{*std::move(opening->stream), Deframer(settings_.max_response), {}};
-  co_return std::make_unique<Link>(std::move(link));
+asio::awaitable<Answer> MllpSender::exchange(Link& link, std::string_view payload) {
+  ExpectedAnswer expected(payload, settings_.retry_on, settings_.wait_for_application);
+  if (auto written = co_await write(link, payload); !written) co_return retry(written.error());
+  if (expected.comes() || settings_.commits) co_return co_await read_answer(link, expected);
+  Answer answer;
+  answer.kind = Answer::Kind::delivered;
+  co_return answer;
 }
 
 asio::awaitable<Result<void>> MllpSender::write(Link& link, std::string_view payload) {
@@ -175,35 +130,45 @@ asio::awaitable<Result<void>> MllpSender::write(Link& link, std::string_view pay
   co_return written;
 }
 
+// With release 2 of MLLP the commit acknowledgement comes first, and each acknowledgement of HL7 is
+// answered with one. A receiver that leaves its own out and acknowledges the message all the same
+// has taken it.
 asio::awaitable<Answer> MllpSender::read_answer(Link& link, ExpectedAnswer& expected) {
-  const auto deadline = steady_clock::now() + settings_.timeout;
-  std::vector<Frame> frames;
+  auto deadline = steady_clock::now() + settings_.timeout;
+  std::string waited = duration_text(settings_.timeout);
   std::optional<Answer> answer;
+  std::vector<Frame> frames;
   while (true) {
-    // All frames of a read are looked at: one behind the answer would else be taken for the next
-    // answer.
+    bool longer = false;
     for (Frame& frame : frames) {
-      if (!answer && expected.matches(frame.content)) {
-        answer = expected.judge(make_bytes(std::move(frame.content)));
+      if (answer || frame.size == 0) continue;
+      if (const auto commit = committed(frame.content)) {
+        if (!settings_.commits) continue;
+        if (!*commit) {
+          answer = retry({"M207", "the receiver could not store the message (NAK)",
+                          "it is sent again", std::nullopt});
+        } else if (!expected.comes()) {
+          answer.emplace().kind = Answer::Kind::delivered;
+        }
+        continue;
       }
+      if (!expected.matches(frame.content)) continue;
+      longer = expected.awaits_application();
+      if (!longer) answer = expected.judge(make_bytes(std::move(frame.content)));
+      if (!settings_.commits) continue;
+      const std::array<asio::const_buffer, 1> commit{asio::buffer(kCommitted)};
+      co_await link.stream->write(commit, settings_.timeout);
     }
     if (answer) break;
+    if (longer) {
+      deadline = steady_clock::now() + settings_.application_timeout;
+      waited = duration_text(settings_.application_timeout);
+    }
     frames.clear();
-
-    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-    if (left.count() <= 0) co_return retry(expected.missing(duration_text(settings_.timeout)));
-    const auto count = co_await link.stream->read_some(asio::buffer(link.buffer), left);
-    if (!count && count.error().code == "T104") {
-      co_return retry(expected.missing(duration_text(settings_.timeout)));
+    if (auto read = co_await read_some(link, deadline, frames); !read) {
+      const bool late = read.error().code == "T104";
+      co_return retry(late ? expected.missing(waited) : read.error());
     }
-    if (!count) co_return retry(count.error());
-    if (*count == 0) {
-      co_return retry({"T105",
-                       settings_.address.text() + " closed the connection without an answer",
-                       "the message will be sent again", std::nullopt});
-    }
-    link.deframer.feed({link.buffer.data(), *count}, frames);
-    if (link.deframer.awaits_trailer()) link.deframer.settle(frames);
   }
   if (expected.skipped() > 0) {
     ports_.report.count("acknowledgements_unmatched_total",
@@ -212,14 +177,40 @@ asio::awaitable<Answer> MllpSender::read_answer(Link& link, ExpectedAnswer& expe
   co_return *std::move(answer);
 }
 
+asio::awaitable<Result<void>> MllpSender::read_some(Link& link, steady_clock::time_point deadline,
+                                                    std::vector<Frame>& frames) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+  if (left.count() <= 0) co_return Error{"T104", "", "", std::nullopt};
+  const auto count = co_await link.stream->read_some(asio::buffer(link.buffer), left);
+  if (!count) co_return count.error();
+  if (*count == 0) {
+    co_return Error{"T105",
+                    settings_.links.endpoint.text() + " closed the connection without an answer",
+                    "the message will be sent again", std::nullopt};
+  }
+  link.deframer.feed({link.buffer.data(), *count}, frames);
+  if (link.deframer.awaits_trailer()) link.deframer.settle(frames);
+  co_return Result<void>();
+}
+
 }  // namespace
 
 std::span<const Option> sender_options() {
   static const Option kOptions[] = {
       {.name = "address",
        .type = OptionType::endpoint,
-       .description = "The host and port of the receiver.",
-       .required = true},
+       .description = "The host and port of the receiver; this or `listen`."},
+      {.name = "listen",
+       .type = OptionType::endpoint,
+       .description =
+           "An address and port to listen on, for a receiver that connects to its sender: "
+           "messages go to whoever is connected. Needs `from` or `listen_tls` with "
+           "`client_ca` where other machines can reach it."},
+      {.name = "from",
+       .type = OptionType::texts,
+       .description =
+           "With `listen`: the addresses and blocks a receiver may connect from, such as "
+           "`10.1.0.0/16`."},
       {.name = "connections",
        .type = OptionType::integer,
        .description =
@@ -232,6 +223,24 @@ std::span<const Option> sender_options() {
        .type = OptionType::duration,
        .description = "How long the acknowledgement of a message may take before it is sent again.",
        .default_value = "30s"},
+      {.name = "mllp_release",
+       .type = OptionType::integer,
+       .description = "2 for a receiver that answers with a commit acknowledgement block of MLLP "
+                      "release 2 before its HL7 acknowledgement: NAK means try again.",
+       .default_value = "1",
+       .minimum = 1,
+       .maximum = 2},
+      {.name = "wait_for",
+       .type = OptionType::text,
+       .description = "With \"application\", a message that asks for both acknowledgements (MSH-15 "
+                      "and MSH-16) is delivered only when the application acknowledgement has come "
+                      "on the same connection; with \"first\" the first one decides.",
+       .default_value = "first",
+       .choices = {"first", "application"}},
+      {.name = "application_timeout",
+       .type = OptionType::duration,
+       .description = "How long that one may take, after the first.",
+       .default_value = "5m"},
       {.name = "connect_timeout",
        .type = OptionType::duration,
        .description =
@@ -249,19 +258,72 @@ std::span<const Option> sender_options() {
            "MSA-1 (\"AE\", \"AR\", \"CE\", \"CR\") or of ERR-3 (\"206\", \"207\"): the "
            "message is sent again. By default every negative answer is final."},
       tls_client_option(),
+      {.name = "listen_tls",
+       .type = OptionType::table,
+       .description = "With `listen`: with TLS only; without this table connections are plain.",
+       .members = tls_server_options()},
   };
   return kOptions;
 }
 
+Result<void> check_destination(const Values& values) {
+  const auto wrong = [](std::string message, std::string hint) {
+    return Error{"M209", std::move(message), std::move(hint), std::nullopt};
+  };
+  const bool listens = values.has("listen");
+  if (listens == values.has("address")) {
+    return wrong(listens
+                     ? "`address` and `listen` are both given, and a destination has one of them"
+                     : "the destination has no address",
+                 "write `address = \"host:port\"`, or `listen = \"127.0.0.1:2576\"` where the "
+                 "receiver connects to its sender");
+  }
+  for (const std::string_view other : {"tls", "listen_tls"}) {
+    if (values.table(other) != nullptr && listens == (other == "tls")) {
+      return wrong("`" + std::string(other) + "` does not belong to this destination",
+                   "`tls` is for `address`, `listen_tls` for `listen`");
+    }
+  }
+  if (!listens) return {};
+  const Values* tls = values.table("listen_tls");
+  const bool known = values.has("from") || (tls != nullptr && tls->has("client_ca"));
+  if (!known && !is_loopback(values.endpoint("listen").host)) {
+    return wrong(
+        "anyone who reaches " + values.endpoint("listen").text() + " would be sent these messages",
+        "name the receiver's address in `from`, or ask for its certificate with "
+        "`listen_tls` and `client_ca`");
+  }
+  if (!values.has("from")) return {};
+  for (const std::string& text : values.texts("from")) {
+    if (AddressBlock::parse(text)) continue;
+    return wrong("'" + text + "' in `from` is neither an address nor a block",
+                 "such as \"10.1.2.3\" or \"10.1.0.0/16\"; names are not looked up");
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {
+  TRY(check_destination(values));
   SenderSettings settings;
-  settings.address = values.endpoint("address");
-  settings.connections = static_cast<std::size_t>(values.integer("connections"));
+  settings.listens = values.has("listen");
+  LinkSettings& links = settings.links;
+  links.endpoint = values.endpoint(settings.listens ? "listen" : "address");
+  links.connections = static_cast<std::size_t>(values.integer("connections"));
   settings.timeout = std::max(values.duration("timeout"), milliseconds(1));
-  settings.connect_timeout = std::max(values.duration("connect_timeout"), milliseconds(1));
-  settings.max_response = static_cast<std::size_t>(values.integer("max_response"));
+  links.timeout = settings.timeout;
+  links.connect_timeout = std::max(values.duration("connect_timeout"), milliseconds(1));
+  links.max_response = static_cast<std::size_t>(values.integer("max_response"));
+  if (values.has("from")) {
+    for (const std::string& text : values.texts("from")) {
+      links.from.push_back(*AddressBlock::parse(text));
+    }
+  }
+  links.tls = settings.listens ? TRY(make_server_tls(values.table("listen_tls"), ports))
+                               : TRY(make_client_tls(values.table("tls"), ports));
+  settings.commits = values.integer("mllp_release") == 2;
+  settings.wait_for_application = values.text("wait_for") == "application";
+  settings.application_timeout = std::max(values.duration("application_timeout"), milliseconds(1));
   if (values.has("retry_on")) settings.retry_on = values.texts("retry_on");
-  settings.tls = TRY(make_client_tls(values.table("tls"), ports));
   return std::make_unique<MllpSender>(std::move(settings), std::move(ports));
 }
 

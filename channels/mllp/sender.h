@@ -9,6 +9,8 @@
 namespace cannula::mllp {
 
 std::span<const Option> sender_options();
+// What the options alone cannot say: M209.
+Result<void> check_destination(const Values& values);
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports);
 
 }  // namespace cannula::mllp

@@ -13,7 +13,9 @@ namespace cannula {
 struct Reply {
   unsigned status = 200;  // of HTTP, 200 to 599; other transports send the body alone
   std::vector<std::pair<std::string, std::string>> headers{};  // of HTTP
-  Bytes body{};                                                // may be null: empty
+  // Null: empty over HTTP, and the transport's own acknowledgement over others; empty: no
+  // acknowledgement at all over others.
+  Bytes body{};
 };
 
 }  // namespace cannula

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <mutex>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include "channels/transport/deadline.h"
 #include "channels/transport/network.h"
@@ -22,14 +24,82 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-// One for a listener or destination; connections keep it alive.
+namespace {
+
+using Context = std::shared_ptr<asio::ssl::context>;
+
+// What tells that a file has been replaced or written anew.
+struct FileState {
+  std::int64_t changed_at = 0;  // nanoseconds
+  std::uint64_t inode = 0;
+  std::int64_t size = -1;  // -1: cannot be read
+  friend bool operator==(const FileState&, const FileState&) = default;
+};
+
+FileState state_of(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return {};
+  return {found.st_mtim.tv_sec * 1'000'000'000LL + found.st_mtim.tv_nsec, found.st_ino,
+          found.st_size};
+}
+
+}  // namespace
+
+// One for a listener or destination. Its files are looked at before each new connection, and read
+// again when they have changed; connections that are open keep what they began with.
 class TlsContext {
  public:
-  explicit TlsContext(asio::ssl::context made) : context(std::move(made)) {}
+  using Make = std::function<Result<Context>()>;
+  TlsContext(Context made, Make make, std::vector<std::string> files)
+      : current_(std::move(made)), make_(std::move(make)), files_(std::move(files)) {
+    states_ = states();
+  }
 
-  asio::ssl::context context;
+  Context current() {
+    std::scoped_lock lock(mutex_);
+    auto now = states();
+    if (now == states_) return current_;
+    // Not tried again until they change once more: a certificate is often written before its key.
+    states_ = std::move(now);
+    auto made = make_();
+    if (made) {
+      current_ = *std::move(made);
+      note_ = TlsNote{
+          true, "the certificate files have changed: new connections use what is in them now"};
+    } else {
+      note_ = TlsNote{false,
+                      "the certificate files have changed and cannot be used, so new "
+                      "connections go on with what was there before: " +
+                          made.error().text()};
+    }
+    return current_;
+  }
+
+  std::optional<TlsNote> take_note() {
+    std::scoped_lock lock(mutex_);
+    return std::exchange(note_, std::nullopt);
+  }
+
   std::string server_name;  // client: the name to verify; empty: the endpoint's host
+
+ private:
+  std::vector<FileState> states() const {
+    std::vector<FileState> all;
+    for (const std::string& file : files_) all.push_back(state_of(file));
+    return all;
+  }
+
+  std::mutex mutex_;
+  Context current_;
+  Make make_;
+  std::vector<std::string> files_;
+  std::vector<FileState> states_;
+  std::optional<TlsNote> note_;
 };
+
+std::optional<TlsNote> take_note(TlsContext* tls) {
+  return tls == nullptr ? std::nullopt : tls->take_note();
+}
 
 namespace {
 
@@ -167,7 +237,8 @@ class TlsStream final : public Stream {
  public:
   TlsStream(tcp::socket socket, std::shared_ptr<TlsContext> tls)
       : tls_(std::move(tls)),
-        stream_(std::move(socket), tls_->context),
+        context_(tls_->current()),
+        stream_(std::move(socket), *context_),
         deadlines_(stream_.get_executor(), [this] { close(); }) {
     peer_.address = address_of(stream_.next_layer());
     peer_.over_tls = true;
@@ -266,6 +337,7 @@ class TlsStream final : public Stream {
 
  private:
   std::shared_ptr<TlsContext> tls_;
+  Context context_;
   asio::ssl::stream<tcp::socket> stream_;
   Deadlines deadlines_;
   Peer peer_;
@@ -318,43 +390,68 @@ Option tls_client_option() {
           .members = tls_client_options()};
 }
 
-Result<std::shared_ptr<TlsContext>> make_server_tls(const Values* values, const Ports& ports) {
-  if (values == nullptr) return std::shared_ptr<TlsContext>();
-  asio::ssl::context context(asio::ssl::context::tls_server);
-  set_protocol(context, *values);
-  TRY(set_identity(context, *values, ports));
-  SSL_CTX* const native = context.native_handle();
+namespace {
+
+Result<Context> server_context(const Values& values, const Ports& ports) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  set_protocol(*context, values);
+  TRY(set_identity(*context, values, ports));
+  SSL_CTX* const native = context->native_handle();
   SSL_CTX_set_options(native, SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Sessions resumed without it would be refused as soon as client certificates are asked for.
   constexpr std::string_view kSessions = "cannula";
   SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>(kSessions.data()),
                                  static_cast<unsigned>(kSessions.size()));
-  if (values->has("client_ca")) {
-    TRY(trust_file(context, *values, "client_ca", ports));
-    context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
-    const std::string path = (ports.site / values->text("client_ca")).string();
+  if (values.has("client_ca")) {
+    TRY(trust_file(*context, values, "client_ca", ports));
+    context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+    const std::string path = (ports.site / values.text("client_ca")).string();
     SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(path.c_str()));
   }
-  return std::make_shared<TlsContext>(std::move(context));
+  return context;
 }
 
-Result<std::shared_ptr<TlsContext>> make_client_tls(const Values* values, const Ports& ports) {
-  if (values == nullptr) return std::shared_ptr<TlsContext>();
-  asio::ssl::context context(asio::ssl::context::tls_client);
-  set_protocol(context, *values);
-  TRY(set_identity(context, *values, ports));
-  if (values->has("ca")) {
-    TRY(trust_file(context, *values, "ca", ports));
+Result<Context> client_context(const Values& values, const Ports& ports) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  set_protocol(*context, values);
+  TRY(set_identity(*context, values, ports));
+  if (values.has("ca")) {
+    TRY(trust_file(*context, values, "ca", ports));
   } else {
     error_code failure;
-    context.set_default_verify_paths(failure);
+    context->set_default_verify_paths(failure);
     if (failure)
       return settings_error(
           "the system's certificate authorities cannot be read: " + failure.message(),
           "name a file in tls.ca");
   }
-  context.set_verify_mode(asio::ssl::verify_peer);
-  auto made = std::make_shared<TlsContext>(std::move(context));
+  context->set_verify_mode(asio::ssl::verify_peer);
+  return context;
+}
+
+// Of `ports`, what the contexts are made again with is where files are and how secrets are read;
+// the report may be gone by then, and is not touched.
+Result<std::shared_ptr<TlsContext>> make_tls(Result<Context> (*make)(const Values&, const Ports&),
+                                             const Values& values, const Ports& ports) {
+  std::vector<std::string> files;
+  for (const std::string_view option : {"certificate", "key", "client_ca", "ca"}) {
+    if (values.has(option)) files.push_back((ports.site / values.text(option)).string());
+  }
+  Context first = TRY(make(values, ports));
+  return std::make_shared<TlsContext>(
+      std::move(first), [make, values, ports] { return make(values, ports); }, std::move(files));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsContext>> make_server_tls(const Values* values, const Ports& ports) {
+  if (values == nullptr) return std::shared_ptr<TlsContext>();
+  return make_tls(server_context, *values, ports);
+}
+
+Result<std::shared_ptr<TlsContext>> make_client_tls(const Values* values, const Ports& ports) {
+  if (values == nullptr) return std::shared_ptr<TlsContext>();
+  auto made = TRY(make_tls(client_context, *values, ports));
   made->server_name = values->text_or("server_name", "");
   return made;
 }

@@ -92,6 +92,10 @@ struct Answer {
 class Sender {
  public:
   virtual ~Sender() = default;
+  // Once, before the first deliver(), when the destination it belongs to is in use. `reachable` may
+  // be called from then on, on the executor, when an other side that was away is known to be there
+  // again, so that nothing waits for its next attempt any longer.
+  virtual void start(std::function<void()> /*reachable*/) {}
   virtual boost::asio::awaitable<Answer> deliver(const Parcel& parcel) = 0;
   virtual std::size_t concurrency() const = 0;
   // Ends deliveries under way (they answer `retry`) and closes connections.
@@ -105,6 +109,10 @@ struct Transport {
   std::span<const Option> destination_options;  // empty: cannot be a destination
   std::function<Result<std::unique_ptr<Receiver>>(const Values&, Ports, Intake&)> make_receiver;
   std::function<Result<std::unique_ptr<Sender>>(const Values&, Ports)> make_sender;
+  // What is wrong with values that are right one by one, such as two that exclude each other; asked
+  // by `cannula check`. May be empty.
+  std::function<Result<void>(const Values&)> check_source{};
+  std::function<Result<void>(const Values&)> check_destination{};
 };
 
 }  // namespace cannula

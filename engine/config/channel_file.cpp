@@ -1,7 +1,7 @@
 // channels/*/channel.toml: the source, the order, the destinations.
 #include <fmt/format.h>
 
-#include "engine/config/address.h"
+#include "channels/transport/address.h"
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
@@ -120,6 +120,7 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
   }
   const Schema options = schema({source_options(), transport->source_options});
   channel.source_type = transport->type;
+  const std::size_t found = findings_.size();
   channel.source = read_table(file, table, options, "[source]", site_.root);
   channel.partner = channel.source.text_or("partner", "");
   channel.open = channel.source.boolean("open");
@@ -131,6 +132,9 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
                            in_quotes(channel.partner), channel.partner),
                near.empty() ? "write that file; `cannula new` shows one" : near);
   }
+  if (transport->check_source && findings_.size() == found) {
+    check_together(transport->check_source(channel.source), table, file);
+  }
   check_exposure(channel, table, file);
   check_certificate(channel, table, file);
   read_ack(channel, table, channel.source, file);
@@ -138,6 +142,14 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
   read_timezone(channel, table, file);
   read_charset(channel, table, file);
   check_secrets_in(channel.source, table, options, file);
+}
+
+// What a transport says of keys that are right one by one.
+void Reading::check_together(const Result<void>& checked, const Node& table, const File& file) {
+  if (checked) return;
+  const Member* type = table.find("type");
+  file.error(checked.error().code, type ? type->value.span : table.span, checked.error().message,
+             checked.error().hint);
 }
 
 // A source that other machines can reach says who may send, or says aloud that everyone may.
@@ -342,7 +354,11 @@ DestinationConfig Reading::read_destination(const Node& table, const File& file)
   if (transport) {
     const Schema options = schema({common, transport->destination_options});
     destination.type = transport->type;
+    const std::size_t found = findings_.size();
     destination.values = read_table(file, table, options, "[[destination]]", site_.root);
+    if (transport->check_destination && findings_.size() == found) {
+      check_together(transport->check_destination(destination.values), table, file);
+    }
     check_secrets_in(destination.values, table, transport->destination_options, file);
   } else {
     // Without its type only the keys that all destinations have can be judged.

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/config/address.h"
+#include "channels/transport/address.h"
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"

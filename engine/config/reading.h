@@ -51,6 +51,7 @@ class Reading {
   void read_channels();
   ChannelConfig read_channel(const std::string& name, const Node& root, const File& file);
   void read_source_table(ChannelConfig& channel, const Node& table, const File& file);
+  void check_together(const Result<void>& checked, const Node& table, const File& file);
   void check_exposure(const ChannelConfig& channel, const Node& source, const File& file);
   void check_certificate(const ChannelConfig& channel, const Node& source, const File& file);
   void read_ack(ChannelConfig& channel, const Node& root, const Values& values, const File& file);

@@ -1,7 +1,7 @@
 // load_site(): site.toml, the shared modules, and what can only be checked across files.
 #include <fmt/format.h>
 
-#include "engine/config/address.h"
+#include "channels/transport/address.h"
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"

@@ -52,7 +52,21 @@ Destination::Destination(std::string channel, config::DestinationConfig config, 
 Destination::~Destination() = default;
 
 void Destination::start() {
-  asio::post(ports_.executor, [self = shared_from_this()] { self->dispatch(); });
+  asio::post(ports_.executor, [self = shared_from_this()] {
+    if (self->stopping_) return;
+    // Not kept alive by its own sender, which lives no longer.
+    self->sender_->start([destination = self.get()] { destination->reached(); });
+    self->dispatch();
+  });
+}
+
+void Destination::reached() {
+  if (stopping_) return;
+  failures_in_a_row_ = 0;
+  closed_until_ = {};
+  away_ = false;
+  wake_sleepers(true);
+  dispatch();
 }
 
 asio::awaitable<void> Destination::stop() {

@@ -100,6 +100,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
     bool first = false;
   };
 
+  void reached();  // the other side, which was away
   void wake();
   void take_in();
   void dispatch();

@@ -43,13 +43,13 @@ AccessList::AccessList(const config::PartnerConfig& partner)
       certificate_(partner.certificate),
       may_(partner.may) {
   for (const std::string& text : partner.from) {
-    if (const auto block = config::AddressBlock::parse(text)) from_.push_back(*block);
+    if (const auto block = AddressBlock::parse(text)) from_.push_back(*block);
   }
 }
 
 Result<void> AccessList::admits(const Peer& peer) const {
   if (!any_address_) {
-    const auto address = config::parse_address(peer.address);
+    const auto address = parse_address(peer.address);
     const bool listed = address && std::any_of(from_.begin(), from_.end(), [&](const auto& block) {
                           return block.contains(*address);
                         });

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "channels/transport/intake.h"
-#include "engine/config/address.h"
+#include "channels/transport/address.h"
 #include "engine/config/site.h"
 
 namespace cannula::security {
@@ -34,7 +34,7 @@ class AccessList {
  private:
   std::string partner_;
   bool any_address_ = true;
-  std::vector<config::AddressBlock> from_;
+  std::vector<AddressBlock> from_;
   std::optional<std::string> certificate_;
   std::vector<std::string> may_;
 };

@@ -21,30 +21,6 @@ constexpr std::array<NamedCode, 6> kCodes = {{{"AA", AckCode::AA},
                                               {"CE", AckCode::CE},
                                               {"CR", AckCode::CR}}};
 
-AckCode application_code(AckOutcome outcome) {
-  switch (outcome) {
-    case AckOutcome::accepted:
-      return AckCode::AA;
-    case AckOutcome::error:
-      return AckCode::AE;
-    case AckOutcome::rejected:
-      return AckCode::AR;
-  }
-  return AckCode::AE;
-}
-
-AckCode commit_code(AckOutcome outcome) {
-  switch (outcome) {
-    case AckOutcome::accepted:
-      return AckCode::CA;
-    case AckOutcome::error:
-      return AckCode::CE;
-    case AckOutcome::rejected:
-      return AckCode::CR;
-  }
-  return AckCode::CE;
-}
-
 bool is_commit(AckCode code) {
   return code == AckCode::CA || code == AckCode::CE || code == AckCode::CR;
 }
@@ -64,6 +40,11 @@ bool is_wanted(std::string_view condition, AckOutcome outcome) {
 bool is_before_2_5(std::string_view version) {
   return version.size() >= 3 && version[0] == '2' && version[1] == '.' && version[2] >= '0' &&
          version[2] < '5' && (version.size() == 3 || version[3] == '.');
+}
+
+// Message structures came with 2.3.1; before, MSH-9 has two components.
+bool is_before_2_3_1(std::string_view version) {
+  return version == "2.1" || version == "2.2" || version == "2.3";
 }
 
 struct ErrorText {
@@ -95,7 +76,14 @@ class AckWriter {
   std::string write(AckCode code, const AckDetails& details) {
     write_msh(code, details);
     write_msa(code, details);
-    if (!is_positive(code)) write_err(details);
+    if (is_positive(code) && details.errors.empty()) return std::move(out_);
+    if (details.errors.empty()) {
+      const AckError one{std::string(details.error_code), std::string(details.location), "",
+                         std::string(details.text), std::string(details.diagnostics)};
+      write_errors({&one, 1});
+    } else {
+      write_errors(details.errors);
+    }
     return std::move(out_);
   }
 
@@ -128,8 +116,7 @@ class AckWriter {
     const std::string_view trigger = header_.trigger();
     if (!trigger.empty()) {
       component(trigger);
-      component(
-          "ACK");  // the message structure of a general acknowledgement, from version 2.3.1 on
+      if (!is_before_2_3_1(header_.version_id())) component("ACK");
     }
     escaped_field(details.control_id);
     field(header_.processing_id.empty() ? "P" : header_.processing_id);
@@ -150,46 +137,96 @@ class AckWriter {
     out_ += "MSA";
     field(name_of(code));
     field(header_.control_id);
-    if (!details.text.empty()) escaped_field(details.text);
+    const bool counted = details.expected_sequence.has_value();
+    if (!details.text.empty()) {
+      escaped_field(text_for_msa(details.text));
+    } else if (counted) {
+      field();
+    }
+    if (counted) field(std::to_string(*details.expected_sequence));
     out_ += '\r';
   }
 
-  void write_err(const AckDetails& details) {
-    const std::string_view code = details.error_code.empty() ? "207" : details.error_code;
-    std::string_view text;
-    for (const ErrorText& known : kErrorTexts) {
-      if (known.code == code) text = known.text;
+  // MSA-3 has 80 characters up to version 2.6. Where ERR-8 holds the whole text it is kept to them;
+  // older versions have no other place for it, and a text too long is better than none.
+  std::string_view text_for_msa(std::string_view text) const {
+    constexpr std::size_t kLongest = 80;
+    const std::string_view version = header_.version_id();
+    if (is_before_2_5(version) || !(version == "2.5" || version == "2.5.1" || version == "2.6")) {
+      return text;
     }
-    out_ += "ERR";
+    if (text.size() <= kLongest) return text;
+    std::size_t end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    return text.substr(0, end);
+  }
+
+  void write_errors(std::span<const AckError> errors) {
     if (is_before_2_5(header_.version_id())) {
-      write_old_error(code, text);
+      write_old_errors(errors);
     } else {
-      field();
-      field(details.location);
-      field();
-      escape_to(out_, code, delimiters_);
-      component(text);
-      component("HL70357");
-      field("E");
-      if (!details.text.empty() || !details.diagnostics.empty()) {
-        field();
-        field();
-        escaped_field(details.diagnostics);
-      }
-      if (!details.text.empty()) escaped_field(details.text);
+      for (const AckError& error : errors) write_error(error);
     }
+  }
+
+  static std::string_view code_of(const AckError& error) {
+    return error.code.empty() ? std::string_view("207") : std::string_view(error.code);
+  }
+  static std::string_view name_of_code(std::string_view code) {
+    for (const ErrorText& known : kErrorTexts) {
+      if (known.code == code) return known.text;
+    }
+    return {};
+  }
+
+  // A location of ^ as the caller writes it, in the delimiters of the message.
+  void location(std::string_view text) {
+    for (const char c : text) {
+      if (static_cast<unsigned char>(c) < ' ') continue;
+      out_ += c == '^' ? delimiters_.component : c;
+    }
+  }
+
+  void write_error(const AckError& error) {
+    out_ += "ERR";
+    field();
+    field();
+    location(error.location);
+    field();
+    escape_to(out_, code_of(error), delimiters_);
+    component(name_of_code(code_of(error)));
+    component("HL70357");
+    field(error.severity.empty() ? std::string_view("E") : std::string_view(error.severity));
+    if (!error.text.empty() || !error.diagnostics.empty()) {
+      field();
+      field();
+      escaped_field(error.diagnostics);
+    }
+    if (!error.text.empty()) escaped_field(error.text);
     out_ += '\r';
   }
 
-  void write_old_error(std::string_view code, std::string_view text) {
-    field();
-    for (int i = 0; i < 3; ++i) component({});
-    escape_to(out_, code, delimiters_);
-    if (delimiters_.subcomponent == 0) return;
-    out_ += delimiters_.subcomponent;
-    out_ += text;
-    out_ += delimiters_.subcomponent;
-    out_ += "HL70357";
+  // ERR-1 (ELD): segment, its number, field, and the code as its fourth component; it repeats.
+  void write_old_errors(std::span<const AckError> errors) {
+    out_ += "ERR";
+    bool first = true;
+    for (const AckError& error : errors) {
+      if (!first && delimiters_.repetition == 0) break;
+      out_ += std::exchange(first, false) ? delimiters_.field : delimiters_.repetition;
+      std::string_view rest = error.location;
+      for (int i = 0; i < 3; ++i) {
+        location(rest.substr(0, rest.find('^')));
+        rest = rest.find('^') == std::string_view::npos ? "" : rest.substr(rest.find('^') + 1);
+        out_ += delimiters_.component;
+      }
+      escape_to(out_, code_of(error), delimiters_);
+      if (delimiters_.subcomponent == 0) continue;
+      out_ += delimiters_.subcomponent;
+      out_ += name_of_code(code_of(error));
+      out_ += delimiters_.subcomponent;
+      out_ += "HL70357";
+    }
+    out_ += '\r';
   }
 
   const Header& header_;
@@ -215,20 +252,56 @@ std::string_view name_of(AckCode code) {
   return "AE";
 }
 
+AckOutcome outcome_of(AckCode code) {
+  switch (code) {
+    case AckCode::AA:
+    case AckCode::CA:
+      return AckOutcome::accepted;
+    case AckCode::AE:
+    case AckCode::CE:
+      return AckOutcome::error;
+    case AckCode::AR:
+    case AckCode::CR:
+      return AckOutcome::rejected;
+  }
+  return AckOutcome::error;
+}
+
+AckCode code_of(AckOutcome outcome, bool commit) {
+  switch (outcome) {
+    case AckOutcome::accepted:
+      return commit ? AckCode::CA : AckCode::AA;
+    case AckOutcome::error:
+      return commit ? AckCode::CE : AckCode::AE;
+    case AckOutcome::rejected:
+      return commit ? AckCode::CR : AckCode::AR;
+  }
+  return commit ? AckCode::CE : AckCode::AE;
+}
+
+std::optional<AckCode> ack_code(std::string_view name) {
+  for (const NamedCode& known : kCodes) {
+    if (known.name == name) return known.code;
+  }
+  return std::nullopt;
+}
+
+bool wants_application_ack(const Header& header, AckOutcome outcome) {
+  return !header.application_ack.empty() && is_wanted(header.application_ack, outcome);
+}
+
 std::string build_acknowledgement(const Header& header, AckCode code, const AckDetails& details) {
   return AckWriter(header).write(code, details);
 }
 
 std::optional<std::string> acknowledge(const Header& header, AckOutcome outcome,
                                        const AckDetails& details) {
-  AckCode code = application_code(outcome);
-  if (!header.accept_ack.empty()) {
-    if (!is_wanted(header.accept_ack, outcome)) return std::nullopt;
-    code = commit_code(outcome);
-  } else if (!header.application_ack.empty() && !is_wanted(header.application_ack, outcome)) {
+  const bool commit = !header.accept_ack.empty();
+  if (commit ? !is_wanted(header.accept_ack, outcome)
+             : !header.application_ack.empty() && !is_wanted(header.application_ack, outcome)) {
     return std::nullopt;
   }
-  return build_acknowledgement(header, code, details);
+  return build_acknowledgement(header, code_of(outcome, commit), details);
 }
 
 std::string acknowledge_unreadable(const AckDetails& details) {
@@ -245,19 +318,16 @@ Result<Acknowledgement> Acknowledgement::parse(std::string_view bytes) {
                  "the partner must answer with MSH and MSA", std::nullopt};
   }
   const std::string_view name = message.raw(Place{*segment, 1});
-  Acknowledgement answer;
-  bool known = false;
-  for (const NamedCode& candidate : kCodes) {
-    if (candidate.name != name) continue;
-    answer.code = candidate.code;
-    known = true;
-  }
-  if (!known) {
+  const auto code = ack_code(name);
+  if (!code) {
     return Error{"H402", "MSA-1 of the answer is none of AA, AE, AR, CA, CE and CR",
                  "the partner must put the acknowledgement code of table 0008 there", std::nullopt};
   }
+  Acknowledgement answer;
+  answer.code = *code;
   answer.control_id = message.get(Place{*segment, 2}).value_or("");
   answer.text = message.get(Place{*segment, 3}).value_or("");
+  answer.expected_sequence = message.get(Place{*segment, 4}).value_or("");
   for (SegmentId error : message.each("ERR")) {
     if (answer.error_code.empty()) {
       answer.error_code = message.get(Place{error, 3, 1, 1}).value_or("");

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,16 @@ constexpr bool is_positive(AckCode code) {
 // not taken here, or the system is down.
 enum class AckOutcome { accepted, error, rejected };
 
+// One error of the ERR segments. Texts are plain; they are escaped when written.
+struct AckError {
+  std::string code;         // table 0357, "207" when empty
+  std::string location;     // where, as encoded text "PID^1^3^1" (segment, its number, field …)
+  std::string severity;     // table 0516: E, W, I or F; "E" when empty
+  std::string text;         // ERR-8, for the sender's staff
+  std::string diagnostics;  // ERR-7, for whoever looks after the sender
+  friend bool operator==(const AckError&, const AckError&) = default;
+};
+
 struct AckDetails {
   std::int64_t time = 0;  // microseconds since 1970-01-01 UTC, for MSH-7
   std::string_view
@@ -37,6 +48,11 @@ struct AckDetails {
   std::string_view error_code;   // ERR-3.1 of table 0357, "207" when empty (application error)
   std::string_view location;     // ERR-2 as encoded text "PID^1^3^1", empty when unknown
   std::string_view diagnostics;  // ERR-7, for whoever looks after the sender; such as "H201"
+  // In place of the one error that the four above make. From version 2.5 on one ERR segment for
+  // each; before, repetitions of ERR-1, which has room for place and code only: what a person
+  // should know belongs into `text`.
+  std::span<const AckError> errors{};
+  std::optional<std::int64_t> expected_sequence{};  // MSA-4 (2.9.1)
 };
 
 // The answer that goes back on the connection the message came by, once it is stored or refused:
@@ -53,6 +69,15 @@ std::optional<std::string> acknowledge(const Header& header, AckOutcome outcome,
 // `processed` source.
 std::string build_acknowledgement(const Header& header, AckCode code, const AckDetails& details);
 
+// The commit's code for an application's and the other way round: AE for CE. The outcome of a code.
+AckOutcome outcome_of(AckCode code);
+AckCode code_of(AckOutcome outcome, bool commit);
+std::optional<AckCode> ack_code(std::string_view name);
+
+// Whether MSH-16 asks for an application acknowledgement of this outcome as an exchange of its own,
+// later and begun by the receiver (2.8.3.1): it is valued, and not NE.
+bool wants_application_ack(const Header& header, AckOutcome outcome);
+
 // For bytes without a usable MSH: AR with default delimiters, no addresses and an empty MSA-2.
 std::string acknowledge_unreadable(const AckDetails& details);
 
@@ -62,6 +87,7 @@ struct Acknowledgement {
   std::string control_id;  // MSA-2: the control id of the message it answers
   std::string text;        // MSA-3, or the texts of ERR (ERR-8, ERR-7, ERR-3), or ""; for people
   std::string error_code;  // ERR-3.1, or ERR-1.4.1 before version 2.5, or ""
+  std::string expected_sequence{};  // MSA-4, or ""
 
   bool positive() const { return is_positive(code); }
 

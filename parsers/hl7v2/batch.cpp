@@ -1,6 +1,13 @@
 #include "parsers/hl7v2/batch.h"
 
 #include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "parsers/hl7v2/escape.h"
+#include "parsers/hl7v2/header.h"
+#include "parsers/hl7v2/timestamp.h"
 
 namespace cannula::hl7v2 {
 namespace {
@@ -71,17 +78,255 @@ std::vector<Span> split_messages(std::string_view bytes) {
 }
 
 bool is_batch(std::string_view bytes) {
-  std::size_t messages = 0;
-  bool batch = false;
-  each_header(bytes, [&](std::size_t, std::string_view name) {
-    if (name == "MSH") {
-      ++messages;
-    } else if (messages == 0 && (name == "FHS" || name == "BHS")) {
-      batch = true;
+  const std::size_t begin =
+      name_begin(bytes, bytes.find_first_not_of("\r\n") == std::string_view::npos
+                            ? bytes.size()
+                            : bytes.find_first_not_of("\r\n"));
+  const std::string_view name = bytes.substr(begin, 3);
+  if (name == "FHS" || name == "BHS") return true;
+  if (name != "MSH") return false;
+  // A look for each end of a segment, and no more: this is asked of every message that comes.
+  for (const std::string_view second : {std::string_view("\rMSH"), std::string_view("\nMSH")}) {
+    if (bytes.find(second, begin) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+namespace {
+
+std::string_view line_at(std::string_view bytes, std::size_t begin) {
+  const std::size_t end = bytes.find_first_of("\r\n", begin);
+  return bytes.substr(begin, end == std::string_view::npos ? end : end - begin);
+}
+
+std::optional<std::uint64_t> count_in(std::string_view trailer) {
+  if (trailer.size() < 5) return std::nullopt;
+  std::string_view field = trailer.substr(4);
+  field = field.substr(0, field.find(trailer[3]));
+  std::uint64_t count = 0;
+  const auto [end, failure] = std::from_chars(field.data(), field.data() + field.size(), count);
+  if (failure != std::errc() || end != field.data() + field.size()) return std::nullopt;
+  return count;
+}
+
+// Follows the lines that make up a file of batches.
+class BatchReader {
+ public:
+  explicit BatchReader(std::string_view bytes) : bytes_(bytes) {}
+
+  BatchFile read() {
+    each_header(bytes_, [this](std::size_t begin, std::string_view name) {
+      close_message(begin);
+      line(begin, name);
+      return true;
+    });
+    close_message(bytes_.size());
+    end_batch();
+    if (file_.header && file_.trailer.empty()) {
+      find("H502", "the file begins with FHS and does not end with FTS",
+           "it may have been cut: ask the sender how many messages it sent");
     }
-    return !batch && messages < 2;
-  });
-  return batch || messages > 1;
+    if (file_.announced && *file_.announced != enclosed_) {
+      find("H501",
+           fmt::format("FTS-1 announces {} batches and {} came", *file_.announced, enclosed_),
+           "ask the sender for what is missing");
+    }
+    return std::move(file_);
+  }
+
+ private:
+  void line(std::size_t begin, std::string_view name) {
+    if (name == "MSH") {
+      batch().messages.push_back({begin, begin});
+      open_message_ = true;
+    } else if (name == "FHS") {
+      if (!file_.header) file_.header = BatchHeader::read(line_at(bytes_, begin));
+    } else if (name == "BHS") {
+      end_batch();
+      batch().header = BatchHeader::read(line_at(bytes_, begin));
+    } else if (name == "BTS") {
+      batch().trailer = line_at(bytes_, begin);
+      batch().announced = count_in(batch().trailer);
+      end_batch();
+    } else {
+      end_batch();
+      file_.trailer = line_at(bytes_, begin);
+      file_.announced = count_in(file_.trailer);
+    }
+  }
+
+  MessageBatch& batch() {
+    if (!in_batch_) file_.batches.emplace_back();
+    in_batch_ = true;
+    return file_.batches.back();
+  }
+
+  void close_message(std::size_t end) {
+    if (!open_message_) return;
+    Span& message = batch().messages.back();
+    message.end = trimmed_end(bytes_, message.begin, end);
+    open_message_ = false;
+  }
+
+  void end_batch() {
+    if (!in_batch_) return;
+    in_batch_ = false;
+    const MessageBatch& ended = file_.batches.back();
+    if (ended.header || !ended.trailer.empty()) ++enclosed_;
+    if (ended.header && ended.trailer.empty()) {
+      find("H502", "a batch begins with BHS and does not end with BTS",
+           "it may have been cut: ask the sender how many messages it sent");
+    }
+    if (ended.announced && *ended.announced != ended.messages.size()) {
+      find("H501",
+           fmt::format("BTS-1 announces {} messages and {} came", *ended.announced,
+                       ended.messages.size()),
+           "ask the sender for what is missing");
+    }
+  }
+
+  void find(std::string code, std::string message, std::string hint) {
+    constexpr std::size_t kMost = 20;
+    if (file_.findings.size() < kMost) {
+      file_.findings.push_back({std::move(code), std::move(message), std::move(hint), {}});
+    }
+  }
+
+  std::string_view bytes_;
+  BatchFile file_;
+  std::size_t enclosed_ = 0;  // batches that have an envelope
+  bool in_batch_ = false;
+  bool open_message_ = false;
+};
+
+// Writes envelopes in the delimiters and with the addresses of a header.
+class EnvelopeWriter {
+ public:
+  EnvelopeWriter(std::string& out, const BatchDetails& details) : out_(out), details_(details) {}
+
+  void begin(std::string_view name, const BatchHeader& model, std::string_view reference) {
+    const Delimiters& delimiters = model.delimiters;
+    out_ += name;
+    for (const std::string_view field :
+         {model.encoding_characters, model.sending_application, model.sending_facility,
+          model.receiving_application, model.receiving_facility}) {
+      out_ += delimiters.field;
+      out_ += field;
+    }
+    out_ += delimiters.field;
+    out_ += format_timestamp(details_.time);
+    out_.append(4, delimiters.field);
+    escape_to(out_, details_.control_id, delimiters);
+    if (!reference.empty()) {
+      out_ += delimiters.field;
+      out_ += reference;
+    }
+    out_ += '\r';
+  }
+
+  void end(std::string_view name, const Delimiters& delimiters, std::size_t count,
+           std::string_view comment) {
+    out_ += name;
+    out_ += delimiters.field;
+    out_ += std::to_string(count);
+    if (!comment.empty()) {
+      out_ += delimiters.field;
+      escape_to(out_, comment, delimiters);
+    }
+    out_ += '\r';
+  }
+
+ private:
+  std::string& out_;
+  const BatchDetails& details_;
+};
+
+BatchHeader turned(const BatchHeader& header) {
+  BatchHeader answer = header;
+  std::swap(answer.sending_application, answer.receiving_application);
+  std::swap(answer.sending_facility, answer.receiving_facility);
+  return answer;
+}
+
+}  // namespace
+
+std::optional<BatchHeader> BatchHeader::read(std::string_view segment) {
+  const auto delimiters = read_delimiters(segment);
+  if (!delimiters) return std::nullopt;
+  const HeaderFields fields = header_fields(segment, delimiters->field);
+  BatchHeader header;
+  header.text = segment;
+  header.delimiters = *delimiters;
+  header.encoding_characters = fields[2];
+  header.sending_application = fields[3];
+  header.sending_facility = fields[4];
+  header.receiving_application = fields[5];
+  header.receiving_facility = fields[6];
+  header.name = fields[9];
+  header.control_id = fields[11];
+  header.reference = fields[12];
+  return header;
+}
+
+BatchFile BatchFile::read(std::string_view bytes) {
+  return BatchReader(bytes).read();
+}
+
+std::size_t BatchFile::message_count() const {
+  std::size_t count = 0;
+  for (const MessageBatch& batch : batches) count += batch.messages.size();
+  return count;
+}
+
+std::string acknowledge_batch(const BatchFile& file, const std::vector<std::string>& answers,
+                              const BatchDetails& details) {
+  std::string out;
+  EnvelopeWriter envelope(out, details);
+  if (file.header) envelope.begin("FHS", turned(*file.header), file.header->control_id);
+  std::size_t next = 0;
+  std::size_t batches = 0;
+  for (const MessageBatch& batch : file.batches) {
+    if (batch.header) envelope.begin("BHS", turned(*batch.header), batch.header->control_id);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < batch.messages.size() && next < answers.size(); ++i, ++next) {
+      if (answers[next].empty()) continue;
+      out += answers[next];
+      ++count;
+    }
+    if (!batch.header) continue;
+    ++batches;
+    const bool short_of = batch.announced && *batch.announced != batch.messages.size();
+    const std::string comment = short_of ? fmt::format("{} messages announced, {} received",
+                                                       *batch.announced, batch.messages.size())
+                                         : std::string();
+    envelope.end("BTS", batch.header->delimiters, count,
+                 comment.empty() ? details.comment : comment);
+  }
+  if (file.header) envelope.end("FTS", file.header->delimiters, batches, "");
+  return out;
+}
+
+std::string build_batch(const std::vector<std::string_view>& messages,
+                        const BatchDetails& details) {
+  std::string out;
+  if (messages.empty()) return out;
+  const auto first = Header::peek(messages.front());
+  if (!first) return out;
+  BatchHeader model;
+  model.delimiters = first->delimiters;
+  model.encoding_characters = first->encoding_characters;
+  model.sending_application = first->sending_application;
+  model.sending_facility = first->sending_facility;
+  model.receiving_application = first->receiving_application;
+  model.receiving_facility = first->receiving_facility;
+  EnvelopeWriter envelope(out, details);
+  envelope.begin("BHS", model, "");
+  for (const std::string_view message : messages) {
+    out += message;
+    if (!message.ends_with('\r')) out += '\r';
+  }
+  envelope.end("BTS", model.delimiters, messages.size(), details.comment);
+  return out;
 }
 
 }  // namespace cannula::hl7v2

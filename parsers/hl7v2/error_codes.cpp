@@ -36,9 +36,8 @@ constexpr std::array kCodes = {
               "belong beside a message, with "
               "a reference (RP) in OBX-5."},
     ErrorCode{"H105", "A batch where one message was expected",
-              "The bytes begin with FHS or BHS. A file source splits batches into their messages; "
-              "an MLLP sender must send "
-              "each message in a frame of its own."},
+              "The bytes begin with FHS or BHS. Sources of type file and mllp take batches apart "
+              "themselves; here one message was expected."},
     ErrorCode{"H201", "A line does not begin with a segment name",
               "A segment name is a capital letter and two capitals or digits. Often the line "
               "before holds a text with a line "

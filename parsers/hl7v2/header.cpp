@@ -1,14 +1,12 @@
 #include "parsers/hl7v2/header.h"
 
 #include <algorithm>
-#include <array>
 
 #include "parsers/text/utf16.h"
 
 namespace cannula::hl7v2 {
 namespace {
 
-constexpr std::size_t kLastField = 18;
 constexpr std::size_t kLongestConverted = 8192;  // of a message in UTF-16: room for any MSH
 
 std::string_view first_part(std::string_view text, char delimiter) {
@@ -16,6 +14,22 @@ std::string_view first_part(std::string_view text, char delimiter) {
 }
 
 }  // namespace
+
+HeaderFields header_fields(std::string_view segment, char separator) {
+  HeaderFields fields;
+  std::size_t number = 2;
+  std::size_t field_begin = 4;
+  for (std::size_t at = 4; number < fields.size(); ++at) {
+    const bool end = at >= segment.size() || segment[at] == '\r' || segment[at] == '\n';
+    if (!end && segment[at] != separator) continue;
+    if (field_begin < segment.size())
+      fields[number] = segment.substr(field_begin, at - field_begin);
+    ++number;
+    field_begin = at + 1;
+    if (end) break;
+  }
+  return fields;
+}
 
 Result<Header> Header::peek(std::string_view bytes) {
   if (const Utf16 order = find_utf16(bytes.substr(0, kLongestConverted), "MSH");
@@ -27,22 +41,11 @@ Result<Header> Header::peek(std::string_view bytes) {
     return header;
   }
   const std::size_t begin = TRY(find_msh(bytes));
-  std::string_view segment = bytes.substr(begin);
+  const std::string_view segment = bytes.substr(begin);
   Header header;
   header.delimiters = TRY(read_delimiters(segment));
 
-  // fields[n] is MSH-n; what is not there stays empty.
-  std::array<std::string_view, kLastField + 1> fields;
-  std::size_t number = 2;
-  std::size_t field_begin = 4;
-  for (std::size_t at = 4; number <= kLastField; ++at) {
-    const bool end = at == segment.size() || segment[at] == '\r' || segment[at] == '\n';
-    if (!end && segment[at] != header.delimiters.field) continue;
-    fields[number++] = segment.substr(field_begin, at - field_begin);
-    field_begin = at + 1;
-    if (end) break;
-  }
-
+  const HeaderFields fields = header_fields(segment, header.delimiters.field);
   header.encoding_characters = fields[2];
   header.sending_application = fields[3];
   header.sending_facility = fields[4];
@@ -53,6 +56,7 @@ Result<Header> Header::peek(std::string_view bytes) {
   header.control_id = fields[10];
   header.processing_id = fields[11];
   header.version = fields[12];
+  header.sequence = fields[13];
   header.accept_ack = fields[15];
   header.application_ack = fields[16];
   header.character_set = fields[18];

@@ -2,6 +2,7 @@
 // behind it.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,11 @@
 #include "parsers/text/result.h"
 
 namespace cannula::hl7v2 {
+
+// The fields of MSH, FHS or BHS, all three divided alike: [n] is field n, empty when it is not
+// there; [0] and [1] are not used. `segment` begins with the name; only the first segment is read.
+using HeaderFields = std::array<std::string_view, 19>;
+HeaderFields header_fields(std::string_view segment, char separator);
 
 // Views point into the bytes given to peek() and live as long as they do. Fields are encoded text
 // as they stand, empty when not populated.
@@ -25,6 +31,7 @@ struct Header {
   std::string_view control_id;             // MSH-10
   std::string_view processing_id;          // MSH-11
   std::string_view version;                // MSH-12
+  std::string_view sequence;               // MSH-13, of the sequence number protocol (2.9.1)
   std::string_view accept_ack;             // MSH-15: AL, NE, ER, SU
   std::string_view application_ack;        // MSH-16: the same
   std::string_view character_set;          // MSH-18

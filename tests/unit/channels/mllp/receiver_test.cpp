@@ -9,6 +9,7 @@
 #include "channels/mllp/mllp.h"
 #include "channels/transport/network.h"
 #include "parsers/hl7v2/acknowledgement.h"
+#include "parsers/hl7v2/batch.h"
 #include "tests/unit/channels/certificates.h"
 #include "tests/unit/channels/support.h"
 
@@ -94,7 +95,7 @@ class MllpReceiver : public ExecutorTest {
   }
 
   void start(std::map<std::string, std::string> written = {}, const Values* tls = nullptr) {
-    written.emplace("listen", "127.0.0.1:0");
+    if (!written.contains("connect")) written.emplace("listen", "127.0.0.1:0");
     Values values = values_of(mllp::receiver_options(), written);
     if (tls != nullptr) values.set("tls", std::make_shared<const Values>(*tls));
     receiver = mllp::make_receiver(values, ports(), intake).value();
@@ -602,6 +603,215 @@ TEST_F(MllpReceiver, SpeaksTlsWithClientCertificates) {
   EXPECT_TRUE(intake.peers[0].over_tls);
   EXPECT_THAT(intake.peers[0].certificate_names, ElementsAre("reference-lab.example"));
   EXPECT_EQ(report.lines_with("[T106]"), 1u);
+}
+
+// 2.10.3: a device sends its day's results as one batch in one frame.
+const std::string kBatch =
+    "FHS|^~\\&|LAB|HOSP|CANNULA|HOSP|20260101||||F1\rBHS|^~\\&|LAB|HOSP|CANNULA|HOSP|20260101||||"
+    "B1\r" +
+    message("1") + message("2") + message("3") + "BTS|3\rFTS|1\r";
+
+TEST_F(MllpReceiver, TakesEachMessageOfABatchOnItsOwnAndAnswersWithABatch) {
+  start();
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(kBatch));
+    const auto answers = co_await sender->answers(1);
+    EXPECT_EQ(answers.size(), 1u);
+  }());
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1"), message("2"), message("3")));
+  EXPECT_THAT(intake.arrivals.at(1).attributes, HasSubstr(R"("header":"BHS|^~\\&|LAB)"));
+  EXPECT_THAT(intake.arrivals.at(1).attributes, HasSubstr(R"("message":"2","of":"3")"));
+  EXPECT_EQ(report.lines_with("H50"), 0u);
+}
+
+TEST_F(MllpReceiver, AnswersABatchWithReferencesInTheOrderOfItsMessages) {
+  start();
+  std::string answer;
+  run([&]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(kBatch));
+    co_await sender->answers(1);
+    answer = sender->raw.at(0);
+  }());
+  const hl7v2::BatchFile file = hl7v2::BatchFile::read(answer);
+  EXPECT_THAT(file.findings, IsEmpty());
+  ASSERT_EQ(file.batches.size(), 1u);
+  EXPECT_EQ(file.header->reference, "F1");
+  EXPECT_EQ(file.batches[0].header->reference, "B1");
+  EXPECT_EQ(file.batches[0].header->receiving_application, "LAB");
+  std::vector<std::string> acknowledged;
+  for (const Span span : file.batches[0].messages) {
+    const auto one = hl7v2::Acknowledgement::parse(answer.substr(span.begin, span.size()));
+    acknowledged.push_back(std::string(hl7v2::name_of(one->code)) + " " + one->control_id);
+  }
+  EXPECT_THAT(acknowledged, ElementsAre("AA 1", "AA 2", "AA 3"));
+}
+
+TEST_F(MllpReceiver, AnswersABatchWithItsErrorsOnlyWhereThatIsConfigured) {
+  start({{"batch_ack", "errors"}});
+  intake.decide = [this](const Arrival& arrival) {
+    Receipt receipt;
+    receipt.id = MessageId{++intake.last_id};
+    receipt.disposition = arrival.control_id == "2" ? Disposition::refused : Disposition::accepted;
+    receipt.reason = {"P104", "this partner may not send it", "", std::nullopt};
+    return receipt;
+  };
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(kBatch));
+    co_await sender->answers(1);
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("MSA|AR|2|"));
+    EXPECT_THAT(sender->raw.at(0), testing::Not(HasSubstr("MSA|AA")));
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("BTS|1\r"));
+  }());
+}
+
+TEST_F(MllpReceiver, SaysThatABatchIsShorterThanItAnnounces) {
+  start();
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed("BHS|^~\\&|LAB||||1||||B7\r" + message("1") + "BTS|2\r"));
+    co_await sender->answers(1);
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("BTS|1|2 messages announced, 1 received\r"));
+  }());
+  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_EQ(report.lines_with("BTS-1 announces 2 messages and 1 came"), 1u);
+}
+
+// Several messages in one frame without BHS: headers are optional (2.10.3.1).
+TEST_F(MllpReceiver, TakesSeveralMessagesOfOneFrame) {
+  start();
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(message("1") + message("2")) + framed("BHS|^~\\&|LAB\rBTS|0\r") +
+                           framed(message("3")));
+    const auto answers = co_await sender->answers(3);
+    EXPECT_THAT(answers, ElementsAre("AA 1", testing::_, "AA 3"));
+    EXPECT_THAT(sender->raw[0], HasSubstr("MSA|AA|2\r"));
+    EXPECT_THAT(sender->raw[1], HasSubstr("BTS|0\r"));
+  }());
+  EXPECT_EQ(intake.arrivals.size(), 3u);
+}
+
+TEST_F(MllpReceiver, CommitsFramesBeforeItAcknowledgesThemInRelease2) {
+  start({{"mllp_release", "2"}});
+  intake.decide = [this](const Arrival& arrival) {
+    Receipt receipt;
+    if (arrival.control_id == "failed") return receipt;
+    receipt.id = MessageId{++intake.last_id};
+    receipt.disposition = Disposition::accepted;
+    return receipt;
+  };
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    // The sender's own commit of our acknowledgement is no message.
+    co_await sender->write(framed(message("1")) + "\x0B\x06\x1C\r" + framed(message("failed")) +
+                           framed(message("quiet", "", "|||NE|NE")));
+    const auto answers = co_await sender->answers(5);
+    EXPECT_THAT(answers, ElementsAre("\x06", "AA 1", "\x15", "AE failed", "\x06"));
+  }());
+  EXPECT_EQ(intake.arrivals.size(), 3u);
+}
+
+TEST_F(MllpReceiver, LeavesTheApplicationAcknowledgementToTheEngineWhereItIsConfigured) {
+  start({{"application_ack", "acks"}});
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(message("1", "", "||||AL")) +
+                           framed(message("2", "", "|||AL|AL")) + framed(message("3")));
+    const auto answers = co_await sender->answers(2);
+    EXPECT_THAT(answers, ElementsAre("CA 2", "AA 3"));
+  }());
+}
+
+TEST_F(MllpReceiver, LimitsTheConnectionsOfOneAddress) {
+  start({{"max_connections_per_address", "2"}});
+  run([this]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> open;
+    for (int i = 0; i < 2; ++i) {
+      open.push_back(co_await client());
+      co_await open.back()->write(framed(message("1")));
+      co_await open.back()->answers(1);
+    }
+    auto third = co_await client();
+    const bool closed = co_await third->closed();
+    EXPECT_TRUE(closed);
+    open.pop_back();
+    co_await pause(20ms);
+    auto again = co_await client();
+    co_await again->write(framed(message("2")));
+    const auto answers = co_await again->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA 2"));
+  }());
+  EXPECT_EQ(report.lines_with("[M108]"), 1u);
+}
+
+TEST_F(MllpReceiver, ConnectsToASenderThatWaitsAndComesBackWhenItWasAway) {
+  const auto waiting = std::shared_ptr<Listener>(
+      Listener::open(io.get_executor(), Endpoint{"127.0.0.1", 0}, report).value());
+  const Endpoint address = Endpoint::parse(waiting->address()).value();
+  start({{"connect", waiting->address()}, {"reconnect_max", "10ms"}});
+  EXPECT_EQ(receiver->address(), "");
+  run([&]() -> asio::awaitable<void> {
+    for (const std::string id : {"1", "2"}) {
+      auto socket = co_await waiting->accept();
+      auto stream = co_await accept_stream(std::move(*socket), nullptr, kNever);
+      Client sender(*std::move(stream));
+      co_await sender.write(framed(message(id)));
+      const auto answers = co_await sender.answers(1);
+      EXPECT_THAT(answers, ElementsAre("AA " + id));
+      sender.close();
+    }
+    waiting->close();
+    co_await until([this] { return report.lines_with("tried again until it works") > 0; });
+    const std::shared_ptr<Listener> back =
+        Listener::open(io.get_executor(), address, report).value();
+    auto socket = co_await back->accept();
+    EXPECT_TRUE(socket);
+    co_await receiver->stop(kNever);
+  }());
+  EXPECT_EQ(intake.arrivals.size(), 2u);
+}
+
+TEST_F(MllpReceiver, NeedsToListenOrToConnect) {
+  Values values = values_of(mllp::receiver_options(), {});
+  EXPECT_EQ(mllp::make_receiver(values, ports(), intake).error().code, "M109");
+  values =
+      values_of(mllp::receiver_options(), {{"listen", "127.0.0.1:0"}, {"connect", "127.0.0.1:1"}});
+  EXPECT_EQ(mllp::make_receiver(values, ports(), intake).error().code, "M109");
+  values = values_of(mllp::receiver_options(), {{"listen", "127.0.0.1:0"}});
+  values.set("connect_tls", std::make_shared<const Values>());
+  EXPECT_EQ(mllp::make_receiver(values, ports(), intake).error().code, "M109");
+}
+
+TEST_F(MllpReceiver, UsesRenewedCertificatesForNewConnectionsAndKeepsTheOldOnes) {
+  Authority authority(folder.path, "authority");
+  const auto server = authority.issue("server", {"IP:127.0.0.1"});
+  const Values server_values =
+      values_of(tls_server_options(), {{"certificate", server.certificate}, {"key", server.key}});
+  const Values client_values = values_of(tls_client_options(), {{"ca", authority.certificate()}});
+  const auto tls = make_client_tls(&client_values, ports()).value();
+  start({}, &server_values);
+  run([&]() -> asio::awaitable<void> {
+    auto old = co_await client(tls);
+    const Endpoint endpoint = Endpoint::parse(receiver->address()).value();
+    authority.issue("server", {"DNS:other.example"});
+    auto other = co_await connect(io.get_executor(), endpoint, tls, kNever);
+    EXPECT_FALSE(other) << "the certificate in the file names another host now";
+    folder.write("server.pem", "not a certificate");
+    auto still = co_await connect(io.get_executor(), endpoint, tls, kNever);
+    EXPECT_FALSE(still);
+    authority.issue("server", {"IP:127.0.0.1"});
+    auto renewed = co_await client(tls);
+    for (Client* one : {old.get(), renewed.get()}) {
+      co_await one->write(framed(message("1")));
+      const auto answers = co_await one->answers(1);
+      EXPECT_THAT(answers, ElementsAre("AA 1"));
+    }
+  }());
+  EXPECT_EQ(report.lines_with("new connections use what is in them now"), 2u);
+  EXPECT_EQ(report.lines_with("cannot be used"), 1u);
 }
 
 TEST(MllpTransport, DescribesItsOptionsAndCodes) {

@@ -431,6 +431,183 @@ TEST_F(MllpSender, DeliversToItsOwnReceiverOverMutualTls) {
   EXPECT_EQ(intake.arrivals.size(), 3u);
 }
 
+TEST_F(MllpSender, WaitsForTheCommitOfRelease2AndGivesItsOwn) {
+  const std::string commit = "\x0B\x06\x1C\r";
+  start(
+      [&](const std::string& id) -> std::optional<std::string> {
+        if (id.empty()) return "";  // our commit of its acknowledgement
+        if (id == "nak") return "\x0B\x15\x1C\r";
+        if (id == "quiet") return commit;
+        return commit + acknowledgement("AA", id);
+      },
+      {{"mllp_release", "2"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer taken = co_await deliver(message("1"));
+    EXPECT_EQ(taken.kind, Kind::delivered);
+    EXPECT_THAT(*taken.response, HasSubstr("MSA|AA|1"));
+    const Answer quiet = co_await deliver(message("quiet", "|||NE|NE"));
+    EXPECT_EQ(quiet.kind, Kind::delivered);
+    const Answer refused = co_await deliver(message("nak"));
+    EXPECT_EQ(refused.kind, Kind::retry);
+    EXPECT_EQ(refused.reason.code, "M207");
+    co_await until([this] { return partner->received.size() >= 4; });
+  }());
+  EXPECT_THAT(partner->received, testing::Contains("\x06"));
+}
+
+TEST_F(MllpSender, WaitsForTheApplicationAcknowledgementWhereThatIsConfigured) {
+  start(
+      [](const std::string& id) {
+        return acknowledgement("CA", id) +
+               (id == "never" ? "" : acknowledgement(id == "bad" ? "AE" : "AA", id));
+      },
+      {{"wait_for", "application"}, {"application_timeout", "50ms"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer good = co_await deliver(message("1", "|||AL|AL"));
+    EXPECT_EQ(good.kind, Kind::delivered);
+    EXPECT_THAT(*good.response, HasSubstr("MSA|AA|1"));
+    const Answer bad = co_await deliver(message("bad", "|||AL|AL"));
+    EXPECT_EQ(bad.kind, Kind::refused);
+    const Answer none = co_await deliver(message("one", "|||AL|NE"));
+    EXPECT_THAT(*none.response, HasSubstr("MSA|CA|one"));
+    const Answer never = co_await deliver(message("never", "|||AL|AL"));
+    EXPECT_EQ(never.kind, Kind::retry);
+    EXPECT_THAT(never.reason.message, HasSubstr("accepted the message (CA)"));
+  }());
+}
+
+TEST_F(MllpSender, TakesTheBatchThatAnswersABatch) {
+  const std::string batch =
+      "BHS|^~\\&|CANNULA|HOSP|EHR|HOSP|1||||B1\r" + message("1") + message("2") + "BTS|2\r";
+  const auto answer = [](const std::string& reference, const std::string& second) {
+    return "\x0B"
+           "BHS|^~\\&|EHR|HOSP|CANNULA|HOSP|1||||9|" +
+           reference +
+           "\rMSH|^~\\&|EHR|||||ACK|8|P|2.5.1\rMSA|AA|1\rMSH|^~\\&|EHR|||||ACK|9|P|2.5.1\rMSA|" +
+           second + "|2|no\rBTS|2\r\x1C\r";
+  };
+  std::string reply = answer("B0", "AA");
+  start([&](const std::string&) { return reply; }, {{"timeout", "2s"}});
+  run([&]() -> asio::awaitable<void> {
+    const Answer named_by_its_messages = co_await deliver(batch);
+    EXPECT_EQ(named_by_its_messages.kind, Kind::delivered);
+    reply = answer("B1", "AE");
+    const Answer refused = co_await deliver(batch);
+    EXPECT_EQ(refused.kind, Kind::refused);
+    EXPECT_THAT(refused.reason.message, HasSubstr("1 messages of the batch were refused"));
+    EXPECT_THAT(refused.reason.message, HasSubstr("(2) with AE: no"));
+    reply = acknowledgement("AA", "B1");
+    const Answer whole = co_await deliver(batch);
+    EXPECT_EQ(whole.kind, Kind::delivered);
+  }());
+}
+
+// A destination that listens, and a receiver that comes.
+class MllpListeningSender : public MllpSender {
+ public:
+  void listen(std::map<std::string, std::string> written = {}, const Values* tls = nullptr) {
+    // A port that was free a moment ago.
+    address =
+        Endpoint::parse(
+            Listener::open(io.get_executor(), Endpoint{"127.0.0.1", 0}, report).value()->address())
+            .value();
+    written.emplace("listen", address.text());
+    written.emplace("timeout", "10s");
+    Values values = values_of(mllp::sender_options(), written);
+    if (tls != nullptr) values.set("listen_tls", std::make_shared<const Values>(*tls));
+    sender = mllp::make_sender(values, ports()).value();
+    sender->start([this] { ++reached; });
+    settle();
+  }
+
+  asio::awaitable<void> answer_one(Stream& stream) {
+    Deframer deframer(1 << 20);
+    std::vector<Frame> frames;
+    std::vector<char> buffer(64 * 1024);
+    while (frames.empty()) {
+      const auto count = co_await stream.read_some(asio::buffer(buffer), kNever);
+      if (!count || *count == 0) co_return;
+      deframer.feed({buffer.data(), *count}, frames);
+    }
+    const auto header = hl7v2::Header::peek(frames[0].content);
+    const std::string bytes = acknowledgement("AA", std::string(header->control_id));
+    const std::array<asio::const_buffer, 1> piece{asio::buffer(bytes)};
+    co_await stream.write(piece, kNever);
+  }
+
+  Endpoint address;
+  int reached = 0;
+};
+
+TEST_F(MllpListeningSender, SendsToWhoeverConnects) {
+  listen();
+  run([this]() -> asio::awaitable<void> {
+    std::optional<Answer> answer;
+    asio::co_spawn(
+        io,
+        [](MllpListeningSender* self, std::optional<Answer>* into) -> asio::awaitable<void> {
+          *into = co_await self->deliver(message("1"));
+        }(this, &answer),
+        asio::detached);
+    co_await pause(20ms);
+    EXPECT_FALSE(answer) << "nobody is there yet";
+    auto receiver = co_await connect(io.get_executor(), address, nullptr, kNever);
+    co_await answer_one(**receiver);
+    co_await until([&] { return answer.has_value(); });
+    EXPECT_EQ(answer->kind, Kind::delivered) << answer->reason.text();
+    EXPECT_EQ(reached, 1);
+    (*receiver)->close();
+    co_await pause(20ms);
+    auto next = co_await connect(io.get_executor(), address, nullptr, kNever);
+    co_await until([this] { return reached == 2; });
+    asio::co_spawn(
+        io,
+        [](MllpListeningSender* self, Stream* stream) -> asio::awaitable<void> {
+          co_await self->answer_one(*stream);
+        }(this, next->get()),
+        asio::detached);
+    const Answer second = co_await deliver(message("2"));
+    EXPECT_EQ(second.kind, Kind::delivered) << "by the one that is still there";
+    co_await sender->stop();
+  }());
+}
+
+TEST_F(MllpListeningSender, TriesAgainWhenNobodyComes) {
+  listen({{"timeout", "20ms"}});
+  run([this]() -> asio::awaitable<void> {
+    const Answer answer = co_await deliver(message("1"));
+    EXPECT_EQ(answer.kind, Kind::retry);
+    EXPECT_EQ(answer.reason.code, "M208");
+    co_await sender->stop();
+  }());
+}
+
+TEST_F(MllpListeningSender, RefusesAddressesItDoesNotKnow) {
+  listen({{"from", "10.9.8.0/24"}});
+  run([this]() -> asio::awaitable<void> {
+    auto stranger = co_await connect(io.get_executor(), address, nullptr, kNever);
+    std::array<char, 16> buffer{};
+    const auto count = co_await (*stranger)->read_some(asio::buffer(buffer), kNever);
+    EXPECT_TRUE(!count || *count == 0);
+    co_await sender->stop();
+  }());
+  EXPECT_EQ(report.lines_with("[M210]"), 1u);
+  EXPECT_EQ(reached, 0);
+}
+
+TEST(MllpDestination, MustKnowWhoItsReceiverIsWhereOtherMachinesCanReachIt) {
+  const auto checked = [](std::map<std::string, std::string> written) {
+    const auto result = mllp::check_destination(values_of(mllp::sender_options(), written));
+    return result ? std::string() : result.error().code;
+  };
+  EXPECT_EQ(checked({}), "M209");
+  EXPECT_EQ(checked({{"address", "ehr:1"}, {"listen", "127.0.0.1:1"}}), "M209");
+  EXPECT_EQ(checked({{"listen", "127.0.0.1:1"}}), "");
+  EXPECT_EQ(checked({{"listen", "0.0.0.0:1"}}), "M209");
+  EXPECT_EQ(checked({{"listen", "0.0.0.0:1"}, {"from", "10.0.0.0/8"}}), "");
+  EXPECT_EQ(checked({{"listen", "127.0.0.1:1"}, {"from", "nonsense"}}), "M209");
+}
+
 }  // namespace
 
 }  // namespace cannula::test

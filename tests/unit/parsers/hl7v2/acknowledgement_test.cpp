@@ -154,5 +154,65 @@ TEST(ReadAcknowledgement, FailsWithoutACode) {
   EXPECT_EQ(Acknowledgement::parse("MSH|^~\\&|||||||ACK|1\rMSA|OK|1").error().code, "H402");
 }
 
+std::string message_of(std::string_view version) {
+  return "MSH|^~\\&|LAB|NORTH|CANNULA|HOSP|1||ORU^R01^ORU_R01|1|P|" + std::string(version) + "\r";
+}
+
+std::string with_two_errors(std::string_view version) {
+  const std::string message = message_of(version);
+  const AckError errors[] = {{"101", "PID^1^3", "", "PID-3 is missing", "V1"},
+                             {"103", "OBX^2^8", "W", "|odd", ""}};
+  AckDetails details;
+  details.control_id = "7";
+  details.text = "two errors";
+  details.errors = errors;
+  return build_acknowledgement(*Header::peek(message), AckCode::AE, details);
+}
+
+TEST(Acknowledgement, NamesEachErrorInASegmentOfItsOwn) {
+  const std::string ack = with_two_errors("2.5.1");
+  EXPECT_NE(ack.find("ERR||PID^1^3|101^Required field missing^HL70357|E|||V1|PID-3 is missing\r"
+                     "ERR||OBX^2^8|103^Table value not found^HL70357|W||||\\F\\odd\r"),
+            std::string::npos)
+      << ack;
+}
+
+TEST(Acknowledgement, NamesErrorsAsRepetitionsBeforeVersion2_5) {
+  const std::string ack = with_two_errors("2.3.1");
+  EXPECT_NE(ack.find("MSA|AE|1|two errors\r"
+                     "ERR|PID^1^3^101&Required field missing&HL70357~"
+                     "OBX^2^8^103&Table value not found&HL70357\r"),
+            std::string::npos)
+      << ack;
+}
+
+TEST(Acknowledgement, NamesNoStructureToSendersBefore2_3_1) {
+  EXPECT_NE(with_two_errors("2.3").find("|ACK^R01|"), std::string::npos);
+  EXPECT_NE(with_two_errors("2.3.1").find("|ACK^R01^ACK|"), std::string::npos);
+}
+
+TEST(Acknowledgement, KeepsMsa3ToItsLengthWhereErr8HasTheWhole) {
+  const std::string long_text(100, 'x');
+  const std::string newer = message_of("2.5.1");
+  const std::string older = message_of("2.3.1");
+  AckDetails details;
+  details.text = long_text;
+  EXPECT_NE(build_acknowledgement(*Header::peek(newer), AckCode::AE, details)
+                .find("MSA|AE|1|" + std::string(80, 'x') + "\r"),
+            std::string::npos);
+  EXPECT_NE(build_acknowledgement(*Header::peek(older), AckCode::AE, details)
+                .find("MSA|AE|1|" + long_text + "\r"),
+            std::string::npos);
+}
+
+TEST(Acknowledgement, SaysWhichSequenceNumberIsExpected) {
+  const std::string message = message_of("2.5.1");
+  AckDetails details;
+  details.expected_sequence = -1;
+  const std::string ack = build_acknowledgement(*Header::peek(message), AckCode::AA, details);
+  EXPECT_NE(ack.find("MSA|AA|1||-1\r"), std::string::npos) << ack;
+  EXPECT_EQ(Acknowledgement::parse(ack)->expected_sequence, "-1");
+}
+
 }  // namespace
 }  // namespace cannula::hl7v2

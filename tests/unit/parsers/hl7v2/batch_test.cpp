@@ -47,5 +47,73 @@ TEST(Batch, IsTwoMessagesOrAnEnvelope) {
   EXPECT_FALSE(is_batch(""));
 }
 
+constexpr std::string_view kFile =
+    "FHS|^~\\&|LAB|NORTH|CANNULA|HOSP|20260101||||F1\r"
+    "BHS|^~\\&|LAB|NORTH|CANNULA|HOSP|20260101||||B1\r"
+    "MSH|^~\\&|LAB|NORTH|CANNULA|HOSP|1||ORU^R01|1|P|2.5.1\rPID|1\r"
+    "MSH|^~\\&|LAB|NORTH|CANNULA|HOSP|1||ORU^R01|2|P|2.5.1\r"
+    "BTS|3|evening\r"
+    "BHS|^~\\&|LAB|NORTH|CANNULA|HOSP|20260101||||B2\r"
+    "BTS|0\r"
+    "FTS|2\r";
+
+TEST(BatchFile, NamesBatchesMessagesAndCounts) {
+  const BatchFile file = BatchFile::read(kFile);
+  ASSERT_TRUE(file.header);
+  EXPECT_EQ(file.header->control_id, "F1");
+  ASSERT_EQ(file.batches.size(), 2u);
+  EXPECT_EQ(file.batches[0].header->control_id, "B1");
+  EXPECT_EQ(file.batches[0].messages.size(), 2u);
+  EXPECT_EQ(file.batches[0].trailer, "BTS|3|evening");
+  EXPECT_EQ(file.batches[0].announced, 3u);
+  EXPECT_EQ(file.batches[1].messages.size(), 0u);
+  EXPECT_EQ(file.announced, 2u);
+  EXPECT_EQ(file.message_count(), 2u);
+}
+
+TEST(BatchFile, FindsThatACountIsWrong) {
+  const BatchFile file = BatchFile::read(kFile);
+  ASSERT_EQ(file.findings.size(), 1u);
+  EXPECT_EQ(file.findings[0].code, "H501");
+  EXPECT_EQ(file.findings[0].message, "BTS-1 announces 3 messages and 2 came");
+}
+
+TEST(BatchFile, FindsThatAnEndIsMissing) {
+  const BatchFile file = BatchFile::read("FHS|^~\\&\rBHS|^~\\&\rMSH|^~\\&|A\rFTS|9\r");
+  ASSERT_EQ(file.findings.size(), 2u);
+  EXPECT_EQ(file.findings[0].code, "H502");
+  EXPECT_EQ(file.findings[1].code, "H501");
+  EXPECT_EQ(BatchFile::read("FHS|^~\\&\rMSH|^~\\&|A\r").findings.at(0).code, "H502");
+}
+
+TEST(BatchFile, AnswersWithSwappedAddressesReferencesAndCounts) {
+  const BatchFile file = BatchFile::read(kFile);
+  EXPECT_EQ(acknowledge_batch(file, {"MSH|a\r", "MSH|b\r"}, {1767268800000000, "77"}),
+            "FHS|^~\\&|CANNULA|HOSP|LAB|NORTH|20260101120000.000+0000||||77|F1\r"
+            "BHS|^~\\&|CANNULA|HOSP|LAB|NORTH|20260101120000.000+0000||||77|B1\r"
+            "MSH|a\rMSH|b\r"
+            "BTS|2|3 messages announced, 2 received\r"
+            "BHS|^~\\&|CANNULA|HOSP|LAB|NORTH|20260101120000.000+0000||||77|B2\r"
+            "BTS|0\r"
+            "FTS|2\r");
+}
+
+TEST(BatchFile, AnAnswerOfErrorsOnlyMayBeEmpty) {
+  const BatchFile file = BatchFile::read("BHS|^~\\&|LAB\rMSH|^~\\&|LAB\rBTS|1\r");
+  EXPECT_EQ(acknowledge_batch(file, {""}, {1767268800000000, "77"}),
+            "BHS|^~\\&|||LAB||20260101120000.000+0000||||77\rBTS|0\r");
+}
+
+TEST(BatchFile, IsBuiltFromMessagesAndReadBack) {
+  const std::string one = "MSH|^~\\&|A|B|C|D|1||ORU^R01|1|P|2.5.1\rPID|1\r";
+  const std::string two = "MSH|^~\\&|A|B|C|D|1||ORU^R01|2|P|2.5.1";
+  const std::string built = build_batch({one, two}, {1767268800000000, "9"});
+  EXPECT_EQ(built, "BHS|^~\\&|A|B|C|D|20260101120000.000+0000||||9\r" + one + two + "\rBTS|2\r");
+  const BatchFile file = BatchFile::read(built);
+  EXPECT_THAT(file.findings, testing::IsEmpty());
+  EXPECT_EQ(file.message_count(), 2u);
+  EXPECT_EQ(build_batch({}, {}), "");
+}
+
 }  // namespace
 }  // namespace cannula::hl7v2

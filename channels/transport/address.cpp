@@ -1,11 +1,11 @@
-#include "engine/config/address.h"
+#include "channels/transport/address.h"
 
 #include <charconv>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-namespace cannula::config {
+namespace cannula {
 namespace {
 
 constexpr AddressBytes kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0};
@@ -97,4 +97,4 @@ bool is_wildcard(std::string_view host) {
   return *address == AddressBytes{} || *address == kMapped;
 }
 
-}  // namespace cannula::config
+}  // namespace cannula

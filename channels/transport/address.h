@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace cannula::config {
+namespace cannula {
 
 // An IPv4 or IPv6 address in sixteen bytes; IPv4 stands as ::ffff:a.b.c.d, so that a peer which
 // comes over a dual-stack socket is the same peer.
@@ -39,4 +39,4 @@ bool is_loopback(std::string_view host);
 // 0.0.0.0 and ::, which listen on every address.
 bool is_wildcard(std::string_view host);
 
-}  // namespace cannula::config
+}  // namespace cannula
