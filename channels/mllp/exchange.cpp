@@ -157,7 +157,6 @@ void Exchange::add_message(Bytes body, Frame::Kind kind, std::size_t size, std::
     arrival.event = header->event();
     arrival.control_id = header->control_id;
     arrival.sender.append(header->sending_application).append("|").append(header->sending_facility);
-    arrival.sequence = header->sequence;
     message.header = *std::move(header);
   }
   messages_.push_back(std::move(message));
@@ -186,8 +185,14 @@ void Exchange::append_answers(std::string& out, const Group& group,
     }
     out += stored ? kCommitted : kNotCommitted;
   }
-  const std::string text = single ? answer(messages_[group.begin], receipts[group.begin], fresh_id)
-                                  : batch_answer(group, receipts, fresh_id);
+  if (single || rules_->batch == AnswerRules::BatchAnswer::each) {
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+      const std::string text = answer(messages_[i], receipts[i], fresh_id);
+      if (!text.empty()) append_frame(out, text);
+    }
+    return;
+  }
+  const std::string text = batch_answer(group, receipts, fresh_id);
   if (!text.empty()) append_frame(out, text);
 }
 
@@ -213,7 +218,6 @@ std::string Exchange::answer(const Message& message, const Receipt& receipt,
   hl7v2::AckDetails details;
   details.time = microseconds_now();
   details.control_id = id;
-  details.expected_sequence = receipt.expected_sequence;
   std::string text;
   if (receipt.disposition != Disposition::accepted) {
     text = receipt.reason.message;
@@ -228,10 +232,15 @@ std::string Exchange::answer(const Message& message, const Receipt& receipt,
                                                         : hl7v2::acknowledge_unreadable(details);
   }
   const hl7v2::Header& header = *message.header;
+  hl7v2::AckOutcome outcome = outcome_of(receipt, message.kind);
+  if (receipt.reply && receipt.reply->ack) {
+    outcome = receipt.reply->ack->outcome;
+    receipt.reply->ack->fill(details);
+  }
   const bool later =
       rules_->application_ack_later && header.accept_ack.empty() && !header.application_ack.empty();
   if (later) return {};
-  return acknowledge(header, outcome_of(receipt, message.kind), details).value_or("");
+  return acknowledge(header, outcome, details).value_or("");
 }
 
 }  // namespace cannula::mllp

@@ -16,9 +16,9 @@ namespace cannula::mllp {
 
 // How a source answers, beyond what the messages themselves ask for.
 struct AnswerRules {
-  enum class BatchAnswer { all, errors, none };
-  // Of a frame that holds a batch (2.10.3.3): an acknowledgement for each message, for those that
-  // were not accepted, or nothing.
+  enum class BatchAnswer { all, errors, each, none };
+  // Of a frame that holds a batch (2.10.3.3): a batch with an acknowledgement for each message, or
+  // for those that were not accepted; a frame for each of them; or nothing.
   BatchAnswer batch = BatchAnswer::all;
   // MLLP release 2: a commit acknowledgement block for each frame, before its acknowledgement.
   bool commits = false;

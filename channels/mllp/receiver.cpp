@@ -218,11 +218,21 @@ std::span<const Option> receiver_options() {
        .maximum = 2},
       {.name = "batch_ack",
        .type = OptionType::text,
-       .description = "How a batch (FHS, BHS) is answered, whose messages are each taken on their "
-                      "own: by a batch with an acknowledgement of each message, of those alone "
-                      "that were not accepted, or not at all.",
+       .description =
+           "How a batch (FHS, BHS) is answered, whose messages are each taken on their "
+           "own: \"all\" with a batch that acknowledges each message, \"errors\" with one "
+           "of those alone that were not accepted, \"each\" with a frame for each message, "
+           "for senders that read no batches, \"none\" not at all.",
        .default_value = "all",
-       .choices = {"all", "errors", "none"}},
+       .choices = {"all", "errors", "each", "none"}},
+      {.name = "duplicates",
+       .type = OptionType::duration,
+       .description =
+           "How long a message is remembered: the same one again, byte for byte, is "
+           "acknowledged as the first was and not worked twice, also after a restart. 0s "
+           "works each that comes; with it, a sender's people can have results sent again "
+           "on purpose.",
+       .default_value = "0s"},
       {.name = "application_ack",
        .type = OptionType::text,
        .description = "The destination of this channel by which application acknowledgements are "
@@ -297,6 +307,7 @@ Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports port
   const std::string& batch_ack = values.text("batch_ack");
   settings.answers.batch = batch_ack == "all"      ? AnswerRules::BatchAnswer::all
                            : batch_ack == "errors" ? AnswerRules::BatchAnswer::errors
+                           : batch_ack == "each"   ? AnswerRules::BatchAnswer::each
                                                    : AnswerRules::BatchAnswer::none;
   settings.answers.application_ack_later = values.has("application_ack");
   settings.frame_timeout = values.duration("frame_timeout");

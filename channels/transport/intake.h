@@ -2,7 +2,6 @@
 // sources know no more of the engine than this.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +37,6 @@ struct Arrival {
   // Who sent it, in the transport's words (of HL7 v2 MSH-3 and MSH-4): control ids are unique
   // within one sender only.
   std::string sender{};
-  std::string sequence{};  // MSH-13 of HL7 v2; empty when there is none
 };
 
 enum class Disposition {
@@ -55,9 +53,6 @@ struct Receipt {
   // What the channel's script answers, in place of the transport's own acknowledgement; also with
   // `refused`, when the script replied before it rejected.
   std::optional<Reply> reply;
-  // Of the sequence number protocol of HL7 v2 (2.9.1), where the channel keeps to it: the number
-  // that is expected next, for MSA-4.
-  std::optional<std::int64_t> expected_sequence{};
 };
 
 class Intake {

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -28,13 +29,19 @@ void declare(Arguments& arguments, ListenOptions& options) {
   ListenOrder& order = options.order;
   arguments.positional("ADDRESS", options.address,
                        "Where to listen: host:port; port 0 takes a free one.", true);
-  arguments.choice("--answer", order.answer, {"AA", "AE", "AR", "none"},
-                   "How each message is answered.");
+  arguments.choice("--answer", order.answer, {"AA", "AE", "AR", "CA", "CE", "CR", "none"},
+                   "How each message is answered; AA, AE and AR become CA, CE and CR where MSH-15 "
+                   "asks for a commit acknowledgement.");
+  arguments.text("--text", "TEXT", order.text, "What MSA-3 of the answers says.");
   arguments.duration("--delay", order.delay, "Wait before answering.");
   arguments.number("--fail-every", "N", order.fail_every, 1, INT64_MAX,
                    "Answer every N-th message with AE.");
   arguments.number("--close-every", "N", order.close_every, 1, INT64_MAX,
                    "Close the connection at every N-th message instead of answering it.");
+  arguments.number("--drop-every", "N", order.drop_every, 1, INT64_MAX,
+                   "Give every N-th message no answer, and keep the connection.");
+  arguments.flag("--commits", order.commits,
+                 "Send a commit acknowledgement block before each answer (MLLP release 2).");
   arguments.number("--count", "N", order.count, 1, INT64_MAX, "End after N messages.");
   arguments.texts("--key", "PATH", options.keys,
                   "A value for the log, such as PID-3.1; may be repeated.");
@@ -43,6 +50,8 @@ void declare(Arguments& arguments, ListenOptions& options) {
       "Write a JSON line for every message, before it is answered: connection, control_id, "
       "first (of its id), keys, message.");
   arguments.flag("--print", options.print, "Print each message.");
+  arguments.text("--save", "FOLDER", order.save,
+                 "Write each message to a file there, 000001.hl7 and so on.");
   arguments.text("--cert", "FILE", options.certificate, "Use TLS with this certificate (PEM).");
   arguments.text("--tls-key", "FILE", options.key, "Its private key (PEM).");
   arguments.text("--client-ca", "FILE", options.client_ca,
@@ -72,6 +81,12 @@ Result<void> prepare(ListenOptions& options) {
                  {}};
   }
   options.order.address = *address;
+  if (!options.order.save.empty() && !std::filesystem::is_directory(options.order.save)) {
+    return Error{"U106",
+                 fmt::format("{} is not a folder to save messages to", options.order.save),
+                 "make it first",
+                 {}};
+  }
   if (options.certificate.empty() != options.key.empty()) {
     return Error{
         "U102", "--cert and --tls-key belong together", "give both, or none for plain TCP", {}};

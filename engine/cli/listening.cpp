@@ -1,6 +1,8 @@
 #include "engine/cli/listening.h"
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <list>
 #include <unordered_set>
 
@@ -13,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "channels/mllp/framing/commit_block.h"
 #include "channels/mllp/framing/deframer.h"
 #include "channels/transport/network.h"
 #include "engine/cli/tool_ports.h"
@@ -122,6 +125,7 @@ class Listening {
 
   // Appends the answer to `out`; false when the connection is to be closed instead.
   bool take(mllp::Frame& frame, std::int64_t connection, std::string& out) {
+    if (mllp::committed(frame.content)) return true;  // of an answer of ours: no message
     last_ = Clock::now();
     if (result_.messages++ == 0) first_ = last_;
     result_.bytes += static_cast<std::int64_t>(frame.content.size());
@@ -133,7 +137,10 @@ class Listening {
     if (order_.print) print_message(order_.print, frame.content);
     const bool failing = order_.fail_every > 0 && result_.messages % order_.fail_every == 0;
     const bool closing = order_.close_every > 0 && result_.messages % order_.close_every == 0;
-    if (!closing && order_.answer != "none") answer(header, failing, out);
+    const bool dropping = order_.drop_every > 0 && result_.messages % order_.drop_every == 0;
+    if (!order_.save.empty()) save(frame.content);
+    if (!closing && order_.commits) out += mllp::kCommitted;
+    if (!closing && !dropping && order_.answer != "none") answer(header, failing, out);
     if (log_) write_log(frame.content, control_id, connection, first);
     return !closing;
   }
@@ -149,14 +156,30 @@ class Listening {
     auto outcome = hl7v2::AckOutcome::accepted;
     if (order_.answer == "AR") outcome = hl7v2::AckOutcome::rejected;
     if (order_.answer == "AE" || failing) outcome = hl7v2::AckOutcome::error;
-    if (outcome != hl7v2::AckOutcome::accepted)
-      details.text = "as cannula listen was told to answer";
-    const auto text = header ? hl7v2::acknowledge(*header, outcome, details)
-                             : std::optional(hl7v2::acknowledge_unreadable(details));
+    details.text = order_.text;
+    const auto exact =
+        order_.answer.starts_with('C') ? hl7v2::ack_code(order_.answer) : std::nullopt;
+    const bool positive = outcome == hl7v2::AckOutcome::accepted && (!exact || is_positive(*exact));
+    if (!positive && details.text.empty()) details.text = "as cannula listen was told to answer";
+    const auto text = !header ? std::optional(hl7v2::acknowledge_unreadable(details))
+                      : exact && !failing
+                          ? std::optional(hl7v2::build_acknowledgement(*header, *exact, details))
+                          : hl7v2::acknowledge(*header, outcome, details);
     if (!text) return;
     out += mllp::kStartBlock;
     out += *text;
     out += mllp::kTrailer;
+  }
+
+  // NUMBER.hl7, counted as they come.
+  void save(const std::string& content) {
+    const auto path =
+        std::filesystem::path(order_.save) / fmt::format("{:06}.hl7", result_.messages);
+    std::ofstream file(path, std::ios::binary);
+    file << content;
+    file.close();
+    if (file || std::exchange(save_failed_, true)) return;
+    ports_.report.log(Report::Level::error, "cannot write " + path.string());
   }
 
   void write_log(std::string& content, std::string_view control_id, std::int64_t connection,
@@ -217,6 +240,7 @@ class Listening {
   ListenResult result_;
   std::size_t serving_ = 0;
   bool stopping_ = false;
+  bool save_failed_ = false;
   Clock::time_point first_, last_;
 };
 

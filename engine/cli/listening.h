@@ -16,11 +16,15 @@ namespace cannula::cli {
 
 struct ListenOrder {
   Endpoint address;
-  std::string answer = "AA";           // AA, AE, AR or none
+  std::string answer = "AA";           // AA, AE, AR, CA, CE, CR or none
   std::chrono::milliseconds delay{0};  // before each answer
   std::int64_t fail_every = 0;         // every n-th message is answered AE; 0: none
   std::int64_t close_every =
       0;  // at every n-th message the connection is closed instead of answered; 0: none
+  std::int64_t drop_every = 0;    // every n-th message gets no answer; 0: none
+  std::string text;               // of the answers: MSA-3
+  bool commits = false;           // MLLP release 2: a commit acknowledgement before each answer
+  std::string save;               // folder that each message is written to, or empty
   std::int64_t count = 0;         // messages after which to end; 0: none
   std::vector<hl7v2::Path> keys;  // values that the log shows
   Values tls;                     // of tls_server_options()

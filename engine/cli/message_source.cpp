@@ -7,11 +7,10 @@
 #include "engine/cli/input_file.h"
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/header.h"
+#include "parsers/hl7v2/timestamp.h"
 
 namespace cannula::cli {
 namespace {
-
-constexpr std::string_view kPlace = "{n}";
 
 Error unusable(std::string_view name, std::string_view why) {
   return {"U106", fmt::format("{}: {}", name, why), "", {}};
@@ -33,17 +32,30 @@ std::string with_carriage_returns(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> split_at_places(std::string_view text) {
-  std::vector<std::string> pieces;
-  while (true) {
-    const std::size_t at = text.find(kPlace);
-    pieces.emplace_back(text.substr(0, at));
-    if (at == std::string_view::npos) return pieces;
-    text.remove_prefix(at + kPlace.size());
-  }
-}
-
 }  // namespace
+
+// The longer forms first: {{n}} has {n} within it.
+MessageSource::Pieces MessageSource::split_at_places(std::string_view text) {
+  static constexpr std::pair<std::string_view, Place> kPlaces[] = {
+      {"{{n}}", Place::number}, {"{{time}}", Place::time}, {"{n}", Place::number}};
+  Pieces pieces;
+  std::string piece;
+  while (!text.empty()) {
+    const auto* const place =
+        std::find_if(std::begin(kPlaces), std::end(kPlaces),
+                     [&](const auto& one) { return text.starts_with(one.first); });
+    if (place == std::end(kPlaces)) {
+      piece += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    pieces.texts.push_back(std::exchange(piece, {}));
+    pieces.places.push_back(place->second);
+    text.remove_prefix(place->first.size());
+  }
+  pieces.texts.push_back(std::move(piece));
+  return pieces;
+}
 
 Result<MessageSource> MessageSource::read(const std::vector<std::string>& files,
                                           Variation variation) {
@@ -75,42 +87,46 @@ Result<void> MessageSource::add(std::string_view name, std::string_view text, Va
       const auto end =
           static_cast<std::size_t>(header->control_id.data() - message.data()) + control_id.size();
       if (!variation.templates) {
-        messages_.push_back(
-            {{message.substr(0, end) + "-", message.substr(end)}, {control_id + "-", ""}});
+        messages_.push_back({{{message.substr(0, end) + "-", message.substr(end)}, {Place::number}},
+                             {{control_id + "-", ""}, {Place::number}}});
         continue;
       }
-      message.insert(end, "-{n}");
-      control_id += "-{n}";
+      message.insert(end, "-{{n}}");
+      control_id += "-{{n}}";
     }
     if (variation.templates) {
       messages_.push_back({split_at_places(message), split_at_places(control_id)});
     } else {
-      messages_.push_back({{std::move(message)}, {std::move(control_id)}});
+      messages_.push_back({{{std::move(message)}}, {{std::move(control_id)}}});
     }
   }
   return {};
 }
 
-void MessageSource::append(std::string& out, const Pieces& pieces, std::int64_t n) {
-  char digits[24];
-  const char* end = std::to_chars(digits, digits + sizeof digits, n).ptr;
-  const std::string_view number(digits, static_cast<std::size_t>(end - digits));
-  out += pieces.front();
-  for (std::size_t i = 1; i < pieces.size(); ++i) {
-    out += number;
-    out += pieces[i];
+void MessageSource::append(std::string& out, const Pieces& pieces, std::int64_t n,
+                           std::int64_t time) {
+  out += pieces.texts.front();
+  for (std::size_t i = 0; i < pieces.places.size(); ++i) {
+    if (pieces.places[i] == Place::number) {
+      char digits[24];
+      const char* end = std::to_chars(digits, digits + sizeof digits, n).ptr;
+      out.append(digits, static_cast<std::size_t>(end - digits));
+    } else {
+      out += hl7v2::format_timestamp(time);
+    }
+    out += pieces.texts[i + 1];
   }
 }
 
-void MessageSource::append_frame(std::string& out, std::int64_t n) const {
+void MessageSource::append_frame(std::string& out, std::int64_t n, std::int64_t time) const {
   out += '\x0B';
-  append(out, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].text, n);
+  append(out, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].text, n, time);
   out += "\x1C\r";
 }
 
-std::string MessageSource::control_id(std::int64_t n) const {
+std::string MessageSource::control_id(std::int64_t n, std::int64_t time) const {
   std::string id;
-  append(id, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].control_id, n);
+  append(id, messages_[static_cast<std::size_t>(n - 1) % messages_.size()].control_id, n, time);
   return id;
 }
 

@@ -15,7 +15,7 @@ class MessageSource {
  public:
   struct Variation {
     bool unique = false;     // MSH-10 becomes "ID-n"
-    bool templates = false;  // {n} anywhere becomes n
+    bool templates = false;  // {{n}} and {n} anywhere become n, {{time}} the time of sending
   };
 
   // "-" is the standard input. Each file holds one or several messages, as segments ended by CR, LF
@@ -25,18 +25,24 @@ class MessageSource {
                                   Variation variation);
 
   std::size_t size() const { return messages_.size(); }
-  // The n-th message, counted from 1 and going around, appended in its MLLP frame.
-  void append_frame(std::string& out, std::int64_t n) const;
-  std::string control_id(std::int64_t n) const;
+  // The n-th message, counted from 1 and going around, appended in its MLLP frame. `time` is in
+  // microseconds since 1970-01-01 UTC.
+  void append_frame(std::string& out, std::int64_t n, std::int64_t time) const;
+  std::string control_id(std::int64_t n, std::int64_t time) const;
 
  private:
-  // A text with places where n stands: before every piece but the first.
-  using Pieces = std::vector<std::string>;
+  // A text with places where something is put in: behind every piece but the last.
+  enum class Place { number, time };
+  struct Pieces {
+    std::vector<std::string> texts;
+    std::vector<Place> places{};
+  };
   struct Message {
     Pieces text;
     Pieces control_id;
   };
-  static void append(std::string& out, const Pieces& pieces, std::int64_t n);
+  static Pieces split_at_places(std::string_view text);
+  static void append(std::string& out, const Pieces& pieces, std::int64_t n, std::int64_t time);
   Result<void> add(std::string_view name, std::string_view text, Variation variation);
 
   std::vector<Message> messages_;

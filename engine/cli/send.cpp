@@ -39,8 +39,10 @@ void declare(Arguments& arguments, SendOptions& options) {
   arguments.number("--rate", "N", options.order.rate, 1, 10'000'000,
                    "Send at most N messages a second.");
   arguments.flag("--unique", options.unique, "Give each MSH-10 a suffix of its own: ID-1, ID-2 …");
-  arguments.flag("--template", options.templates,
-                 "Replace {n} anywhere in a message by its number, from 1.");
+  arguments.flag(
+      "--template", options.templates,
+      "Replace {{n}} anywhere in a message by its number, from 1, and {{time}} by the time "
+      "of sending as HL7 writes it.");
   arguments.text("--expect", "CODE", options.order.expect,
                  "The MSA-1 that counts as success; AA or CA when left out.");
   arguments.duration("--timeout", options.order.timeout, "How long to wait for an answer.");
@@ -180,7 +182,8 @@ Verb send_verb() {
       .summary = "Send HL7 v2 messages over MLLP and report the answers; also a load generator.",
       .example =
           "cannula send 127.0.0.1:2575 result.hl7\n"
-          "cannula send 127.0.0.1:2575 result.hl7 --unique --count 10000 --connections 16",
+          "cannula send 127.0.0.1:2575 result.hl7 --unique --count 10000 --connections 16\n"
+          "cannula send 127.0.0.1:2575 broken.hl7 --expect AE",
       .declare = [options](Arguments& arguments) { declare(arguments, *options); },
       .run = [options](const Context& context) { return send(*options, context); }};
 }

@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "channels/mllp/framing/commit_block.h"
 #include "channels/mllp/framing/deframer.h"
 #include "channels/transport/network.h"
 #include "engine/cli/tool_ports.h"
@@ -170,6 +171,9 @@ class Sending {
     const auto window = static_cast<std::size_t>(order_.window);
     if (lane.under_way.size() >= window || !work_left(lane)) return;
     const Clock::time_point now = Clock::now();
+    const std::int64_t time = std::chrono::duration_cast<std::chrono::microseconds>(
+                                  std::chrono::system_clock::now().time_since_epoch())
+                                  .count();
     while (lane.under_way.size() < window && work_left(lane) && due() <= now) {
       std::int64_t n = 0;
       if (lane.again.empty()) {
@@ -178,13 +182,14 @@ class Sending {
         n = lane.again.front();
         lane.again.pop_front();
       }
-      messages_.append_frame(out, n);
-      lane.under_way.push_back({n, messages_.control_id(n), now});
+      messages_.append_frame(out, n, time);
+      lane.under_way.push_back({n, messages_.control_id(n, time), now});
       ++result_.sent;
     }
   }
 
   void take_answer(Lane& lane, const std::string& bytes, Clock::time_point now) {
+    if (mllp::committed(bytes)) return;  // of MLLP release 2; the answer follows
     if (order_.print) print_message(order_.print, bytes);
     const auto answer = hl7v2::Acknowledgement::parse(bytes);
     const std::string id = answer ? answer->control_id : std::string();

@@ -138,6 +138,7 @@ void Reading::read_source_table(ChannelConfig& channel, const Node& table, const
   check_exposure(channel, table, file);
   check_certificate(channel, table, file);
   read_ack(channel, table, channel.source, file);
+  check_application_ack(channel, table, file);
   read_respond(channel, table, file);
   read_timezone(channel, table, file);
   read_charset(channel, table, file);
@@ -218,6 +219,20 @@ void Reading::read_ack(ChannelConfig& channel, const Node& table, const Values& 
   file.error("C115", inside_text(*file.source(), written, {kDelivered.size(), ack.size()}),
              fmt::format("the channel has no destination {}", in_quotes(channel.ack.destination)),
              suggestion(channel.ack.destination, names));
+}
+
+void Reading::check_application_ack(const ChannelConfig& channel, const Node& table,
+                                    const File& file) {
+  if (!channel.source.has("application_ack")) return;
+  const std::string& wanted = channel.source.text("application_ack");
+  std::vector<std::string_view> names;
+  for (const DestinationConfig& destination : channel.destinations) {
+    if (destination.name == wanted) return;
+    names.push_back(destination.name);
+  }
+  file.error("C115", table.find("application_ack")->value.span,
+             fmt::format("the channel has no destination {}", in_quotes(wanted)),
+             suggestion(wanted, names));
 }
 
 // What HTTP calls it: the same as `ack`, which then may not be written too.

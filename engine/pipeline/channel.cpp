@@ -7,6 +7,7 @@
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/scheduler.h"
+#include "parsers/hl7v2/acknowledgement.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -286,6 +287,47 @@ store::Outcome Channel::outcome_of(const WorkItem& item, const store::OrderKeys&
   return outcome;
 }
 
+// The receiver begins the exchange of an application acknowledgement (HL7 v2 2.8.3.1): one more
+// delivery of the same outcome, so that it is as sure as what the script sent.
+std::optional<script::Send> Channel::application_ack(const WorkItem& item,
+                                                     script::Conclusion& conclusion) const {
+  using Kind = script::Conclusion::Kind;
+  const std::string destination = config_.source.text_or("application_ack", "");
+  if (destination.empty() || item.response || !item.body || conclusion.kind == Kind::parked) {
+    return std::nullopt;
+  }
+  const auto header = hl7v2::Header::peek(*item.body);
+  if (!header || header->application_ack.empty()) return std::nullopt;
+  auto outcome = hl7v2::AckOutcome::accepted;
+  std::string text;
+  if (conclusion.kind == Kind::rejected) {
+    outcome = hl7v2::AckOutcome::rejected;
+    text = conclusion.reason;
+  } else if (conclusion.kind == Kind::failed) {
+    outcome = hl7v2::AckOutcome::error;
+    text = kScriptFailed;
+  }
+  hl7v2::AckDetails details;
+  details.text = text;
+  const std::optional<Reply>& reply = conclusion.reply;
+  if (reply && reply->ack && conclusion.kind != Kind::failed) {
+    outcome = reply->ack->outcome;
+    reply->ack->fill(details);
+  }
+  if (!hl7v2::wants_application_ack(*header, outcome)) return std::nullopt;
+  const std::string id = item.id.text();
+  details.time = now_microseconds();
+  details.control_id = id;
+  script::Send send;
+  send.destination = destination;
+  send.payload = reply && reply->body && conclusion.kind != Kind::failed
+                     ? reply->body
+                     : make_bytes(hl7v2::build_acknowledgement(
+                           *header, hl7v2::code_of(outcome, false), details));
+  conclusion.reply.reset();
+  return send;
+}
+
 void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* message,
                        script::Conclusion conclusion) {
   count(conclusion);
@@ -299,6 +341,7 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   store::OrderKeys keys = entry->keys();
   if (item.response) std::erase(keys, lane_of(item.id));
 
+  if (auto ack = application_ack(item, conclusion)) conclusion.sends.push_back(std::move(*ack));
   auto context = std::make_shared<OutcomeContext>();
   context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));

@@ -129,6 +129,9 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
                          store::Position position);
   void count(const script::Conclusion& conclusion);
+  // Nothing when none is wanted, or none is configured. Takes the reply, if that is what it says.
+  std::optional<script::Send> application_ack(const WorkItem& item,
+                                              script::Conclusion& conclusion) const;
   void log_if_dead(const store::Outcome& outcome) const;
   void tell_waiter(MessageId id, Fate fate);
   Result<void> restore_holds();

@@ -20,6 +20,11 @@ struct Offer {
   std::vector<store::Record> records;
   std::vector<Arrival> arrivals;
   std::vector<std::optional<Error>> refusals;  // one an arrival
+  // Where the channel watches for duplicates, one an arrival: what is known of it, and what it was
+  // found by. `twin` is the arrival of this same offer that it repeats, or its own number.
+  std::vector<Duplicates::Verdict> verdicts;
+  std::vector<Duplicates::Fingerprint> fingerprints;
+  std::vector<std::size_t> twins;
   std::vector<Fate> fates;           // the same, when the sender waits for more than the disk
   std::atomic<std::size_t> open{0};  // fates still to come, and one for the commit itself
   Commits committed{std::vector<store::Committed>{}};
@@ -56,12 +61,21 @@ asio::awaitable<void> suspended_until(Start start) {
       asio::use_awaitable);
 }
 
+std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
+  return config.source.has("duplicates") ? config.source.duration("duplicates")
+                                         : std::chrono::milliseconds(0);
+}
+
 }  // namespace
 
 ChannelIntake::ChannelIntake(std::shared_ptr<Channel> channel,
                              std::shared_ptr<const security::AccessList> access,
                              store::Store& store)
-    : channel_(std::move(channel)), access_(std::move(access)), store_(store) {}
+    : channel_(std::move(channel)),
+      access_(std::move(access)),
+      store_(store),
+      duplicates_(
+          std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)) {}
 
 Result<void> ChannelIntake::admit(const Peer& peer) {
   if (!access_) return {};
@@ -94,6 +108,95 @@ asio::awaitable<void> ChannelIntake::wait_for_room() {
   }
 }
 
+std::optional<Error> ChannelIntake::refusal_of(const Arrival& arrival) const {
+  if (arrival.defect) {
+    spdlog::warn(
+        "channel {}: what came from {} was refused [{}]; see `cannula msg list --state rejected`",
+        channel_->name(), arrival.peer_address, arrival.defect->code);
+    return arrival.defect;
+  }
+  if (!access_) return std::nullopt;
+  auto allowed = access_->may_send(arrival.event);
+  if (allowed) return std::nullopt;
+  spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(),
+               word_for_log(arrival.event), arrival.peer_address, allowed.error().text());
+  return std::move(allowed).error();
+}
+
+// Fills in what is known of each arrival. False when one of them is just being taken in by another
+// connection: then nothing has been begun, and it has to be waited for.
+bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way) {
+  using Kind = Duplicates::Verdict::Kind;
+  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
+    offer.twins[i] = i;
+    offer.verdicts[i] = {};
+    if (offer.refusals[i]) continue;
+    const auto same = [&](std::size_t j) {
+      return !offer.refusals[j] && offer.fingerprints[j] == offer.fingerprints[i];
+    };
+    for (std::size_t j = 0; j < i && offer.twins[i] == i; ++j) {
+      if (same(j)) offer.twins[i] = j;
+    }
+    if (offer.twins[i] != i) continue;
+    offer.verdicts[i] = duplicates_->look(offer.arrivals[i], offer.fingerprints[i]);
+    if (offer.verdicts[i].kind != Kind::under_way) continue;
+    under_way = offer.fingerprints[i];
+    return false;
+  }
+  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
+    if (offer.refusals[i] || offer.twins[i] != i || offer.verdicts[i].kind != Kind::fresh) continue;
+    if (offer.verdicts[i].id_reused) report_reuse(offer.arrivals[i]);
+    duplicates_->began(offer.arrivals[i], offer.fingerprints[i]);
+  }
+  return true;
+}
+
+asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
+  const std::size_t count = offer.arrivals.size();
+  offer.verdicts.resize(count);
+  offer.twins.resize(count);
+  for (const Arrival& arrival : offer.arrivals) {
+    offer.fingerprints.push_back(Duplicates::of(arrival));
+  }
+  Duplicates::Fingerprint under_way;
+  while (!judge_once(offer, under_way)) {
+    auto ask = [this, under_way](auto resume) {
+      duplicates_->when_ended(under_way, std::move(resume));
+    };
+    co_await suspended_until(std::move(ask));
+  }
+  const bool waits = channel_->config().ack.when != config::AckConfig::When::stored;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Duplicates::Verdict& verdict = offer.verdicts[i];
+    if (offer.twins[i] != i) {
+      offer.refusals[i] =
+          Error{std::string(store::kDuplicate),
+                "the same message stood twice in what the sender sent at once", "", std::nullopt};
+    } else if (verdict.kind == Duplicates::Verdict::Kind::duplicate) {
+      const bool open = waits && (verdict.state == store::MessageState::accepted ||
+                                  verdict.state == store::MessageState::queued);
+      offer.refusals[i] =
+          open ? Error{"P313", "the same message came before and is still being worked",
+                       "send it again later", std::nullopt}
+               : Error{std::string(store::kDuplicate),
+                       "the same message came before, as " + verdict.original.text(), "",
+                       std::nullopt};
+    }
+  }
+}
+
+void ChannelIntake::report_reuse(const Arrival& arrival) {
+  channel_->metrics().transport.add("control_ids_reused_total", 1);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - reuse_logged_ < std::chrono::minutes(1)) return;
+  reuse_logged_ = now;
+  spdlog::warn(
+      "channel {}: the sender at {} used the control id of an earlier message for another one; "
+      "both "
+      "are worked (said once a minute; see control_ids_reused_total)",
+      channel_->name(), arrival.peer_address);
+}
+
 asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
                                                            std::vector<Arrival> arrivals) {
   const auto begun = std::chrono::steady_clock::now();
@@ -102,62 +205,76 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   co_await wait_for_room();
 
   auto offer = std::make_shared<Offer>();
-  offer->records.reserve(arrivals.size());
-  offer->refusals.resize(arrivals.size());
-  for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    store::Accepted record = record_of(arrivals[i]);
-    offer->refusals[i] = arrivals[i].defect;
-    if (!offer->refusals[i] && access_) {
-      if (auto allowed = access_->may_send(arrivals[i].event); !allowed) {
-        offer->refusals[i] = allowed.error();
-        spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(),
-                     word_for_log(arrivals[i].event), arrivals[i].peer_address,
-                     allowed.error().text());
-      }
-    }
-    if (arrivals[i].defect) {
-      spdlog::warn(
-          "channel {}: what came from {} was refused [{}]; see `cannula msg list --state rejected`",
-          channel_->name(), arrivals[i].peer_address, arrivals[i].defect->code);
-    }
-    if (offer->refusals[i]) {
-      record.refusal_code = offer->refusals[i]->code;
-      record.refusal = offer->refusals[i]->text();
+  offer->arrivals = std::move(arrivals);
+  for (const Arrival& arrival : offer->arrivals) offer->refusals.push_back(refusal_of(arrival));
+  const std::shared_ptr<Duplicates> duplicates = duplicates_;
+  if (duplicates->watches()) co_await judge(*offer);
+  offer->records.reserve(offer->arrivals.size());
+  for (std::size_t i = 0; i < offer->arrivals.size(); ++i) {
+    store::Accepted record = record_of(offer->arrivals[i]);
+    if (const std::optional<Error>& refusal = offer->refusals[i]) {
+      record.refusal_code = refusal->code;
+      record.refusal = refusal->text();
+      if (refusal->code == store::kDuplicate) record.body = nullptr;
     }
     offer->records.emplace_back(std::move(record));
   }
-  offer->arrivals = std::move(arrivals);
   offer->fates.resize(offer->arrivals.size());
   co_await commit(offer);
 
-  ChannelMetrics& metrics = channel->metrics();
-  std::vector<Receipt> receipts(offer->arrivals.size());
-  for (std::size_t i = 0; i < receipts.size(); ++i) {
-    Receipt& receipt = receipts[i];
-    if (!offer->committed) {
-      ++metrics.not_taken;
-      receipt.disposition = Disposition::failed;
-      receipt.reason = offer->committed.error();
-      continue;
-    }
-    receipt.id = (*offer->committed)[i].id;
-    if (offer->refusals[i]) {
-      ++metrics.refused;
-      receipt.disposition = Disposition::refused;
-      receipt.reason = *offer->refusals[i];
-      continue;
-    }
-    ++metrics.received;
-    metrics.received_bytes += offer->arrivals[i].body->size();
-    Fate& fate = offer->fates[i];
-    receipt.disposition = fate.kind == Fate::Kind::well      ? Disposition::accepted
-                          : fate.kind == Fate::Kind::refused ? Disposition::refused
-                                                             : Disposition::failed;
-    receipt.reason = fate.reason;
-    receipt.reply = std::move(fate.reply);
+  std::vector<Receipt> receipts;
+  for (std::size_t i = 0; i < offer->arrivals.size(); ++i) {
+    receipts.push_back(receipt_of(channel->metrics(), *offer, i));
+    // Its twin stands before it.
+    const bool repeated = !offer->twins.empty() && offer->twins[i] != i;
+    if (repeated && offer->committed) receipts[i] = receipts[offer->twins[i]];
   }
-  metrics.acknowledge.record(std::chrono::steady_clock::now() - begun);
+  if (duplicates->watches()) remember(*duplicates, *offer, receipts);
+  channel->metrics().acknowledge.record(std::chrono::steady_clock::now() - begun);
   co_return receipts;
+}
+
+Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::size_t i) {
+  Receipt receipt;
+  if (!offer.committed) {
+    ++metrics.not_taken;
+    receipt.disposition = Disposition::failed;
+    receipt.reason = offer.committed.error();
+    return receipt;
+  }
+  receipt.id = (*offer.committed)[i].id;
+  if (const std::optional<Error>& refusal = offer.refusals[i]) {
+    if (refusal->code == store::kDuplicate) {
+      metrics.transport.add("duplicates_total", 1);
+      receipt.disposition = Disposition::accepted;
+      receipt.id = offer.verdicts[i].original;
+      receipt.reply = offer.verdicts[i].reply;
+      return receipt;
+    }
+    ++metrics.refused;
+    receipt.disposition = refusal->code == "P313" ? Disposition::failed : Disposition::refused;
+    receipt.reason = *refusal;
+    return receipt;
+  }
+  ++metrics.received;
+  metrics.received_bytes += offer.arrivals[i].body->size();
+  Fate& fate = offer.fates[i];
+  receipt.disposition = fate.kind == Fate::Kind::well      ? Disposition::accepted
+                        : fate.kind == Fate::Kind::refused ? Disposition::refused
+                                                           : Disposition::failed;
+  receipt.reason = fate.reason;
+  receipt.reply = std::move(fate.reply);
+  return receipt;
+}
+
+// What came of those that were begun.
+void ChannelIntake::remember(Duplicates& duplicates, const Offer& offer,
+                             const std::vector<Receipt>& receipts) {
+  for (std::size_t i = 0; i < receipts.size(); ++i) {
+    if (offer.refusals[i]) continue;
+    const bool well = receipts[i].disposition == Disposition::accepted;
+    duplicates.ended(offer.fingerprints[i], well ? receipts[i].id : MessageId{}, receipts[i].reply);
+  }
 }
 
 // Submits the offer and waits: for the disk, and with ack = "processed" or "delivered:…" for what

@@ -1,11 +1,15 @@
 // The door of a channel: who may come in with what, and the wait for the disk.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "channels/transport/intake.h"
 #include "engine/pipeline/channel.h"
+#include "engine/pipeline/duplicates.h"
 #include "engine/security/partners.h"
 #include "engine/store/store.h"
 
@@ -26,6 +30,14 @@ class ChannelIntake : public Intake {
 
  private:
   store::Accepted record_of(const Arrival& arrival) const;
+  std::optional<Error> refusal_of(const Arrival& arrival) const;
+  boost::asio::awaitable<void> judge(Offer& offer);
+  bool judge_once(Offer& offer, Duplicates::Fingerprint& under_way);
+  // Without the intake, which may be gone when an offer ends.
+  static void remember(Duplicates& duplicates, const Offer& offer,
+                       const std::vector<Receipt>& receipts);
+  static Receipt receipt_of(ChannelMetrics& metrics, Offer& offer, std::size_t i);
+  void report_reuse(const Arrival& arrival);
   boost::asio::awaitable<void> wait_for_room();
   boost::asio::awaitable<void> commit(std::shared_ptr<Offer> offer);
   static void hand_over(Channel& channel, const std::shared_ptr<Offer>& offer);
@@ -33,6 +45,8 @@ class ChannelIntake : public Intake {
   const std::shared_ptr<Channel> channel_;
   const std::shared_ptr<const security::AccessList> access_;
   store::Store& store_;
+  const std::shared_ptr<Duplicates> duplicates_;
+  std::chrono::steady_clock::time_point reuse_logged_{};
 };
 
 }  // namespace cannula::pipeline

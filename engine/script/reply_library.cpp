@@ -124,7 +124,106 @@ int reply(lua_State* L) {
   return 0;
 }
 
+std::string text_member(lua_State* L, int index, const char* what) {
+  const auto text = text_value(L, index, what);
+  return text ? std::string(*text) : std::string();
+}
+
+hl7v2::AckError read_error(lua_State* L, int index) {
+  constexpr std::string_view kOptions[] = {"code", "location", "severity", "text", "diagnostics"};
+  if (lua_type(L, index) != LUA_TTABLE) {
+    refuse("each of `errors` is a table, { code = \"101\", location = \"PID^1^3\", text = … }");
+  }
+  hl7v2::AckError error;
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    std::string text = text_member(L, lua_gettop(L), "an error of ack");
+    if (name == "code") {
+      error.code = std::move(text);
+    } else if (name == "location") {
+      error.location = std::move(text);
+    } else if (name == "severity") {
+      error.severity = std::move(text);
+    } else if (name == "text") {
+      error.text = std::move(text);
+    } else if (name == "diagnostics") {
+      error.diagnostics = std::move(text);
+    } else {
+      refuse("an error of ack has no '" + std::string(name.substr(0, 60)) + "'" +
+             did_you_mean(name, kOptions));
+    }
+    lua_pop(L, 1);
+  }
+  return error;
+}
+
+void read_errors(lua_State* L, int index, AckReply& made) {
+  constexpr lua_Unsigned kMost = 1000;
+  if (lua_type(L, index) != LUA_TTABLE) refuse("`errors` of ack is a list of tables");
+  const lua_Unsigned count = lua_rawlen(L, index);
+  if (count > kMost) refuse("an acknowledgement has at most 1000 errors");
+  for (lua_Unsigned i = 1; i <= count; ++i) {
+    lua_rawgeti(L, index, static_cast<lua_Integer>(i));
+    made.errors.push_back(read_error(L, lua_gettop(L)));
+    lua_pop(L, 1);
+  }
+}
+
+hl7v2::AckOutcome outcome_at(lua_State* L, int index) {
+  const auto code = hl7v2::ack_code(text_member(L, index, "the code of ack"));
+  if (!code) refuse("the code of ack is one of AA, AE, AR, CA, CE and CR");
+  return hl7v2::outcome_of(*code);
+}
+
+// The last ack or reply of a run counts.
+int ack(lua_State* L) {
+  Session& session = LuaRuntime::of(L).session();
+  if (lua_type(L, 1) != LUA_TTABLE) {
+    refuse(std::string("ack takes a table, ack{ code = \"AE\", text = … }, not a ") +
+           luaL_typename(L, 1));
+  }
+  if (session.input.response) refuse("ack is for main: the sender has had its answer long before");
+  constexpr std::string_view kOptions[] = {"code", "text", "errors", "expected_sequence"};
+  AckReply made;
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    const int value = lua_gettop(L);
+    if (name == "code") {
+      made.outcome = outcome_at(L, value);
+    } else if (name == "text") {
+      made.text = text_member(L, value, "the text of ack");
+    } else if (name == "errors") {
+      read_errors(L, value, made);
+    } else if (name == "expected_sequence") {
+      made.expected_sequence = luaL_checkinteger(L, value);
+    } else {
+      refuse("ack has no '" + std::string(name.substr(0, 60)) + "'" + did_you_mean(name, kOptions) +
+             "; it has code, text, errors and expected_sequence");
+    }
+    lua_settop(L, value - 1);
+  }
+  charge(L, session,
+         sizeof(Reply) + made.text.size() + made.errors.size() * sizeof(hl7v2::AckError));
+  session.reply.emplace().ack = std::move(made);
+  return 0;
+}
+
 constexpr Binding kBindings[] = {
+    {"ack", "(answer: Ack)",
+     "The acknowledgement of HL7 v2 that the sender gets: of an mllp source with `ack = "
+     "\"processed\"`, or the later one of `application_ack`. `{code = \"AA\" | \"AE\" | \"AR\", "
+     "text = "
+     "\"…\", errors = {{code = \"101\", location = \"PID^1^3\", severity = \"E\", text = \"…\", "
+     "diagnostics = \"…\"}}, expected_sequence = number}`; all of it may be left out. Addresses, "
+     "control ids, the version and the place of each text (ERR by version, MSA-3) are seen to; "
+     "where the sender asks for a commit acknowledgement AE becomes CE, and where it asks for none "
+     "there is none. Like `reply`, it does not end the script or the message: say `reject` or "
+     "`skip` besides where that is meant.",
+     &guarded<ack>},
+
     {"reply", "(answer: Reply)",
      "What the sender is answered, where it waits for the script: an http source with `respond = "
      "\"processed\"`, or an mllp source with `ack = \"processed\"` (the body alone, an "

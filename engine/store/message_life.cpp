@@ -114,7 +114,9 @@ void MessageLife::apply(const Accepted& record, Position position) {
   row.size = record.body ? record.body->size() : 0;
   row.accepted_at_position = position;
   queued_position = position;
-  outcome = record.refusal_code.empty() ? MessageState::accepted : MessageState::rejected;
+  outcome = record.refusal_code.empty()         ? MessageState::accepted
+            : record.refusal_code == kDuplicate ? MessageState::filtered
+                                                : MessageState::rejected;
 }
 
 void MessageLife::apply(const Outcome& record, Position position) {

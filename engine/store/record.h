@@ -44,6 +44,10 @@ std::string_view name_of(DeliveryState state);
 std::optional<MessageState> message_state(std::string_view name);
 std::optional<DeliveryState> delivery_state(std::string_view name);
 
+// The `refusal_code` of a message that was taken in before: it is kept as filtered, without its
+// body.
+constexpr std::string_view kDuplicate = "P312";
+
 // A message was taken in; or, with a `refusal_code`, was refused and is kept as rejected.
 struct Accepted {
   MessageId id;  // assigned by the journal at commit; 0 before

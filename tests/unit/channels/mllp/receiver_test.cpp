@@ -667,6 +667,16 @@ TEST_F(MllpReceiver, AnswersABatchWithItsErrorsOnlyWhereThatIsConfigured) {
   }());
 }
 
+TEST_F(MllpReceiver, AnswersEachMessageOfABatchInAFrameOfItsOwnWhereThatIsConfigured) {
+  start({{"batch_ack", "each"}});
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(kBatch));
+    const auto answers = co_await sender->answers(3);
+    EXPECT_THAT(answers, ElementsAre("AA 1", "AA 2", "AA 3"));
+  }());
+}
+
 TEST_F(MllpReceiver, SaysThatABatchIsShorterThanItAnnounces) {
   start();
   run([this]() -> asio::awaitable<void> {

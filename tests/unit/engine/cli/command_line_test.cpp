@@ -42,7 +42,7 @@ TEST(CommandLine, AWrongValueSaysWhatTheOptionTakes) {
   EXPECT_THAT(run_cannula({"send", "127.0.0.1:1", "--timeout", "5"}).err,
               HasSubstr("takes a duration such as"));
   EXPECT_THAT(run_cannula({"listen", "127.0.0.1:0", "--answer", "OK"}).err,
-              HasSubstr("takes one of AA|AE|AR|none, not `OK`"));
+              HasSubstr("takes one of AA|AE|AR|CA|CE|CR|none, not `OK`"));
   EXPECT_EQ(run_cannula({"send"}).code, kUsage);
 }
 

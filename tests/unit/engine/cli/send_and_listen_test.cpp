@@ -1,4 +1,5 @@
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -210,27 +211,80 @@ TEST(MessageSource, SegmentsEndWithCarriageReturnsHoweverTheFileWasSaved) {
   for (const std::string text :
        {"MSH|^~\\&|A\nPID|1\n", "MSH|^~\\&|A\r\nPID|1\r\n", "MSH|^~\\&|A\rPID|1"}) {
     std::string frame;
-    MessageSource::of("t", text, {})->append_frame(frame, 1);
+    MessageSource::of("t", text, {})->append_frame(frame, 1, 0);
     EXPECT_EQ(frame, "\x0BMSH|^~\\&|A\rPID|1\r\x1C\r");
   }
+}
+
+TEST(MessageSource, CountersAndTheTimeGoWhereTheyAreAskedFor) {
+  const std::string text = "MSH|^~\\&|A|B|C|D|{{time}}||ORU^R01|T-{{n}}|P|2.5.1\rPID|{{n}}\r";
+  std::string frame;
+  const auto source = MessageSource::of("t", text, {false, true});
+  source->append_frame(frame, 7, 1767268800000000);
+  EXPECT_EQ(frame,
+            "\x0BMSH|^~\\&|A|B|C|D|20260101120000.000+0000||ORU^R01|T-7|P|2.5.1\rPID|7\r\x1C\r");
+  EXPECT_EQ(source->control_id(7, 0), "T-7");
+}
+
+TEST(SendAndListen, TheListenerAnswersAsItIsToldAndSavesWhatCame) {
+  char folder[] = "/tmp/cannula-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  ListenOrder listening;
+  listening.answer = "CE";
+  listening.text = "try later";
+  listening.commits = true;
+  listening.save = folder;
+  listening.count = 2;
+  Listener listener(listening);
+  SendOrder order;
+  order.address = listener.address();
+  order.count = 2;
+  order.expect = "CE";
+  JsonLines none;
+  const auto result = send_messages(order, *MessageSource::of("t", kMessage, {true, false}), none);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->as_expected, 2);
+  EXPECT_EQ(result->strays, 0);
+  listener.wait();
+  std::ifstream saved(std::string(folder) + "/000002.hl7", std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(saved), {}};
+  EXPECT_THAT(content, HasSubstr("|M1-2|"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(SendAndListen, TheListenerLeavesOutAnswersWhereItIsTold) {
+  ListenOrder listening;
+  listening.drop_every = 2;
+  listening.count = 2;
+  Listener listener(listening);
+  SendOrder order;
+  order.address = listener.address();
+  order.count = 2;
+  order.window = 2;
+  order.timeout = std::chrono::milliseconds(200);
+  JsonLines none;
+  const auto result = send_messages(order, *MessageSource::of("t", kMessage, {true, false}), none);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->as_expected, 1);
+  EXPECT_EQ(result->unanswered, 1);
 }
 
 TEST(MessageSource, NumbersGoWhereTheyAreAskedFor) {
   const std::string text = "MSH|^~\\&|A|||||||ID{n}|P\rPID|1||P{n}\r";
   std::string frame;
   const auto templates = MessageSource::of("t", text, {false, true});
-  templates->append_frame(frame, 12);
+  templates->append_frame(frame, 12, 0);
   EXPECT_EQ(frame, "\x0BMSH|^~\\&|A|||||||ID12|P\rPID|1||P12\r\x1C\r");
-  EXPECT_EQ(templates->control_id(12), "ID12");
-  EXPECT_EQ(MessageSource::of("t", text, {true, true})->control_id(3), "ID3-3");
-  EXPECT_EQ(MessageSource::of("t", text, {true, false})->control_id(3), "ID{n}-3");
-  EXPECT_EQ(MessageSource::of("t", text, {})->control_id(3), "ID{n}");
+  EXPECT_EQ(templates->control_id(12, 0), "ID12");
+  EXPECT_EQ(MessageSource::of("t", text, {true, true})->control_id(3, 0), "ID3-3");
+  EXPECT_EQ(MessageSource::of("t", text, {true, false})->control_id(3, 0), "ID{n}-3");
+  EXPECT_EQ(MessageSource::of("t", text, {})->control_id(3, 0), "ID{n}");
 }
 
 TEST(MessageSource, SeveralMessagesGoAround) {
   const auto two = MessageSource::of("t", "MSH|^~\\&|A|||||||X\rMSH|^~\\&|A|||||||Y\r", {});
   EXPECT_EQ(two->size(), 2u);
-  EXPECT_EQ(two->control_id(1) + two->control_id(2) + two->control_id(3), "XYX");
+  EXPECT_EQ(two->control_id(1, 0) + two->control_id(2, 0) + two->control_id(3, 0), "XYX");
 }
 
 TEST(Latencies, QuantilesAreWithinTwoPerCent) {

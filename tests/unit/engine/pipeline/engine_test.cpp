@@ -610,5 +610,145 @@ TEST_F(EngineTest, WhatTheScriptAnswersReachesTheSenderThatWaits) {
   EXPECT_EQ(*receipts[0].reply->body, "own words");
 }
 
+TEST_F(EngineTest, WhatTheScriptAcknowledgesReachesTheSenderThatWaits) {
+  auto answering = site(R"(
+    function main(msg)
+      ack{ code = "AE", text = "PID-3 is missing",
+           errors = { { code = "101", location = "PID^1^3", text = "PID-3 is missing" } } }
+    end)");
+  answering->channels["lab"].ack.when = config::AckConfig::When::processed;
+  auto engine = start(answering);
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  ASSERT_TRUE(receipts[0].reply && receipts[0].reply->ack);
+  EXPECT_EQ(receipts[0].reply->ack->outcome, hl7v2::AckOutcome::error);
+  ASSERT_EQ(receipts[0].reply->ack->errors.size(), 1u);
+  EXPECT_EQ(receipts[0].reply->ack->errors[0].location, "PID^1^3");
+}
+
+// HL7 v2 2.8.3.1: the receiver begins the exchange of the application acknowledgement.
+TEST_F(EngineTest, AnApplicationAcknowledgementIsADeliveryOfItsOwn) {
+  auto enhanced = site(R"(
+    function main(msg)
+      local id = msg["MSH-10"]
+      if id == "N2" then return skip("not wanted") end
+      if id == "N3" then return reject("unknown patient") end
+      if id == "N4" then error("secret of another patient") end
+      if id == "N5" then ack{ code = "AE", text = "by the script" } end
+    end)");
+  enhanced->channels["lab"].source.set("application_ack", std::string("ehr"));
+  auto engine = start(enhanced);
+  const auto asking = [](int number, const char* condition) {
+    std::string message = oru(number, "A");
+    message.insert(message.find("|2.5.1") + 6, std::string("|||AL|") + condition);
+    return message;
+  };
+  std::vector<MessageId> ids;
+  for (int i = 1; i <= 5; ++i) ids.push_back(wires_.offer("lab", {asking(i, "AL")})[0].id);
+  wires_.offer("lab", {asking(6, "NE"), asking(7, "ER")});
+  std::vector<std::string> acknowledged;
+  for (const Sent& sent : wires_.delivered(5)) {
+    EXPECT_THAT(sent.payload, HasSubstr("MSH|^~\\&|EHR|GEN|LAB|GEN|"));
+    EXPECT_THAT(sent.payload, HasSubstr("|2.5.1|||NE|NE"));
+    const std::size_t at = sent.payload.find("MSA|");
+    acknowledged.push_back(sent.payload.substr(at, sent.payload.find('\r', at) - at));
+  }
+  EXPECT_THAT(acknowledged, testing::UnorderedElementsAre(
+                                "MSA|AA|N1", "MSA|AA|N2", "MSA|AR|N3|unknown patient",
+                                testing::AllOf(HasSubstr("MSA|AE|N4|"), Not(HasSubstr("secret"))),
+                                "MSA|AE|N5|by the script"));
+  wait_for(*engine, ids[0], store::MessageState::done);
+  wait_for(*engine, ids[1], store::MessageState::filtered);
+  wait_for(*engine, ids[2], store::MessageState::rejected);
+}
+
+class DuplicatesTest : public EngineTest {
+ protected:
+  std::shared_ptr<config::Site> watching(const std::string& script) {
+    auto watching = site(script);
+    watching->channels["lab"].source.set("duplicates", std::chrono::milliseconds(3'600'000));
+    return watching;
+  }
+};
+
+TEST_F(DuplicatesTest, AreAnsweredAsTheFirstWasAndNotWorkedTwice) {
+  auto engine = start(watching(kRelay));
+  const auto first = wires_.offer("lab", {oru(1, "A"), oru(1, "A")});
+  const auto again = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  EXPECT_EQ(first[0].disposition, Disposition::accepted);
+  EXPECT_EQ(first[1].disposition, Disposition::accepted);
+  EXPECT_EQ(first[1].id, first[0].id);
+  EXPECT_EQ(again[0].disposition, Disposition::accepted);
+  EXPECT_EQ(again[0].id, first[0].id);
+  const auto sent = wires_.delivered(2);
+  EXPECT_EQ(sent[1].payload, oru(2, "A"));
+  engine->store().catch_up();
+  store::MessageQuery query;
+  query.state = store::MessageState::filtered;
+  const auto rows = engine->store().messages(query).value();
+  ASSERT_EQ(rows.size(), 2u) << "each copy stays on record";
+  EXPECT_EQ(rows[1].code, "P312");
+  EXPECT_THAT(rows[1].reason, HasSubstr(first[0].id.text()));
+  EXPECT_EQ(rows[1].size, 0u) << "without its body";
+}
+
+TEST_F(DuplicatesTest, AreKnownAfterARestart) {
+  MessageId first;
+  {
+    auto engine = start(watching(kRelay));
+    first = wires_.offer("lab", {oru(1, "A")})[0].id;
+    wires_.delivered(1);
+    wait_for(*engine, first, store::MessageState::done);
+    wires_.offer("lab", {oru(1, "A")});
+    engine->stop();
+  }
+  auto engine = start(watching(kRelay));
+  const auto again = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_EQ(again[0].disposition, Disposition::accepted);
+  EXPECT_EQ(again[0].id, first);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(DuplicatesTest, TheSameControlIdWithAnotherBodyIsAnotherMessage) {
+  auto engine = start(watching(kRelay));
+  wires_.offer("lab", {oru(1, "A")});
+  const auto other = wires_.offer("lab", {oru(1, "B")});
+  EXPECT_EQ(other[0].disposition, Disposition::accepted);
+  EXPECT_EQ(wires_.delivered(2)[1].payload, oru(1, "B"));
+  std::int64_t reused = 0;
+  engine->each_channel([&](const ChannelView& view) {
+    reused = view.channel.metrics().transport.snapshot()["control_ids_reused_total"];
+  });
+  EXPECT_EQ(reused, 1);
+}
+
+TEST_F(DuplicatesTest, WhatWasRejectedMayComeAgain) {
+  auto rejecting = watching("function main(msg) return reject('not yet') end");
+  rejecting->channels["lab"].ack.when = config::AckConfig::When::processed;
+  auto engine = start(rejecting);
+  EXPECT_EQ(wires_.offer("lab", {oru(1, "A")})[0].disposition, Disposition::refused);
+  EXPECT_EQ(wires_.offer("lab", {oru(1, "A")})[0].disposition, Disposition::refused);
+}
+
+TEST_F(DuplicatesTest, WaitForTheFirstThatIsStillUnderWay) {
+  auto processed = watching(kRelay);
+  processed->channels["lab"].ack = {config::AckConfig::When::delivered, "ehr"};
+  std::atomic<bool> open{false};
+  wires_.answer = [&](const Parcel&, int) {
+    return open ? Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt}
+                : Answer{Answer::Kind::retry, {}, Error{"T105", "away", ""}, std::nullopt};
+  };
+  auto engine = start(processed);
+  auto first = std::async(std::launch::async, [&] { return wires_.offer("lab", {oru(1, "A")}); });
+  auto second = std::async(std::launch::async, [&] { return wires_.offer("lab", {oru(1, "A")}); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  open = true;
+  const auto one = first.get();
+  const auto two = second.get();
+  EXPECT_EQ(one[0].disposition, Disposition::accepted);
+  EXPECT_EQ(two[0].disposition, Disposition::accepted);
+  EXPECT_EQ(one[0].id, two[0].id);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
 }  // namespace
 }  // namespace cannula::pipeline

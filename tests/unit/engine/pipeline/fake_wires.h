@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "engine/pipeline/engine.h"
+#include "parsers/hl7v2/header.h"
 
 namespace cannula::pipeline {
 
@@ -64,7 +65,12 @@ class FakeWires {
     for (std::string& body : bodies) {
       Arrival arrival;
       const auto header = hl7v2::Message::parse(make_bytes(body));
-      if (header) arrival.event = header->type();
+      if (header) {
+        arrival.event = header->type();
+        const auto msh = hl7v2::Header::peek(body);
+        arrival.control_id = msh->control_id;
+        arrival.sender = msh->sending_application;
+      }
       arrival.body = make_bytes(std::move(body));
       arrivals.push_back(std::move(arrival));
     }

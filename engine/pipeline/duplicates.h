@@ -1,0 +1,86 @@
+// Which messages a channel has taken in within its window (`duplicates` of the source), so that one
+// that comes again is answered as the first was and not worked twice.
+//
+// A duplicate is the same message byte for byte, sender (MSH-3, MSH-4) and control id (MSH-10)
+// included; the same control id with another body is another message, which is worked, counted and
+// logged. Only messages that were taken well are remembered: what was refused, rejected or dead may
+// come again and is worked again.
+//
+// What came since the channel was opened is found by a hash in memory (about 80 bytes a message);
+// what came before, by its control id in the index, for as long as the window reaches back. On the
+// executor of the channel's receiver.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "channels/transport/intake.h"
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+class Duplicates {
+ public:
+  // `window` of zero: every message is new.
+  Duplicates(std::string channel, std::chrono::milliseconds window, const store::Store& store);
+
+  bool watches() const { return window_.count() > 0; }
+
+  struct Fingerprint {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+  };
+  static Fingerprint of(const Arrival& arrival);
+
+  struct Verdict {
+    enum class Kind { fresh, duplicate, under_way } kind = Kind::fresh;
+    MessageId original{};
+    // Of a duplicate: what the first was answered, where a script said it and it is still known.
+    std::optional<Reply> reply{};
+    // Of a duplicate that came before this channel was opened: as the index has it.
+    std::optional<store::MessageState> state{};
+    bool id_reused = false;  // fresh, and its control id came before with another body
+  };
+  Verdict look(const Arrival& arrival, const Fingerprint& fingerprint);
+
+  // It is being taken in: others of its kind are under way until ended() says what became of it.
+  void began(const Arrival& arrival, const Fingerprint& fingerprint);
+  // `id` none: it was not taken well, and is forgotten.
+  void ended(const Fingerprint& fingerprint, MessageId id, const std::optional<Reply>& reply);
+  // Calls `resume` when the one under way has ended; at once when it has.
+  void when_ended(const Fingerprint& fingerprint, std::function<void()> resume);
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Fingerprint& print) const noexcept { return print.low; }
+  };
+  // Of one window's length: a whole one is forgotten when the next has passed too.
+  struct Generation {
+    std::unordered_map<Fingerprint, MessageId, Hash> messages;
+    std::unordered_set<std::uint64_t> control_ids;
+    std::unordered_map<Fingerprint, Reply, Hash> replies;
+  };
+  std::optional<Verdict> in_memory(const Fingerprint& fingerprint) const;
+  std::optional<Verdict> in_store(const Arrival& arrival) const;
+  void age();
+
+  const std::string channel_;
+  const std::chrono::milliseconds window_;
+  const store::Store& store_;
+  Generation current_;
+  Generation previous_;
+  std::chrono::steady_clock::time_point begun_;  // of `current_`
+  // Until then the index may know of messages that memory does not.
+  std::chrono::steady_clock::time_point ask_store_until_;
+  std::unordered_map<Fingerprint, std::vector<std::function<void()>>, Hash> under_way_;
+};
+
+}  // namespace cannula::pipeline
