@@ -132,7 +132,14 @@ std::string text_of(const Seen& seen, const trial::Ran& ran) {
   for (const script::StateWrite& write : end.state_writes) {
     text += fmt::format("    {} = {}\n", write.key, write.value.value_or("nil"));
   }
-  if (end.reply) {
+  if (end.reply && end.reply->ack) {
+    const AckReply& ack = *end.reply->ack;
+    text += fmt::format("\nacknowledges {} {}\n",
+                        hl7v2::name_of(hl7v2::code_of(ack.outcome, false)), ack.text);
+    for (const hl7v2::AckError& error : ack.errors) {
+      text += fmt::format("  error {} at {}: {}\n", error.code, error.location, error.text);
+    }
+  } else if (end.reply) {
     text += fmt::format("\nreplies {}\n", end.reply->status);
     for (const auto& [name, value] : end.reply->headers) {
       text += fmt::format("    {}: {}\n", name, value);

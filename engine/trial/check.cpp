@@ -121,6 +121,7 @@ class Checker {
   void check_picks(const std::vector<Pick>& fields, const std::string& payload,
                    const std::string& name);
   void check_pick(const Pick& pick, const std::vector<std::string>& texts, const std::string& name);
+  Bytes acknowledgement(const AckReply& ack) const;
   void check_headers(const std::vector<Pick>& expected, const json& headers,
                      const std::string& name);
   void check_log();
@@ -422,7 +423,19 @@ void Checker::check_reply(const ExpectedReply& expected) {
   json headers = json::object();
   for (const auto& [name, value] : reply->headers) headers[name] = value;
   check_headers(expected.headers, headers, "the reply");
-  check_payload(expected.body, reply->body, "the reply");
+  check_payload(expected.body, reply->ack ? acknowledgement(*reply->ack) : reply->body,
+                "the reply");
+}
+
+// What ack{…} says, as the sender of this message would read it in original mode.
+Bytes Checker::acknowledgement(const AckReply& ack) const {
+  const auto header = hl7v2::Header::peek(*given_.body);
+  if (!header) return nullptr;
+  hl7v2::AckDetails details;
+  details.control_id = "1";
+  ack.fill(details);
+  return make_bytes(
+      hl7v2::build_acknowledgement(*header, hl7v2::code_of(ack.outcome, false), details));
 }
 
 }  // namespace
