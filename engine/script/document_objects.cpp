@@ -560,6 +560,7 @@ DocumentObject& push_document(lua_State* L, Session& session, DocumentBox& box, 
   object.box = &box;
   object.root = root;
   object.arranged = 0;
+  object.made = {};
   return object;
 }
 

@@ -14,6 +14,13 @@ struct DocumentObject : Object {
   DocumentBox* box;
   tree::NodeId root;
   std::uint64_t arranged;  // DocumentBox::edits + 1 when FHIR's form was given; 0: it is not FHIR
+  // Its tree is all that stands between these ids as long as DocumentBox::edits is the same; end 0:
+  // that is not known.
+  struct Made {
+    tree::NodeId first;
+    tree::NodeId end;
+    std::uint64_t edits;
+  } made;
 };
 
 // A place in a document. What is not there is a place too: it reads as empty, and set() makes it.

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "engine/script/fhir_builder.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/places.h"
 #include "parsers/fhir/arrange.h"
@@ -51,11 +52,18 @@ int construct(lua_State* L) {
     throw ScriptError("L240",
                       "fhir." + name + " takes a table of elements, not a " + luaL_typename(L, 1));
   }
-  NodeId root = tree_value(L, box, 1, "fhir." + name, false);
   Document& document = box.read();
-  if (root == kNone || document.node(root).kind() != Kind::object) root = document.make_object();
-  arrange_or_throw(document, root, type);
-  push_document(L, session, box, root).arranged = box.edits + 1;
+  NodeId first = document.next_id();
+  NodeId root = lua_type(L, 1) == LUA_TTABLE ? build_quickly(L, box, 1, type) : kNone;
+  if (root == kNone) {
+    first = document.next_id();
+    root = tree_value(L, box, 1, "fhir." + name, false);
+    if (root == kNone || document.node(root).kind() != Kind::object) root = document.make_object();
+    arrange_or_throw(document, root, type);
+  }
+  DocumentObject& object = push_document(L, session, box, root);
+  object.arranged = box.edits + 1;
+  object.made = {first, document.next_id(), box.edits};
   return 1;
 }
 
@@ -105,6 +113,17 @@ int make_transaction(lua_State* L) {
   return 1;
 }
 
+// A copy of what fhir.* made and nobody edited since; kNone of anything else.
+NodeId copy_as_made(lua_State* L, DocumentBox& box, const DocumentObject& object) {
+  check_alive(L, object);
+  const bool unedited = object.made.end != 0 && object.made.edits == box.edits;
+  if (object.box != &box || !unedited) return kNone;
+  Machine::of(L).work(L, object.made.end - object.made.first);
+  const NodeId copied = box.read().copy_made(object.root, object.made.first, object.made.end);
+  charge(L, LuaRuntime::of(L).session(), box);
+  return copied;
+}
+
 // The resource at `index`, in FHIR's form, as a detached node of the transaction's box.
 NodeId resource_argument(lua_State* L, DocumentBox& box, int index, std::string_view what) {
   if (lua_type(L, index) != LUA_TTABLE && !is_document(L, index)) {
@@ -114,6 +133,10 @@ NodeId resource_argument(lua_State* L, DocumentBox& box, int index, std::string_
                                   luaL_typename(L, index));
   }
   const Object* object = object_at(L, index);
+  if (object != nullptr && object->kind == Object::Kind::document) {
+    const NodeId copied = copy_as_made(L, box, static_cast<const DocumentObject&>(*object));
+    if (copied != kNone) return copied;
+  }
   const NodeId resource = tree_value(L, box, index, what, false);
   Document& document = box.read();
   const Node node = document.node(resource);

@@ -1,6 +1,7 @@
 #include "engine/script/lua_runtime.h"
 
 #include "engine/script/document_objects.h"
+#include "engine/script/fhir_builder.h"
 #include "engine/script/fhir_library.h"
 #include "engine/script/findings.h"
 #include "engine/script/message_objects.h"
@@ -74,7 +75,10 @@ Failure describe_failure(Machine& machine, lua_State* thread) {
 
 LuaRuntime::LuaRuntime(std::shared_ptr<const Program> program, const Limits& limits, Host& host,
                        MemoryPool& pool)
-    : program_(std::move(program)), host_(host), machine_(limits, pool, this) {}
+    : program_(std::move(program)),
+      host_(host),
+      machine_(limits, pool, this),
+      elements_(std::make_unique<ElementCache>()) {}
 
 LuaRuntime::~LuaRuntime() = default;
 

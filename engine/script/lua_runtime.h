@@ -13,6 +13,8 @@
 
 namespace cannula::script {
 
+class ElementCache;
+
 class LuaRuntime final : public Runtime {
  public:
   LuaRuntime(std::shared_ptr<const Program> program, const Limits& limits, Host& host,
@@ -36,6 +38,7 @@ class LuaRuntime final : public Runtime {
   KeyCache& keys() { return keys_; }
   // What the channel's configuration says of its source.
   std::optional<CharacterSet> charset() const { return charset_; }
+  ElementCache& elements() { return *elements_; }
   const TimeZone& timezone() const { return timezone_; }  // the channel's; UTC when it names none
   bool frozen() const { return frozen_; }
 
@@ -69,6 +72,7 @@ class LuaRuntime final : public Runtime {
   Host& host_;
   Machine machine_;
   KeyCache keys_;
+  const std::unique_ptr<ElementCache> elements_;
   TimeZone timezone_ = TimeZone::utc();
   std::optional<CharacterSet> charset_;
   Session* session_ = nullptr;

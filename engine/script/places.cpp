@@ -22,14 +22,10 @@ void push_text(lua_State* L, const std::optional<std::string>& text) {
 }
 
 void push_text(lua_State* L, const Message& message, const Place& place) {
+  const std::string_view raw = message.raw(place);
+  if (raw.empty()) return lua_pushnil(L);
   std::string space;
-  const std::string_view text = message.text(place, space);
-  // What stands there may be escapes that come to nothing.
-  if (text.empty() && message.raw(place).empty()) {
-    lua_pushnil(L);
-  } else {
-    push(L, text);
-  }
+  push(L, message.text(place, raw, space));
 }
 
 void count_work(lua_State* L, const Message& message) {
@@ -273,10 +269,11 @@ int index_segment(lua_State* L) {
     return 1;
   }
   if (!object.present) return 0;
-  const Message& message = object.box->read();
-  const auto place = message.locate(key.path, object.place.segment);
-  if (!place) return 0;
-  push_text(L, message, *place);
+  // Where the segment was removed, nothing stands.
+  const Path& path = key.path;
+  const std::uint32_t repetition = path.repetition == Path::kAll ? 1 : path.repetition;
+  push_text(L, object.box->read(),
+            {object.place.segment, path.field, repetition, path.component, path.subcomponent});
   return 1;
 }
 
@@ -311,7 +308,7 @@ int assign_segment(lua_State* L) {
   if (lua_type(L, 2) != LUA_TSTRING) {
     throw ScriptError("L220", "a segment is written by path, obx[\"3.1\"] = value, or by field");
   }
-  const Key key = LuaRuntime::of(L).keys().find(L, 2, &resolve_segment_key);
+  const Key& key = LuaRuntime::of(L).keys().find(L, 2, &resolve_segment_key);
   if (key.kind == Key::Kind::member) {
     throw ScriptError("L222",
                       "'" + std::string(view_at(L, 2)) + "' of a segment cannot be assigned");

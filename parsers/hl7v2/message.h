@@ -151,6 +151,8 @@ class Message {
   // The same without a copy where that is possible, empty when not populated; `space` holds the
   // text otherwise. The view lives as long as both stay as they are.
   std::string_view text(const Place& place, std::string& space) const;
+  // For those who have raw(place) already.
+  std::string_view text(const Place& place, std::string_view raw, std::string& space) const;
   std::string_view raw(const Place& place) const;
   bool is_null(const Place& place) const;  // HL7 null: exactly `""`
   bool is_composite(const Place& place) const;
@@ -187,7 +189,6 @@ class Message {
   // there.
   std::string_view text_at(SegmentId segment, std::uint32_t number) const;
   std::string_view field_text(SegmentId segment, std::uint32_t field, bool header) const;
-  std::string_view text(const Place& place, std::string_view raw, std::string& space) const;
   std::uint32_t key_of(SegmentId segment) const;
   bool exists(SegmentId segment) const;
   bool is_header(SegmentId segment) const;

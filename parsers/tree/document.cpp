@@ -236,6 +236,24 @@ NodeId Document::copy(Node from) {
   }
 }
 
+NodeId Document::copy_made(NodeId root, NodeId first, NodeId end) {
+  const std::size_t count = end - first;
+  const NodeId moved = static_cast<NodeId>(records_.size()) - first;
+  if (records_.capacity() - records_.size() < count) {
+    records_.reserve(std::max(records_.size() + count, 2 * records_.capacity()));
+  }
+  const auto shifted = [&](NodeId id) { return id == kNone ? kNone : id + moved; };
+  for (NodeId id = first; id < end; ++id) {
+    Record& record = records_.emplace_back(records_[id]);
+    record.parent = shifted(record.parent);
+    record.next = shifted(record.next);
+    if (record.is_container()) {
+      record.children = {shifted(record.children.first), shifted(record.children.last)};
+    }
+  }
+  return root + moved;
+}
+
 // -- Putting together -----------------------------------------------------------------------------
 
 void Document::set_root(NodeId root) {
@@ -292,8 +310,7 @@ void Document::add(NodeId object, std::string_view name, NodeId member) {
 
 void Document::add_fixed(NodeId object, std::string_view name, NodeId member) {
   edited_ = true;
-  const NameId known = names_.find(name);
-  records_[member].name = known != kNoName ? known : names_.add(name, true);
+  records_[member].name = names_.fixed(name);
   link(object, member);
 }
 

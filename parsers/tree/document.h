@@ -128,6 +128,11 @@ class Document {
   NodeId make_object();
   // A deep copy of any node of any Document. Of this one, it shares the texts.
   NodeId copy(Node from);
+  // The id that the next node will have.
+  NodeId next_id() const { return static_cast<NodeId>(records_.size()); }
+  // The same as copy() of a detached `root`, quicker: all of its tree, and nothing that leads out
+  // of it, was made while next_id() went from `first` to `end`, and was not edited since.
+  NodeId copy_made(NodeId root, NodeId first, NodeId end);
 
   // -- Putting together. ------------------------------------------------------------------------
   // `child` is detached, and is not `container` or something around it. Names are UTF-8.

@@ -224,6 +224,12 @@ void append_escaped(std::string& out, std::string_view text) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
+  if (is_plain(text)) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
   out += '"';
   for (std::size_t wrong = 0; (wrong = find_not_utf8(text)) != std::string_view::npos;) {
     append_escaped(out, text.substr(0, wrong));

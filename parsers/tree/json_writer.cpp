@@ -1,5 +1,6 @@
 // JSON out: values as they stand, in their order.
 #include <algorithm>
+#include <cstring>
 
 #include "parsers/tree/document.h"
 #include "parsers/tree/json_text.h"
@@ -10,7 +11,10 @@ namespace cannula::tree {
 class JsonWriter {
  public:
   JsonWriter(const Document& document, std::string& out, int indent)
-      : document_(document), out_(out), indent_(indent) {}
+      : document_(document), out_(out), indent_(indent), at_(out.size()) {}
+  JsonWriter(const JsonWriter&) = delete;
+  JsonWriter& operator=(const JsonWriter&) = delete;
+  ~JsonWriter() { out_.resize(at_); }
 
   void write(NodeId root) {
     NodeId at = root;
@@ -18,7 +22,7 @@ class JsonWriter {
       const Document::Record& record = document_.records_[at];
       if (at != root) begin_child(record);
       if (record.is_container() && record.children.first != kNone) {
-        out_ += record.kind == Kind::object ? '{' : '[';
+        put(record.kind == Kind::object ? '{' : '[');
         ++level_;
         at = record.children.first;
         continue;
@@ -28,49 +32,68 @@ class JsonWriter {
         at = document_.records_[at].parent;
         --level_;
         new_line();
-        out_ += document_.records_[at].kind == Kind::object ? '}' : ']';
+        put(document_.records_[at].kind == Kind::object ? '}' : ']');
       }
       if (at == root) return;
-      out_ += ',';
+      put(',');
       at = document_.records_[at].next;
     }
   }
 
  private:
+  // The string is longer than what was written, so that most pieces need no more than a copy.
+  char* room(std::size_t size) {
+    if (out_.size() - at_ < size) out_.resize(std::max(at_ + size + 512, 2 * out_.size()));
+    return out_.data() + at_;
+  }
+  void put(char letter) {
+    *room(1) = letter;
+    ++at_;
+  }
+  void put(std::string_view text) {
+    std::memcpy(room(text.size()), text.data(), text.size());
+    at_ += text.size();
+  }
+  // `before`, the text and `after`.
+  void put_between(char before, std::string_view text, std::string_view after) {
+    char* to = room(text.size() + 1 + after.size());
+    *to++ = before;
+    std::memcpy(to, text.data(), text.size());
+    to += text.size();
+    for (const char letter : after) *to++ = letter;
+    at_ += text.size() + 1 + after.size();
+  }
+
   void new_line() {
     if (indent_ == 0) return;
-    out_ += '\n';
-    out_.append(level_ * static_cast<std::size_t>(indent_), ' ');
+    const std::size_t blanks = level_ * static_cast<std::size_t>(indent_);
+    char* to = room(1 + blanks);
+    *to = '\n';
+    std::memset(to + 1, ' ', blanks);
+    at_ += 1 + blanks;
   }
 
   void begin_child(const Document::Record& record) {
     new_line();
     if (document_.records_[record.parent].kind != Kind::object) return;
     const Names::Name& name = document_.names_[record.name];
-    out_ += '"';
-    if (name.plain) {
-      out_ += name.text;
-    } else {
-      append_escaped(out_, name.text);
-    }
-    out_ += indent_ == 0 ? "\":" : "\": ";
+    const std::string_view end = indent_ == 0 ? "\":" : "\": ";
+    if (name.plain) return put_between('"', name.text, end);
+    std::string escaped;
+    append_escaped(escaped, name.text);
+    put_between('"', escaped, end);
   }
 
   void write_leaf(const Document::Record& record) {
     switch (record.kind) {
       case Kind::object:
-        out_ += "{}";
-        return;
+        return put("{}");
       case Kind::array:
-        out_ += "[]";
-        return;
+        return put("[]");
       case Kind::string:
-        out_ += '"';
-        out_ += record.view();
-        out_ += '"';
-        return;
+        return put_between('"', record.view(), "\"");
       default:
-        out_ += record.view();
+        return put(record.view());
     }
   }
 
@@ -78,6 +101,7 @@ class JsonWriter {
   std::string& out_;
   const int indent_;
   std::size_t level_ = 0;
+  std::size_t at_;  // how much of out_ is written
 };
 
 void Document::encode_to(std::string& out, Node node, int indent) const {
@@ -86,7 +110,6 @@ void Document::encode_to(std::string& out, Node node, int indent) const {
 
 std::string Document::encode(Node node, int indent) const {
   std::string out;
-  if (node && !node.parent()) out.reserve(std::min<std::size_t>(records_.size() * 8, 1u << 20));
   encode_to(out, node, indent);
   return out;
 }

@@ -64,6 +64,14 @@ NameId Names::add(std::string_view text, bool plain) {
   return id;
 }
 
+NameId Names::find_fixed(std::string_view text) {
+  if (fixed_.empty()) fixed_.resize(kFixed);
+  NameId id = find(text);
+  if (id == kNoName) id = add(text, true);
+  fixed_[place(text)] = {text.data(), text.size(), id};
+  return id;
+}
+
 void Names::grow() {
   const std::vector<Slot> old = std::move(slots_);
   slots_.assign(old.empty() ? 64 : old.size() * 2, Slot{});
