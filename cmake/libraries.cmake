@@ -12,6 +12,11 @@ find_package(simdjson CONFIG REQUIRED)  # messages; nlohmann is for configuratio
 find_package(CURL REQUIRED)
 find_package(date CONFIG REQUIRED)      # time zones: g++ 12 has none of C++20's
 pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.4-c++)
+# Lua's archive where it is there: called without the detours of a shared library, scripts run a few percent faster.
+find_library(CANNULA_LUA_ARCHIVE liblua5.4-c++.a)
+if(CANNULA_LUA_ARCHIVE)
+  set_target_properties(PkgConfig::lua PROPERTIES INTERFACE_LINK_LIBRARIES "${CANNULA_LUA_ARCHIVE};m;${CMAKE_DL_LIBS}")
+endif()
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_path(CANNULA_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # used header-only: its pkg-config file asks for the shared library
 find_package(GTest CONFIG REQUIRED)

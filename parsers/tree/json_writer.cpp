@@ -43,8 +43,12 @@ class JsonWriter {
  private:
   // The string is longer than what was written, so that most pieces need no more than a copy.
   char* room(std::size_t size) {
-    if (out_.size() - at_ < size) out_.resize(std::max(at_ + size + 512, 2 * out_.size()));
+    if (out_.size() - at_ < size) [[unlikely]]
+      grow(size);
     return out_.data() + at_;
+  }
+  [[gnu::noinline]] void grow(std::size_t size) {
+    out_.resize(std::max(at_ + size + 512, 2 * out_.size()));
   }
   void put(char letter) {
     *room(1) = letter;
@@ -54,14 +58,12 @@ class JsonWriter {
     std::memcpy(room(text.size()), text.data(), text.size());
     at_ += text.size();
   }
-  // `before`, the text and `after`.
-  void put_between(char before, std::string_view text, std::string_view after) {
-    char* to = room(text.size() + 1 + after.size());
-    *to++ = before;
+  void put_quoted(std::string_view text) {
+    char* to = room(text.size() + 2);
+    *to++ = '"';
     std::memcpy(to, text.data(), text.size());
-    to += text.size();
-    for (const char letter : after) *to++ = letter;
-    at_ += text.size() + 1 + after.size();
+    to[text.size()] = '"';
+    at_ += text.size() + 2;
   }
 
   void new_line() {
@@ -77,11 +79,15 @@ class JsonWriter {
     new_line();
     if (document_.records_[record.parent].kind != Kind::object) return;
     const Names::Name& name = document_.names_[record.name];
-    const std::string_view end = indent_ == 0 ? "\":" : "\": ";
-    if (name.plain) return put_between('"', name.text, end);
-    std::string escaped;
-    append_escaped(escaped, name.text);
-    put_between('"', escaped, end);
+    if (name.plain) {
+      put_quoted(name.text);
+    } else {
+      std::string escaped;
+      append_escaped(escaped, name.text);
+      put_quoted(escaped);
+    }
+    put(':');
+    if (indent_ != 0) put(' ');
   }
 
   void write_leaf(const Document::Record& record) {
@@ -91,7 +97,7 @@ class JsonWriter {
       case Kind::array:
         return put("[]");
       case Kind::string:
-        return put_between('"', record.view(), "\"");
+        return put_quoted(record.view());
       default:
         return put(record.view());
     }

@@ -34,6 +34,7 @@ end
 
 -- Formatted text as plain text: line breaks where it breaks lines, no highlighting (HL7 v2.5.1, 2.7.1 and 2.7.7).
 local function plain(text)
+  if not text:find("\\", 1, true) then return text end
   text = text:gsub("\\%.br\\", "\n"):gsub("\\%.sp%+?%d*\\", "\n"):gsub("\\%.[%w+%-]+\\", " "):gsub("\\[HN]\\", "")
   return text
 end
@@ -87,8 +88,9 @@ function values.reference_range(obx)
   if not text then return nil end
   local range = { text = text }
   local low, high = text:match("^%s*(-?[%d.]+)%s*%-%s*(-?[%d.]+)%s*$")
-  if decimal(low) and decimal(high) then
-    range.low, range.high = quantity(obx, decimal(low)), quantity(obx, decimal(high))
+  low, high = decimal(low), decimal(high)
+  if low and high then
+    range.low, range.high = quantity(obx, low), quantity(obx, high)
   else
     local number, comparator = compared(text)
     if number and comparator then

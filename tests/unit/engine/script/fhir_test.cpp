@@ -103,6 +103,36 @@ TEST_F(FhirTest, WhatIsCreatedIsACopyInR4sForm) {
             R"({"resourceType":"Patient","birthDate":"1961"})");
 }
 
+TEST_F(FhirTest, ATableAndADocumentOfTheSameComeToTheSameText) {
+  // Tables go the quick way, documents the long one.
+  EXPECT_EQ(sent(R"(local function observation() return {
+      status = 'final', code = { coding = { { code = 'K', system = 'urn:l' }, { code = '' } } },
+      valueQuantity = { value = '4.10', unit = 'mmol/L', comparator = '' }, note = { text = 'n' },
+      category = { {} }, performer = { { display = 'Lab' }, {} }, resourceType = 'Observation',
+      component = { { valueInteger = 7, code = { text = 'ü "x"' } } }, method = {},
+      extension = { { url = 'urn:e', valueBoolean = false, valueDecimal = nil } } } end
+    local quick = fhir.Observation(observation()):encode()
+    local long = fhir.Observation(json.parse(json.encode(observation()))):encode()
+    send('ehr', quick == long and quick or quick .. ' and ' .. long))"),
+            R"({"resourceType":"Observation","extension":[{"url":"urn:e","valueBoolean":false}],)"
+            R"("status":"final","code":{"coding":[{"system":"urn:l","code":"K"}]},)"
+            R"("performer":[{"display":"Lab"}],"valueQuantity":{"value":4.10,"unit":"mmol/L"},)"
+            R"("note":[{"text":"n"}],"component":[{"code":{"text":"ü \"x\""},"valueInteger":7}]})");
+}
+
+TEST_F(FhirTest, EachEntryOfAResourceIsACopyOfWhatItWasThen) {
+  EXPECT_EQ(sent(R"(local t = fhir.transaction()
+    local p = fhir.Patient{ gender = 'male', name = { { given = { 'Anna', 'Berta' } } } }
+    t:create(p) t:create(p)
+    p['name[1].given[2]'] = 'Clara'
+    t:create(p)
+    local text = p:encode()
+    for i = 1, 3 do text = text .. t:document()['entry[' .. i .. '].resource.name[1].given'] end
+    send('ehr', text))"),
+            R"({"resourceType":"Patient","name":[{"given":["Anna","Clara"]}],"gender":"male"})"
+            R"(["Anna","Berta"]["Anna","Berta"]["Anna","Clara"])");
+}
+
 TEST_F(FhirTest, TransactionsSayWhatIsWrong) {
   EXPECT_THAT(failure("fhir.transaction():create('x')"), HasSubstr("takes a resource"));
   EXPECT_THAT(failure("fhir.transaction():create{ gender = 'x' }"), HasSubstr("no resourceType"));
