@@ -31,6 +31,11 @@ std::string status_text(const nlohmann::json& status) {
       text += "  PAUSED: its script keeps running into its limits";
     text += fmt::format("\n  messages    {}\n",
                         counts_text(channel.value("messages", nlohmann::json::object())));
+    if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
+      text +=
+          "              parked ones wait: `cannula table unmapped SITE` lists codes without a\n"
+          "              row, `cannula msg list SITE --state parked` the messages\n";
+    }
     const auto destinations = channel.value("destinations", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
       const bool away = channel.contains("away") && channel["away"].value(destination, false);

@@ -173,11 +173,33 @@ void Channel::arrived(WorkItem item, Waiter waiter) {
   scheduler_.ready(*this);
 }
 
-void Channel::log_if_dead(const store::Outcome& outcome) const {
-  if (outcome.state != store::MessageState::dead) return;
-  spdlog::error(
-      "channel {}: message {} is dead: its script failed{} [{}]; see `cannula msg show {}`",
-      config_.name, outcome.id.text(), place_of(outcome.reason), outcome.code, outcome.id.text());
+// The reasons stay out of the log: a script's words may quote the patient.
+void Channel::log_what_stops(const store::Outcome& outcome) const {
+  const std::string id = outcome.id.text();
+  switch (outcome.state) {
+    case store::MessageState::dead:
+      spdlog::error(
+          "channel {}: message {} is dead: its script failed{} [{}]; see `cannula msg show {}`",
+          config_.name, id, place_of(outcome.reason), outcome.code, id);
+      return;
+    case store::MessageState::parked:
+      if (outcome.until_mapped) {
+        spdlog::warn(
+            "channel {}: message {} is parked until {} of its codes have a row; see `cannula table "
+            "unmapped`",
+            config_.name, id, outcome.misses.size());
+        return;
+      }
+      spdlog::warn("channel {}: message {} is parked for a person; see `cannula msg show {}`",
+                   config_.name, id, id);
+      return;
+    case store::MessageState::rejected:
+      spdlog::warn("channel {}: message {} was rejected by the script; see `cannula msg show {}`",
+                   config_.name, id, id);
+      return;
+    default:
+      return;
+  }
 }
 
 void Channel::count(const script::Conclusion& conclusion) {
@@ -345,7 +367,7 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   auto context = std::make_shared<OutcomeContext>();
   context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
-  log_if_dead(*outcome);
+  log_what_stops(*outcome);
   state_.apply(outcome->state_writes);
   context->entry = entry;
   context->event = message ? message->type() : std::string();

@@ -132,7 +132,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // Nothing when none is wanted, or none is configured. Takes the reply, if that is what it says.
   std::optional<script::Send> application_ack(const WorkItem& item,
                                               script::Conclusion& conclusion) const;
-  void log_if_dead(const store::Outcome& outcome) const;
+  void log_what_stops(const store::Outcome& outcome) const;
   void tell_waiter(MessageId id, Fate fate);
   Result<void> restore_holds();
   Result<void> restore_handlers();

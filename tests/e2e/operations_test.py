@@ -154,6 +154,8 @@ filename  = "{{id}}.hl7"
     def test_a_parked_message_is_resent_and_discarded_by_a_running_engine(self):
         self.send("PARK", "PARK")
         first, second = (row["id"] for row in self.wait_for("parked", 2))
+        self.engine.wait_until_said(f"message {second} is parked")
+        self.assertIn("cannula table unmapped", run("status", self.site).stdout)
         self.write("channels/lab/main.lua", SCRIPT.replace("PARK", "NEVER"))
         self.engine.process.send_signal(1)  # SIGHUP: reload
         self.engine.wait_until_said("reload")
