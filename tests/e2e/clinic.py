@@ -30,6 +30,7 @@ class Clinic:
         self.folder, self.ehr_address = pathlib.Path(folder), ehr_address
         self.site, self.ehr_site = self.folder / "riverside", self.folder / "ehr-stand-in"
         self.addresses, self.engine, self.ehr, self.others = {}, None, None, []
+        self.sent = 0  # files by send(): at least as many messages are on record
 
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -73,7 +74,9 @@ class Clinic:
 
     def send(self, address, *files, check=True):
         """Sends files by MLLP; what `cannula send` printed."""
-        return cannula("send", self.address(address), *files, check=check)
+        sent = cannula("send", self.address(address), *files, check=check)
+        self.sent += len(files) if check else 0
+        return sent
 
     # -- Asking riverside.
 
@@ -87,11 +90,11 @@ class Clinic:
                    if state in states)
 
     def wait_until_finished(self, total=None):
-        """Until nothing more will happen to any message by itself."""
+        """Until nothing more will happen to any message by itself: of `total`, or of as many as send() sent."""
         def all_finished():
             counts = [(state, number) for channel in self.messages().values() for state, number in channel.items()]
             finished = sum(number for state, number in counts if state in FINISHED)
-            return finished == sum(number for _, number in counts) and finished >= (total or 0)
+            return finished == sum(number for _, number in counts) and finished >= (total or self.sent)
 
         self.wait(all_finished, lambda: f"not finished: {self.messages()}")
 
