@@ -38,7 +38,7 @@ class EhrTest(unittest.TestCase):
         return self.clinic.send(address, *[MESSAGES / name for name in names])
 
     def deliveries(self, channel):
-        destination = cannula_json("status", self.clinic.site)["channels"][channel]["destinations"]["ehr"]
+        destination = cannula_json("status", self.clinic.site)["channels"][channel].get("destinations", {}).get("ehr", {})
         return {state: number for state, number in destination.items() if isinstance(number, int) and number}
 
     def wait_until_seen(self, count):
