@@ -14,6 +14,7 @@
 #include "engine/ops/error_codes.h"
 #include "engine/pipeline/error_codes.h"
 #include "engine/script/error_codes.h"
+#include "engine/security/audit/error_codes.h"
 #include "engine/security/error_codes.h"
 #include "engine/store/error_codes.h"
 #include "engine/trial/error_codes.h"
@@ -30,15 +31,16 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   const cli::Verb verbs[] = {
-      cli::new_verb(),         cli::check_verb(),       cli::run_verb(),
-      cli::status_verb(),      cli::msg_list_verb(),    cli::msg_show_verb(),
-      cli::msg_resend_verb(),  cli::msg_discard_verb(), cli::send_verb(),
-      cli::listen_verb(),      cli::parse_verb(),       cli::path_verb(),
-      cli::diff_verb(),        cli::validate_verb(),    cli::table_lookup_verb(),
-      cli::table_check_verb(), cli::table_list_verb(),  cli::table_unmapped_verb(),
-      cli::explain_verb(),     cli::test_verb(),        cli::try_verb(),
-      cli::rules_check_verb(), cli::rules_test_verb(),  cli::rules_explain_verb(),
-      cli::lua_types_verb(),   cli::version_verb(),     cli::reference_verb()};
+      cli::new_verb(),          cli::check_verb(),       cli::run_verb(),
+      cli::status_verb(),       cli::msg_list_verb(),    cli::msg_show_verb(),
+      cli::msg_resend_verb(),   cli::msg_discard_verb(), cli::send_verb(),
+      cli::listen_verb(),       cli::parse_verb(),       cli::path_verb(),
+      cli::diff_verb(),         cli::validate_verb(),    cli::table_lookup_verb(),
+      cli::table_check_verb(),  cli::table_list_verb(),  cli::table_unmapped_verb(),
+      cli::explain_verb(),      cli::test_verb(),        cli::try_verb(),
+      cli::rules_check_verb(),  cli::rules_test_verb(),  cli::rules_explain_verb(),
+      cli::audit_verify_verb(), cli::audit_list_verb(),  cli::audit_export_verb(),
+      cli::lua_types_verb(),    cli::version_verb(),     cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
                                   file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
@@ -48,7 +50,7 @@ int main(int argc, char** argv) {
       ops::error_codes(),      script::error_codes(),    text::error_codes(),
       trial::error_codes(),    tables::error_codes(),    http::error_codes(),
       rules::error_codes(),    units::error_codes(),     tree::error_codes(),
-      fhir::error_codes(),
+      fhir::error_codes(),     audit::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

@@ -109,6 +109,9 @@ void print_error(const Context& context, const Error& error);
 void print(std::FILE* to, std::string_view text);
 
 // The verbs of this room.
+Verb audit_export_verb();
+Verb audit_list_verb();
+Verb audit_verify_verb();
 Verb check_verb();
 Verb diff_verb();
 Verb explain_verb();

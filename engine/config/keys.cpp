@@ -26,6 +26,14 @@ const Option kAdmin[] = {
          "machine only."},
 };
 
+const Option kAudit[] = {
+    {.name = "key",
+     .type = secret,
+     .description = "Seals the audit trail, so that who can write its files cannot compute its "
+                    "hashes anew: `\"env:NAME\"` or `\"file:PATH\"`, any text of 32 characters or "
+                    "more. Without it the chain is of plain hashes."},
+};
+
 const Option kEngine[] = {
     {.name = "workers",
      .type = integer,
@@ -46,6 +54,7 @@ const Option kEngine[] = {
 const Option kSite[] = {
     {.name = "store", .type = table, .description = "Where messages are kept.", .members = kStore},
     {.name = "admin", .type = table, .description = "The admin interface.", .members = kAdmin},
+    {.name = "audit", .type = table, .description = "Who did what.", .members = kAudit},
     {.name = "engine", .type = table, .description = "Threads and memory.", .members = kEngine},
     {.name = "secrets",
      .type = table,
@@ -206,6 +215,9 @@ std::span<const Option> store_options() {
 }
 std::span<const Option> admin_options() {
   return kAdmin;
+}
+std::span<const Option> audit_options() {
+  return kAudit;
 }
 std::span<const Option> engine_options() {
   return kEngine;

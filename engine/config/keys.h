@@ -13,6 +13,7 @@ namespace cannula::config {
 std::span<const Option> site_options();         // site.toml
 std::span<const Option> store_options();        // [store]
 std::span<const Option> admin_options();        // [admin]
+std::span<const Option> audit_options();        // [audit]
 std::span<const Option> engine_options();       // [engine]
 std::span<const Option> partner_options();      // partners/NAME.toml
 std::span<const Option> agreement_options();    // [agreement]

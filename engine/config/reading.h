@@ -35,6 +35,7 @@ class Reading {
   void read_site_file();
   void read_store(const Node& root, const File& file);
   void read_admin(const Node& root, const File& file);
+  void read_audit(const Node& root, const File& file);
   void read_engine(const Node& root, const File& file);
   void read_secrets(const Node& root, const File& file);
   void read_modules();

@@ -27,6 +27,10 @@ struct AdminConfig {
   std::optional<Endpoint> listen;  // off unless named
 };
 
+struct AuditConfig {
+  std::optional<SecretReference> key;  // seals the trail; none: plain hashes
+};
+
 struct EngineConfig {
   std::size_t workers = 0;                 // 0: one a core
   std::size_t io_threads = 0;              // 0: chosen by the engine
@@ -111,6 +115,7 @@ struct Site {
   std::map<std::string, std::shared_ptr<const Source>> modules;  // lib/*.lua by module name
   // tables/*.csv and rules/*.rules; never null.
   std::shared_ptr<const rules::Resources> resources = std::make_shared<const rules::Resources>();
+  AuditConfig audit{};
 };
 
 struct LoadedSite {

@@ -98,6 +98,7 @@ void Reading::read_site_file() {
 
   read_store(document.root, file);
   read_admin(document.root, file);
+  read_audit(document.root, file);
   read_engine(document.root, file);
   read_secrets(document.root, file);
 }
@@ -130,6 +131,14 @@ void Reading::read_admin(const Node& root, const File& file) {
   }
   site_.admin.listen = listen;
   listeners_.push_back({"the admin interface", listen, file, at});
+}
+
+void Reading::read_audit(const Node& root, const File& file) {
+  const Member* table = root.find("audit");
+  const Values values = read_optional(table, audit_options(), "[audit]", file);
+  if (!values.has("key")) return;
+  site_.audit.key = values.secret("key");
+  check_secret(values.secret("key"), file, table->value.find("key")->value.span);
 }
 
 void Reading::read_engine(const Node& root, const File& file) {

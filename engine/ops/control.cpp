@@ -1,9 +1,12 @@
 #include "engine/ops/control.h"
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include "engine/ops/audited.h"
 #include "engine/ops/prometheus.h"
 #include "engine/ops/text.h"
+#include "engine/pipeline/audit_trail.h"
 
 namespace cannula::ops {
 namespace {
@@ -14,6 +17,13 @@ json error_json(const Error& error) {
   return json{{"error", {{"code", error.code}, {"message", error.message}, {"hint", error.hint}}}};
 }
 
+// Whom a request says it comes from; it may be of any form.
+std::string says(const json& request) {
+  if (!request.is_object()) return {};
+  const auto actor = request.find("actor");
+  return actor != request.end() && actor->is_string() ? actor->get<std::string>() : std::string();
+}
+
 Result<json> perform(Operations& operations, const std::string& verb, const json& request) {
   try {  // nlohmann/json throws where a member has another type than asked for
     if (verb == "status") return operations.status();
@@ -22,6 +32,7 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
     if (verb == "unmapped") return operations.unmapped(request);
     if (verb == "resend") return operations.resend(request);
     if (verb == "discard") return operations.discard(request);
+    if (verb == "audit-list" || verb == "audit-export") return json::object();  // entered, no more
   } catch (const json::exception& wrong) {
     return Error{"U201",
                  std::string("the request is not of the form it should have: ") + wrong.what(), "",
@@ -36,15 +47,24 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
 HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
   return [&engine, reload = std::move(reload)](const HttpRequest& request) -> HttpReply {
     const std::string verb = request.target.substr(std::min<std::size_t>(1, request.target.size()));
+    json object = json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
+    if (object.is_discarded()) object = json::object();
+    const audit::Actor who = person(request.uid.value_or(::getuid()), says(object));
     if (verb == "reload") {
-      const std::vector<Diagnostic> findings = reload();
+      std::vector<Diagnostic> findings;
+      const auto done = audited(engine.audit(), who, verb, object, [&]() -> Result<json> {
+        findings = reload();
+        if (findings.empty()) return json::object();
+        return Error{findings.front().code, "the old configuration stays in use"};
+      });
+      if (!done && findings.empty())
+        return {422, "application/json", dump(error_json(done.error()))};
       return {findings.empty() ? 200u : 422u, "application/json",
               dump(json{{"findings", render(findings)}})};
     }
-    json object = json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
-    if (object.is_discarded()) object = json::object();
     Operations operations(engine.store(), &engine, engine.resources());
-    auto answer = perform(operations, verb, object);
+    auto answer = audited(engine.audit(), who, verb, object,
+                          [&] { return perform(operations, verb, object); });
     if (answer) return {200, "application/json", dump(*answer)};
     return {422, "application/json", dump(error_json(answer.error()))};
   };
@@ -94,7 +114,11 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   options.segment_size = site.store.segment_size;
   auto store = TRY(store::Store::open(options));
   Operations operations(*store, nullptr, site.resources);
-  auto result = perform(operations, verb, request);
+  std::unique_ptr<audit::Log> log;
+  if (is_audited(verb, request)) log = TRY(pipeline::open_audit_at_rest(site));
+  auto result = audited(log.get(), person(::getuid(), says(request)), verb, request,
+                        [&] { return perform(operations, verb, request); });
+  log.reset();  // while the store is held: one process at a time writes the trail
   store->close();
   return result;
 }

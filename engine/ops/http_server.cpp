@@ -18,6 +18,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,8 +62,16 @@ class ShortPath {
 };
 
 // No braces in the coroutine: g++ 12 copies what they initialize there byte by byte (PR 102489).
-HttpRequest request_of(const http::request<http::string_body>& request) {
-  return {std::string(request.method_string()), std::string(request.target()), request.body()};
+HttpRequest request_of(const http::request<http::string_body>& request, Socket& socket) {
+  HttpRequest asked{std::string(request.method_string()), std::string(request.target()),
+                    request.body()};
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+      peer.uid != static_cast<uid_t>(-1)) {
+    asked.uid = peer.uid;
+  }
+  return asked;
 }
 
 HttpReply answer(const HttpHandler& handler, const HttpRequest& request) {
@@ -85,7 +94,7 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
     auto [failed, read] = co_await http::async_read(connection, buffer, parser, kAwait);
     if (failed) break;
     const auto& request = parser.get();
-    const HttpRequest asked = request_of(request);
+    const HttpRequest asked = request_of(request, connection.socket());
     HttpReply reply = answer(handler, asked);
     connection.expires_after(kPerRequest);
     http::response<http::string_body> response{static_cast<http::status>(reply.status),

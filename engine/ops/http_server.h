@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "channels/transport/options.h"
@@ -16,6 +17,8 @@ struct HttpRequest {
   std::string method;
   std::string target;
   std::string body;
+  // Who asks, as the kernel says (SO_PEERCRED); only on a socket file.
+  std::optional<std::uint32_t> uid{};
 };
 
 struct HttpReply {

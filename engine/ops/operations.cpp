@@ -101,7 +101,13 @@ Result<json> Operations::status() const {
       }
     });
   }
+  json audit = nullptr;
+  if (engine_ && engine_->audit()) {
+    const audit::Log::Health health = engine_->audit()->health();
+    audit = {{"entries", health.entries}, {"lost", health.lost}, {"trouble", health.trouble}};
+  }
   return json{{"running", engine_ != nullptr},
+              {"audit", std::move(audit)},
               {"ready", engine_ && engine_->ready()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},

@@ -70,12 +70,27 @@ std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
 
 ChannelIntake::ChannelIntake(std::shared_ptr<Channel> channel,
                              std::shared_ptr<const security::AccessList> access,
-                             store::Store& store)
+                             store::Store& store, audit::Log* audit)
     : channel_(std::move(channel)),
       access_(std::move(access)),
       store_(store),
       duplicates_(
-          std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)) {}
+          std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)),
+      audit_(audit) {}
+
+void ChannelIntake::enter_refusal(const char* act, const std::string& address, const Error& why,
+                                  const std::string& event) const {
+  if (!audit_) return;
+  audit::Entry entry{.actor = {.kind = audit::Actor::Kind::partner,
+                               .name = channel_->config().partner,
+                               .address = address},
+                     .act = act,
+                     .object = {.channel = channel_->name()},
+                     .code = why.code};
+  // The error's text may quote what the sender wrote.
+  if (!event.empty()) entry.detail["event"] = event;
+  audit_->note_refusal(std::move(entry));
+}
 
 Result<void> ChannelIntake::admit(const Peer& peer) {
   if (!access_) return {};
@@ -84,6 +99,7 @@ Result<void> ChannelIntake::admit(const Peer& peer) {
     channel_->metrics().transport.add("connections_refused_total", 1);
     spdlog::warn("channel {}: a connection from {} was refused: {}", channel_->name(), peer.address,
                  admitted.error().text());
+    enter_refusal("connection.refused", peer.address, admitted.error(), {});
   }
   return admitted;
 }
@@ -120,6 +136,8 @@ std::optional<Error> ChannelIntake::refusal_of(const Arrival& arrival) const {
   if (allowed) return std::nullopt;
   spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(),
                word_for_log(arrival.event), arrival.peer_address, allowed.error().text());
+  enter_refusal("message.refused", arrival.peer_address, allowed.error(),
+                word_for_log(arrival.event));
   return std::move(allowed).error();
 }
 

@@ -10,6 +10,7 @@
 #include "channels/transport/intake.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/duplicates.h"
+#include "engine/security/audit/log.h"
 #include "engine/security/partners.h"
 #include "engine/store/store.h"
 
@@ -22,7 +23,8 @@ class ChannelIntake : public Intake {
  public:
   // `access` is null for a channel without partner.
   ChannelIntake(std::shared_ptr<Channel> channel,
-                std::shared_ptr<const security::AccessList> access, store::Store& store);
+                std::shared_ptr<const security::AccessList> access, store::Store& store,
+                audit::Log* audit = nullptr);
 
   Result<void> admit(const Peer& peer) override;
   boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
@@ -42,11 +44,15 @@ class ChannelIntake : public Intake {
   boost::asio::awaitable<void> commit(std::shared_ptr<Offer> offer);
   static void hand_over(Channel& channel, const std::shared_ptr<Offer>& offer);
 
+  void enter_refusal(const char* act, const std::string& address, const Error& why,
+                     const std::string& event) const;
+
   const std::shared_ptr<Channel> channel_;
   const std::shared_ptr<const security::AccessList> access_;
   store::Store& store_;
   const std::shared_ptr<Duplicates> duplicates_;
   std::chrono::steady_clock::time_point reuse_logged_{};
+  audit::Log* const audit_;  // null: refusals are only logged
 };
 
 }  // namespace cannula::pipeline

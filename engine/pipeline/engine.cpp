@@ -23,18 +23,29 @@ constexpr milliseconds kPatienceForFates{
 
 class WireReport : public Report {
  public:
-  WireReport(std::string name, NamedCounters& counters)
-      : name_(std::move(name)), counters_(counters) {}
+  // `audit`, of a source: null, or told of connections that did not come about.
+  WireReport(std::string name, NamedCounters& counters, audit::Log* audit = nullptr,
+             std::string channel = {})
+      : name_(std::move(name)), counters_(counters), audit_(audit), channel_(std::move(channel)) {}
   void log(Level level, std::string_view text) override {
     static constexpr spdlog::level::level_enum kLevels[] = {
         spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
     spdlog::log(kLevels[static_cast<std::size_t>(level)], "{}: {}", name_, text);
   }
-  void count(std::string_view counter, std::int64_t by) override { counters_.add(counter, by); }
+  void count(std::string_view counter, std::int64_t by) override {
+    counters_.add(counter, by);
+    if (!audit_ || counter != "connections_failed_total") return;
+    audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner},
+                          .act = "connection.failed",
+                          .object = {.channel = channel_},
+                          .reason = "TLS was not agreed on; the engine's log says why"});
+  }
 
  private:
   const std::string name_;
   NamedCounters& counters_;
+  audit::Log* const audit_;
+  const std::string channel_;
 };
 
 Result<std::string> read_secret(const SecretReference& reference) {
@@ -132,9 +143,21 @@ bool Engine::release_mapped(const rules::Resources& resources) {
   };
   store_->catch_up();
   MessageId after{};
+  std::map<std::string, std::size_t> released_by;  // table
+  const auto enter = [&] {
+    for (const auto& [table, count] : released_by) {
+      audit_->note({.act = "message.release",
+                    .object = {.file = "tables/" + table + ".csv"},
+                    .reason = "the codes they waited for are mapped now",
+                    .detail = {{"messages", std::to_string(count)}}});
+    }
+  };
   while (true) {
     const auto rows = store_->awaiting(after, kAtOnce);
-    if (!rows) return false;
+    if (!rows) {
+      enter();
+      return false;
+    }
     for (const store::AwaitingRow& row : *rows) {
       if (!std::all_of(row.codes.begin(), row.codes.end(), mapped)) continue;
       const auto released = resend(row.id, 0, "table " + row.codes.front().first,
@@ -142,9 +165,14 @@ bool Engine::release_mapped(const rules::Resources& resources) {
       if (!released) {
         spdlog::warn("message {} waits for no code any more, but cannot be released: {}",
                      row.id.text(), released.error().text());
+      } else {
+        ++released_by[row.codes.front().first];
       }
     }
-    if (rows->size() < kAtOnce) return true;
+    if (rows->size() < kAtOnce) {
+      enter();
+      return true;
+    }
     after = rows->back().id;
   }
 }
@@ -206,14 +234,15 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   running->channel->on_parked_until_mapped([this] { resources_->look_again(); });
   running->channel->set_wants_responses(
       std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
-  running->source_report =
-      std::make_unique<WireReport>("channel " + config.name, running->channel->metrics().transport);
+  running->source_report = std::make_unique<WireReport>(
+      "channel " + config.name, running->channel->metrics().transport, audit_.get(), config.name);
 
   std::shared_ptr<const security::AccessList> access;
   if (!config.partner.empty()) {
     access = std::make_shared<const security::AccessList>(site.partners.at(config.partner));
   }
-  running->intake = std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_);
+  running->intake =
+      std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_, audit_.get());
 
   const bool hold_key = config.order.on_hold == config::OrderConfig::OnHold::hold_key;
   for (const config::DestinationConfig& destination : config.destinations) {
@@ -319,6 +348,17 @@ std::vector<Diagnostic> Engine::start() {
     return findings;
   }
   store_ = *std::move(opened);
+  auto trail = open_audit(*site_, file_system_);
+  if (!trail) {
+    const Error& error = trail.error();
+    findings.push_back({Severity::error, error.code, "[audit] key: " + error.message, nullptr,
+                        std::nullopt, error.hint, ""});
+    store_->close();
+    store_.reset();
+    return findings;
+  }
+  audit_ = *std::move(trail);
+  configuration_ = std::make_unique<ConfigurationWatch>(*site_);
   const store::Recovery& recovery = store_->recovery();
   if (recovery.torn_bytes_cut > 0) {
     spdlog::info(
@@ -338,7 +378,8 @@ std::vector<Diagnostic> Engine::start() {
   background_ = std::make_unique<asio::thread_pool>(1);
   resources_ = std::make_unique<ResourceKeeper>(
       site_->root, site_->resources,
-      [this](const rules::Resources& resources) { return release_mapped(resources); });
+      [this](const rules::Resources& resources) { return release_mapped(resources); },
+      [this] { enter_configuration("tables.taken_in"); });
   scheduler_ =
       std::make_unique<Scheduler>(engine.workers ? engine.workers : cores, engine.script_memory,
                                   *store_, static_cast<script::Host&>(*this));
@@ -363,6 +404,7 @@ std::vector<Diagnostic> Engine::start() {
   if (!findings.empty()) stop(milliseconds(0));
   ready_ = findings.empty();
   if (ready_) {
+    enter_configuration("engine.start");
     warn_of_the_stranded();
     resources_->start();
   }
@@ -378,6 +420,10 @@ void Engine::stop(milliseconds grace) {
   for (auto& [name, running] : channels_) end_work(*running);
   settle_offers(channels_);
   if (scheduler_) scheduler_->stop();
+  if (audit_) {
+    audit_->note({.act = "engine.stop"});
+    audit_->close();
+  }
   store_->close();
   if (background_) {
     background_->stop();
@@ -391,6 +437,7 @@ void Engine::stop(milliseconds grace) {
   scheduler_.reset();
   background_.reset();
   io_.reset();
+  audit_.reset();
   store_.reset();
 }
 
@@ -476,8 +523,14 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   }
   settle_offers(retired);
   for (Running* running : coming) begin_work(*running, findings);
+  enter_configuration("configuration.in_use");
   warn_of_the_stranded();
   return findings;
+}
+
+void Engine::enter_configuration(const char* act) {
+  std::scoped_lock lock(configuration_mutex_);
+  audit_->note(configuration_->entry(act));
 }
 
 // Offers that were under way when their source was closed end before what they use is gone.

@@ -15,6 +15,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "engine/config/site.h"
+#include "engine/pipeline/audit_trail.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/channel_intake.h"
 #include "engine/pipeline/io_threads.h"
@@ -57,6 +58,8 @@ class Engine : private script::Host {
                        const std::string& reason);
 
   store::Store& store() { return *store_; }
+  // Open as long as the store; null when the engine does not run.
+  audit::Log* audit() const { return audit_.get(); }
   const store::Store& store() const { return *store_; }
   std::shared_ptr<const config::Site> site() const;
   // The tables and rules in use.
@@ -93,6 +96,7 @@ class Engine : private script::Host {
   std::shared_ptr<Channel> channel_named(const std::string& name) const;
   void warn_of_the_stranded() const;
   bool release_mapped(const rules::Resources& resources);
+  void enter_configuration(const char* act);
 
   const std::span<const Transport> transports_;
   store::FileSystem* const file_system_;
@@ -100,6 +104,9 @@ class Engine : private script::Host {
   mutable std::shared_mutex mutex_;  // site_ and channels_
   std::shared_ptr<const config::Site> site_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<audit::Log> audit_;
+  std::unique_ptr<ConfigurationWatch> configuration_;
+  std::mutex configuration_mutex_;
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>
       background_;  // one thread: reading from disk, timers of retries

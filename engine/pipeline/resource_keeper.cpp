@@ -12,9 +12,11 @@ constexpr std::chrono::seconds kLookEvery{1};
 
 ResourceKeeper::ResourceKeeper(std::filesystem::path site,
                                std::shared_ptr<const rules::Resources> first,
-                               std::function<bool(const rules::Resources&)> settle)
+                               std::function<bool(const rules::Resources&)> settle,
+                               std::function<void()> taken_in)
     : site_(std::move(site)),
       settle_(std::move(settle)),
+      taken_in_(std::move(taken_in)),
       current_(std::move(first)),
       stamp_(config::resources_stamp(site_)) {}
 
@@ -86,6 +88,7 @@ void ResourceKeeper::read_files() {
                has_errors(loaded.findings)
                    ? "; a file with errors is left out, or in use as it was before"
                    : "");
+  taken_in_();
   std::scoped_lock lock(mutex_);
   stamp_ = std::move(stamp);
   current_ = std::move(loaded.resources);

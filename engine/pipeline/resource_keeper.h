@@ -20,9 +20,11 @@ class ResourceKeeper {
  public:
   // `site` is the folder. `settle` is called on the keeper's thread after start(), after each
   // change, and after look_again(): it puts parked messages back to work whose rows are there now,
-  // and says whether it could look at all of them (false: it is called again soon).
-  ResourceKeeper(std::filesystem::path site, std::shared_ptr<const rules::Resources> first,
-                 std::function<bool(const rules::Resources&)> settle);
+  // and says whether it could look at all of them (false: it is called again soon). `taken_in` is
+  // called there when files that changed have been read.
+  ResourceKeeper(
+      std::filesystem::path site, std::shared_ptr<const rules::Resources> first,
+      std::function<bool(const rules::Resources&)> settle, std::function<void()> taken_in = [] {});
   ~ResourceKeeper() { stop(); }
   ResourceKeeper(const ResourceKeeper&) = delete;
   ResourceKeeper& operator=(const ResourceKeeper&) = delete;
@@ -43,6 +45,7 @@ class ResourceKeeper {
 
   const std::filesystem::path site_;
   const std::function<bool(const rules::Resources&)> settle_;
+  const std::function<void()> taken_in_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<const rules::Resources> current_;

@@ -81,7 +81,9 @@ Log::Log(Options options)
     : options_(std::move(options)),
       files_(options_.file_system ? *options_.file_system : store::FileSystem::real()),
       sealer_(options_.key) {
-  if (auto opened = open(); !opened) in_trouble(opened.error());
+  const auto opened = open();
+  opened_ = opened.has_value();
+  if (!opened_) in_trouble(opened.error());
   thread_ = std::thread([this] { run(); });
 }
 
@@ -248,6 +250,13 @@ void Log::in_trouble(const Error& error) {
 
 // With the lock held: what waits, before anything newer.
 Result<void> Log::write_noted() {
+  if (!opened_) {  // where the trail ends could not be read
+    if (auto opened = open(); !opened) {
+      in_trouble(opened.error());
+      return opened;
+    }
+    opened_ = true;
+  }
   const std::int64_t at = now_microseconds();
   std::vector<Noted> entries(noted_.begin(), noted_.end());
   for (Entry& entry : flood_.counted(at, closing_)) entries.push_back({std::move(entry), at});

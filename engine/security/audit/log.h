@@ -105,6 +105,7 @@ class Log {
   std::unique_ptr<store::File> file_;  // null: to be opened again, cut to size_
   std::unique_ptr<store::File> head_file_;
   std::uint64_t size_ = 0;  // of what is whole in it
+  bool opened_ = false;     // head_ is where the trail ends
   bool cut_ = false;        // something behind size_ may have to be cut off
   std::deque<Noted> noted_;
   Flood flood_;

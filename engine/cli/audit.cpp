@@ -1,0 +1,229 @@
+// `cannula audit`: verify, list and export the trail of who did what.
+#include <charconv>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/cli/finding_json.h"
+#include "engine/cli/terminal_text.h"
+#include "engine/cli/verb.h"
+#include "engine/config/site.h"
+#include "engine/ops/control.h"
+#include "engine/pipeline/audit_trail.h"
+#include "engine/security/audit/reader.h"
+#include "engine/security/audit/verify.h"
+#include "engine/security/secrets.h"
+
+namespace cannula::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+// The site, or the exit code with which the verb ends.
+std::variant<config::Site, int> site_of(const std::string& named, const Context& context) {
+  const auto folder = site_folder(named);
+  if (!folder) {
+    print_error(context, folder.error());
+    return kUsage;
+  }
+  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  if (loaded.site) return *std::move(loaded.site);
+  print(context.err, render(loaded.findings));
+  return kInvalidSite;
+}
+
+struct VerifyArguments {
+  std::string site;
+  std::vector<std::string> old_keys, anchors;
+};
+
+Result<std::string> key_named(const std::string& reference) {
+  SecretReference secret;
+  if (reference.starts_with("env:")) {
+    secret = {SecretReference::Kind::environment, reference.substr(4)};
+  } else if (reference.starts_with("file:")) {
+    secret = {SecretReference::Kind::file, reference.substr(5)};
+  } else {
+    return Error{"A110", "--old-key is not where a key is", "write env:NAME or file:PATH"};
+  }
+  return TRY(security::read_secret(secret)).text;
+}
+
+Result<audit::Head> anchor_of(const std::string& text) {
+  audit::Head head;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + colon, head.sequence);
+  if (failed != std::errc() || end != text.data() + colon || text.size() != colon + 65) {
+    return Error{"A110", fmt::format("`{}` is not an anchor", text),
+                 "write NUMBER:SEAL, as the engine's log says \"the trail stands at …\""};
+  }
+  head.mac = text.substr(colon + 1);
+  return head;
+}
+
+Result<audit::Verdict> verdict_of(const config::Site& site, const VerifyArguments& arguments) {
+  audit::VerifyOptions options;
+  options.directory = pipeline::audit_directory(site);
+  if (site.audit.key) options.key = TRY(security::read_secret(*site.audit.key)).text;
+  for (const std::string& key : arguments.old_keys) options.old_keys.push_back(TRY(key_named(key)));
+  for (const std::string& text : arguments.anchors) options.anchors.push_back(TRY(anchor_of(text)));
+  return audit::verify(options);
+}
+
+int verify(const VerifyArguments& arguments, const Context& context) {
+  const auto site = site_of(arguments.site, context);
+  if (const int* exit = std::get_if<int>(&site)) return *exit;
+  const auto verdict = verdict_of(std::get<config::Site>(site), arguments);
+  if (!verdict) {
+    print_error(context, verdict.error());
+    return kFailed;
+  }
+  if (context.json) {
+    ordered_json answer{
+        {"sound", verdict->sound()},
+        {"entries", verdict->entries},
+        {"stands_at", fmt::format("{}:{}", verdict->head.sequence, verdict->head.mac)},
+        {"findings", ordered_json::array()}};
+    for (const Diagnostic& one : verdict->findings) answer["findings"].push_back(finding_json(one));
+    print(context.out, answer.dump() + "\n");
+  } else {
+    print(context.err, render(verdict->findings));
+    print(context.out,
+          verdict->sound()
+              ? fmt::format("{} entries, as they were written; the trail stands at {}:{}\n",
+                            verdict->entries, verdict->head.sequence, verdict->head.mac)
+              : "the audit trail is not as it was written\n");
+  }
+  return verdict->sound() ? kFine : kFailed;
+}
+
+struct ReadArguments {
+  std::string site, format = "jsonl";
+  std::int64_t limit = 0;
+  audit::Filter filter;
+};
+
+void declare_filter(Arguments& arguments, const std::shared_ptr<ReadArguments>& into) {
+  audit::Filter& filter = into->filter;
+  arguments.positional("SITE", into->site, "The site's folder.");
+  arguments.text("--from", "TIME", filter.from, "A day or a time (UTC): 2026-11-23T15:04:05Z.");
+  arguments.text("--to", "TIME", filter.to, "The same; a day is included, a time is not.");
+  arguments.text("--actor", "NAME", filter.actor,
+                 "Only by this one: a name, \"uid 1000\", engine, person or partner.");
+  arguments.text("--act", "ACT", filter.act,
+                 "Only this act; \"message.\" stands for all of these.");
+  arguments.text("--message", "ID", filter.message, "Only about this message.");
+  arguments.text("--channel", "NAME", filter.channel, "Only about this channel.");
+  arguments.text("--outcome", "OUTCOME", filter.outcome,
+                 "Only with this outcome: begun, done, refused or failed.");
+}
+
+std::string part(const ordered_json& entry, const char* object, const char* name) {
+  const auto found = entry.find(object);
+  if (found == entry.end() || !found->is_object()) return {};
+  const auto value = found->find(name);
+  if (value == found->end()) return {};
+  return value->is_string() ? value->get<std::string>() : value->dump();
+}
+
+std::string row_of(const ordered_json& entry) {
+  std::string who = part(entry, "actor", "name");
+  if (who.empty()) who = part(entry, "actor", "kind");
+  if (const std::string says = part(entry, "actor", "says"); !says.empty())
+    who += " (" + says + ")";
+  if (const auto address = part(entry, "actor", "address"); !address.empty()) who += " " + address;
+  std::string what;
+  for (const char* name : {"message", "delivery", "channel", "destination", "file", "key"}) {
+    if (const std::string text = part(entry, "object", name); !text.empty())
+      what += (what.empty() ? "" : " ") + std::string(name) + " " + text;
+  }
+  std::string why = entry.value("code", std::string());
+  if (const auto reason = entry.value("reason", std::string()); !reason.empty())
+    why += (why.empty() ? "" : " ") + reason;
+  if (const auto files = part(entry, "detail", "files"); !files.empty())
+    why += (why.empty() ? "" : " ") + files;
+  return fmt::format("{:>6}  {}  {}  {}  {}  {}  {}\n", entry["seq"].dump(),
+                     entry.value("at", std::string()), visible(who),
+                     entry.value("act", std::string()), visible(what),
+                     entry.value("outcome", std::string()), visible(why));
+}
+
+// The question is entered first: who reads the trail stands in it too.
+int read(ReadArguments& arguments, bool exports, const Context& context) {
+  if (auto checked = audit::check(arguments.filter); !checked) {
+    print_error(context, checked.error());
+    return kUsage;
+  }
+  const auto found = site_of(arguments.site, context);
+  if (const int* exit = std::get_if<int>(&found)) return *exit;
+  const config::Site& site = std::get<config::Site>(found);
+  nlohmann::json question{{"from", arguments.filter.from}, {"to", arguments.filter.to}};
+  if (exports) question["format"] = arguments.format;
+  const auto entered = ops::ask_site(site, exports ? "audit-export" : "audit-list", question);
+  if (!entered) {
+    print_error(context, entered.error());
+    return kFailed;
+  }
+  const std::string name = site.root.filename().string();
+  std::int64_t left = arguments.limit > 0 ? arguments.limit : -1;
+  const auto done =
+      audit::each_entry(pipeline::audit_directory(site), arguments.filter,
+                        [&](const std::string& line, const ordered_json& entry) {
+                          const bool raw = exports ? arguments.format == "jsonl" : context.json;
+                          print(context.out, raw       ? line + "\n"
+                                             : exports ? audit::audit_event(entry, name) + "\n"
+                                                       : row_of(entry));
+                          return left < 0 || --left > 0;
+                        });
+  if (done) return kFine;
+  print_error(context, done.error());
+  return kFailed;
+}
+
+}  // namespace
+
+Verb audit_verify_verb() {
+  auto options = std::make_shared<VerifyArguments>();
+  return {.name = "audit verify",
+          .summary = "Say whether the audit trail is as it was written, and where it is not.",
+          .example = "cannula audit verify my-site",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("SITE", options->site, "The site's folder.");
+                arguments.texts("--old-key", "env:NAME|file:PATH", options->old_keys,
+                                "A key that sealed entries before the one the site has now.");
+                arguments.texts("--anchor", "NUMBER:SEAL", options->anchors,
+                                "Where the engine's log says that the trail stood.");
+              },
+          .run = [options](const Context& context) { return verify(*options, context); }};
+}
+
+Verb audit_list_verb() {
+  auto options = std::make_shared<ReadArguments>();
+  return {.name = "audit list",
+          .summary = "Show who did what, the oldest first.",
+          .example = "cannula audit list my-site --from 2026-11-01 --actor anna --act message.",
+          .declare =
+              [options](Arguments& arguments) {
+                declare_filter(arguments, options);
+                arguments.number("--limit", "N", options->limit, 0, 1'000'000'000,
+                                 "At most so many; 0: all.");
+              },
+          .run = [options](const Context& context) { return read(*options, false, context); }};
+}
+
+Verb audit_export_verb() {
+  auto options = std::make_shared<ReadArguments>();
+  return {.name = "audit export",
+          .summary = "Print the audit trail for other systems, an entry a line.",
+          .example = "cannula audit export my-site --from 2026-11-01 --format fhir",
+          .declare =
+              [options](Arguments& arguments) {
+                declare_filter(arguments, options);
+                arguments.choice("--format", options->format, {"jsonl", "fhir"},
+                                 "The lines as they are, or FHIR R4 AuditEvents.");
+              },
+          .run = [options](const Context& context) { return read(*options, true, context); }};
+}
+
+}  // namespace cannula::cli

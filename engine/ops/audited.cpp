@@ -1,0 +1,120 @@
+#include "engine/ops/audited.h"
+
+#include <algorithm>
+#include <array>
+
+#include <nlohmann/json.hpp>
+#include <pwd.h>
+#include <spdlog/spdlog.h>
+
+namespace cannula::ops {
+namespace {
+
+using nlohmann::json;
+
+struct Act {
+  std::string_view verb;
+  std::string_view name;
+  bool changes;
+};
+constexpr Act kActs[] = {
+    {"show", "message.show", false},          {"list", "message.search", false},
+    {"resend", "message.resend", true},       {"discard", "message.discard", true},
+    {"reload", "configuration.reload", true}, {"audit-list", "audit.list", false},
+    {"audit-export", "audit.export", false},
+};
+// What a list may be asked by without naming a patient.
+constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
+                                          "limit",      "before", "after",       "oldest_first",
+                                          "control_id", "from",   "to",          "actor",
+                                          "reason"};
+
+std::string text_of(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool is_harmless(std::string_view name) {
+  return std::find(std::begin(kHarmless), std::end(kHarmless), name) != std::end(kHarmless);
+}
+
+audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string& verb,
+                      const json& request) {
+  audit::Entry entry{.actor = who};
+  entry.act = act ? std::string(act->name) : "operator." + verb;
+  if (!request.is_object()) return entry;
+  entry.object.message = text_of(request, "id");
+  entry.object.channel = text_of(request, "channel");
+  entry.object.destination = text_of(request, "destination");
+  entry.reason = text_of(request, "reason");
+  if (const auto delivery = request.find("delivery");
+      delivery != request.end() && delivery->is_number_unsigned())
+    entry.object.delivery = delivery->get<std::uint32_t>();
+  for (const char* name : {"from", "to", "format", "state"}) {
+    if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
+  }
+  if (verb == "list") {  // by what was searched, not for whom
+    std::string by;
+    for (const auto& [name, value] : request.items()) {
+      if (!is_harmless(name)) by += (by.empty() ? "" : ", ") + name;
+    }
+    entry.detail["by"] = by;
+  }
+  return entry;
+}
+
+bool is_failure_of_ours(const std::string& code) {
+  return code.starts_with('J');  // the store's; the others say that it may not be done
+}
+
+}  // namespace
+
+audit::Actor person(std::uint32_t uid, const std::string& says) {
+  audit::Actor actor{.kind = audit::Actor::Kind::person, .uid = uid};
+  std::array<char, 4096> room{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(uid, &entry, room.data(), room.size(), &found) == 0 && found)
+    actor.name = found->pw_name;
+  if (says != actor.name) actor.says = says;
+  return actor;
+}
+
+bool is_audited(const std::string& verb, const json& request) {
+  if (verb == "status" || verb == "unmapped") return false;
+  if (verb != "list" || !request.is_object()) return true;
+  return std::any_of(request.items().begin(), request.items().end(),
+                     [](const auto& member) { return !is_harmless(member.key()); });
+}
+
+Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string& verb,
+                     const json& request, const std::function<Result<json>()>& act) {
+  if (!is_audited(verb, request)) return act();
+  if (!log) return Error{"A101", "there is no audit trail to enter this into", "start the engine"};
+  const Act* known = std::find_if(std::begin(kActs), std::end(kActs),
+                                  [&](const Act& one) { return one.verb == verb; });
+  if (known == std::end(kActs)) known = nullptr;
+  audit::Entry entry = entry_of(who, known, verb, request);
+  const bool changes = !known || known->changes;
+  if (changes) {
+    entry.outcome = audit::Outcome::begun;
+    entry.detail["entry"] = "the end follows";
+    const std::uint64_t number = TRY(log->append(entry));
+    entry.detail["entry"] = "the end of " + std::to_string(number);
+  }
+  Result<json> answer = act();
+  entry.outcome = audit::Outcome::done;
+  if (!answer) {
+    entry.code = answer.error().code;
+    if (entry.reason.empty()) entry.reason = answer.error().message;
+    entry.outcome =
+        is_failure_of_ours(entry.code) ? audit::Outcome::failed : audit::Outcome::refused;
+  }
+  const auto written = log->append(std::move(entry));
+  if (!written && !changes) return written.error();
+  if (!written)
+    spdlog::error("audit: the end of an act is not in the trail: {}", written.error().text());
+  return answer;
+}
+
+}  // namespace cannula::ops

@@ -1,0 +1,68 @@
+#include "engine/pipeline/audit_trail.h"
+
+#include <fstream>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/security/secrets.h"
+
+namespace cannula::pipeline {
+
+namespace {
+constexpr std::size_t kMostNamed = 50;  // files of one entry
+
+Result<audit::Options> audit_options(const config::Site& site) {
+  audit::Options options;
+  options.directory = audit_directory(site);
+  if (site.audit.key) options.key = TRY(security::read_secret(*site.audit.key)).text;
+  return options;
+}
+}  // namespace
+
+std::filesystem::path audit_directory(const config::Site& site) {
+  return site.store.directory / "audit";
+}
+
+Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
+                                               store::FileSystem* file_system) {
+  auto options = TRY(audit_options(site));
+  options.file_system = file_system;
+  options.report = [](bool trouble, const std::string& text) {
+    spdlog::log(trouble ? spdlog::level::err : spdlog::level::info, "{}", text);
+  };
+  return std::make_unique<audit::Log>(std::move(options));
+}
+
+Result<std::unique_ptr<audit::Log>> open_audit_at_rest(const config::Site& site) {
+  return std::make_unique<audit::Log>(TRY(audit_options(site)));
+}
+
+// Lines of "HASH  PATH", as sha256sum writes them.
+ConfigurationWatch::ConfigurationWatch(const config::Site& site)
+    : site_(site.root), remembered_(site.store.directory / "audit-configuration") {
+  std::ifstream file(remembered_);
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t gap = line.find("  ");
+    if (gap != std::string::npos) last_[line.substr(gap + 2)] = line.substr(0, gap);
+  }
+}
+
+audit::Entry ConfigurationWatch::entry(std::string act) {
+  audit::Fingerprint now = audit::fingerprint_of(site_);
+  audit::Entry entry{.act = std::move(act)};
+  entry.detail["hash"] = audit::hash_of(now);
+  const auto changed = audit::changes(last_, now);
+  std::string files;
+  for (std::size_t i = 0; i < changed.size() && i < kMostNamed; ++i)
+    files += (i == 0 ? "" : ", ") + changed[i];
+  if (changed.size() > kMostNamed)
+    files += fmt::format(" and {} more", changed.size() - kMostNamed);
+  if (!files.empty()) entry.detail["files"] = files;
+  last_ = std::move(now);
+  std::ofstream file(remembered_, std::ios::trunc);
+  for (const auto& [path, hash] : last_) file << hash << "  " << path << '\n';
+  return entry;
+}
+
+}  // namespace cannula::pipeline
