@@ -8,7 +8,23 @@ FINISHED = {"done", "filtered", "parked", "rejected", "dead"}
 
 
 def lines(path):
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+    return LineCount(path)()
+
+
+class LineCount:
+    """How many lines a growing file has; reads only what is new."""
+
+    def __init__(self, path):
+        self.path, self._read, self._lines = path, 0, 0
+
+    def __call__(self):
+        if self.path.exists():
+            with open(self.path, "rb") as file:
+                file.seek(self._read)
+                new = file.read()
+            self._read += len(new)
+            self._lines += new.count(b"\n")
+        return self._lines
 
 
 def read_sent(path):

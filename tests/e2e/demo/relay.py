@@ -25,6 +25,7 @@ class Relay:
     def __init__(self, folder, feeds):
         self.folder, self.site, self.feeds = folder, folder / "relay", feeds
         self.addresses, self.ehrs, self.senders, self.engine = {}, {}, {}, None
+        self._arrivals = [logs.LineCount(self._ehr_log(channel)) for channel in EHRS]
 
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -65,7 +66,7 @@ class Relay:
 
     def arrived(self):
         """How many messages the EHRs have got up to now."""
-        return sum(logs.lines(self._ehr_log(channel)) for channel in self.ehrs)
+        return sum(count() for count in self._arrivals)
 
     def sending(self):
         return any(sender.process.poll() is None for sender in self.senders.values())
