@@ -1,15 +1,18 @@
-"""The disk fails: full, read-only, the index gone. Nothing acknowledged is lost, refusals are clean, and work goes on when
-the disk is well again.
+"""The disk fails: full, read-only, dead, the index gone. Nothing acknowledged is lost, refusals are clean, and work goes on
+when the disk is well again.
 
-Full and read-only disks are small tmpfs mounts and need root; without it these tests say that they are skipped.
+The disks are small mounts (tmpfs, ext4 in a file) and need root; without it these tests say that they are skipped.
 """
 
+import concurrent.futures
+import fcntl
 import http.client
 import os
 import pathlib
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -19,6 +22,8 @@ from engine import Program, cannula_json, free_port
 
 SECONDS_OF_PATIENCE = 120
 FILLING = "X" * 30_000
+EXT4_IOC_SHUTDOWN = 0x8004587D  # from here on every write fails with EIO, and what was not synced is gone
+WITHOUT_FLUSHING = 2
 
 
 def mount(*arguments):
@@ -29,15 +34,15 @@ def mount(*arguments):
 class Sender:
     """An MLLP client that keeps what was answered to what: AA, AE, … or nothing when the connection ended."""
 
-    def __init__(self, port):
-        self.port, self.socket, self.number = port, None, 0
+    def __init__(self, port, letter="D", filling=FILLING):
+        self.port, self.letter, self.filling, self.socket, self.number = port, letter, filling, None, 0
         self.answers = {}
 
     def send(self):
         self.number += 1
-        control_id = f"D{self.number:06}"
+        control_id = f"{self.letter}{self.number:06}"
         text = (f"MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|{control_id}|P|2.5.1\r"
-                f"PID|1||{self.number % 7}^^^NORTH^MR||Muster^M\rOBX|1|ST|X^Invented||{FILLING}\r")
+                f"PID|1||{self.letter}{self.number % 7}^^^NORTH^MR||Muster^M\rOBX|1|ST|X^Invented||{self.filling}\r")
         self.answers[control_id] = self._exchange(text.encode())
         return self.answers[control_id]
 
@@ -94,6 +99,20 @@ class Disk(unittest.TestCase):
             self.skipTest("a file system cannot be mounted here: needs root")
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.state)])
 
+    def real_disk(self):
+        self.image = self.folder / "disk.img"
+        with open(self.image, "wb") as image:
+            image.truncate(64 << 20)
+        if os.geteuid() != 0 or subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", str(self.image)]).returncode != 0:
+            self.skipTest("a file system cannot be made here: needs root and e2fsprogs")
+        if not mount("-o", "loop", self.image, self.state):
+            self.skipTest("a file system cannot be mounted here: needs loop devices")
+        self.addCleanup(subprocess.run, ["umount", "-l", str(self.state)])
+
+    def mount_again(self):
+        subprocess.run(["umount", str(self.state)], check=True)
+        self.assertTrue(mount("-o", "loop", self.image, self.state))
+
     def start(self):
         self.engine = Program(self.folder / "log", "run", self.site)
         self.engine.wait_until_said("ready in")
@@ -116,12 +135,12 @@ class Disk(unittest.TestCase):
     def delivered(self):
         found = set()
         for file in self.out.glob("*.hl7"):
-            if match := re.search(r"\|(D\d{6})\|", file.read_text()[:200]):
+            if match := re.search(r"\|([A-Z]\d{6})\|", file.read_text()[:200]):
                 found.add(match[1])
         return found
 
-    def assert_all_arrive(self):
-        wanted = self.sender.acknowledged()
+    def assert_all_arrive(self, *others):
+        wanted = set().union(*(sender.acknowledged() for sender in [self.sender, *others]))
         self.assertTrue(wanted)
         self.wait(lambda: wanted <= self.delivered(), "what was acknowledged has not arrived")
 
@@ -175,6 +194,46 @@ class Disk(unittest.TestCase):
         self.assertTrue(mount("-o", "remount,rw", self.state))
         self.start()
         self.assert_all_arrive()
+
+    def fail_under_load(self, fail):
+        """Four senders at work while `fail` is called. What they get afterwards is never AA, and what they had been
+        acknowledged is there when the disk has been mounted again."""
+        self.real_disk()
+        self.start()
+        senders = [Sender(self.mllp, letter, "small") for letter in "EFGH"]
+        for sender in senders:
+            self.addCleanup(sender.close)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            def work(sender):
+                failures = 0
+                while failures < 5 and sender.number < 20_000:
+                    failures += sender.send() != "AA"
+            working = [pool.submit(work, sender) for sender in senders]
+            self.wait(lambda: senders[0].number >= 200, "nothing is sent")
+            fail()
+            for one in working:
+                one.result()
+        self.assertNotEqual(self.sender.send(), "AA")
+        self.assertEqual(self.post()[0], 503)
+        self.assertIsNone(self.engine.process.poll())
+        self.engine.kill()
+        for sender in [self.sender, *senders]:
+            sender.close()
+        self.mount_again()
+        self.start()
+        for sender in [self.sender, *senders]:
+            self.assertEqual(sender.send(), "AA")
+        self.assert_all_arrive(*senders)
+
+    def test_the_disk_dies_under_load(self):
+        def shut_down():
+            folder = os.open(self.state, os.O_RDONLY)
+            fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
+            os.close(folder)
+        self.fail_under_load(shut_down)
+
+    def test_the_disk_becomes_read_only_under_load(self):
+        self.fail_under_load(lambda: self.assertTrue(mount("-o", "remount,abort", self.state)))
 
     def remove_the_index(self):
         files = [file for file in self.state.rglob("*") if ".sqlite" in file.name or file.name.startswith("index")]
