@@ -95,8 +95,7 @@ asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
 }
 
 bool Connection::admitted() {
-  if (!service_.intake.admit(stream_->peer())) {
-    service_.ports.report.count("connections_refused_total");
+  if (!service_.intake.admit(stream_->peer())) {  // which counts it
     stream_->close();
     return false;
   }

@@ -23,7 +23,8 @@ constexpr milliseconds kPatienceForFates{
 
 class WireReport : public Report {
  public:
-  // `audit`, of a source: null, or told of connections that did not come about.
+  // `audit`, of a source that listens: told of connections that did not come about. Otherwise null:
+  // a peer that we cannot reach is no security event.
   WireReport(std::string name, NamedCounters& counters, audit::Log* audit = nullptr,
              std::string channel = {})
       : name_(std::move(name)), counters_(counters), audit_(audit), channel_(std::move(channel)) {}
@@ -34,14 +35,22 @@ class WireReport : public Report {
   }
   void count(std::string_view counter, std::int64_t by) override {
     counters_.add(counter, by);
-    if (!audit_ || counter != "connections_failed_total") return;
-    audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner},
-                          .act = "connection.failed",
-                          .object = {.channel = channel_},
-                          .reason = "TLS was not agreed on; the engine's log says why"});
+    if (!audit_) return;
+    if (counter == "connections_failed_total") {
+      enter("connection.failed", "TLS was not agreed on; the engine's log says why");
+    } else if (counter == "connections_refused_total") {
+      enter("connection.refused", "too many connections; the engine's log says whose");
+    }
   }
 
  private:
+  void enter(const char* act, const char* why) {
+    audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner},
+                          .act = act,
+                          .object = {.channel = channel_},
+                          .reason = why});
+  }
+
   const std::string name_;
   NamedCounters& counters_;
   audit::Log* const audit_;
@@ -235,7 +244,8 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   running->channel->set_wants_responses(
       std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
   running->source_report = std::make_unique<WireReport>(
-      "channel " + config.name, running->channel->metrics().transport, audit_.get(), config.name);
+      "channel " + config.name, running->channel->metrics().transport,
+      config.source.has("connect") ? nullptr : audit_.get(), config.name);
 
   std::shared_ptr<const security::AccessList> access;
   if (!config.partner.empty()) {
