@@ -10,12 +10,20 @@
 namespace cannula::pipeline {
 
 namespace {
-constexpr std::size_t kMostNamed = 50;  // files of one entry
+constexpr std::size_t kMostNamed = 50;    // files of one entry
+constexpr std::size_t kShortestKey = 32;  // characters
 
 Result<audit::Options> audit_options(const config::Site& site) {
   audit::Options options;
   options.directory = audit_directory(site);
-  if (site.audit.key) options.key = TRY(security::read_secret(*site.audit.key)).text;
+  if (!site.audit.key) return options;
+  options.key = TRY(security::read_secret(*site.audit.key)).text;
+  if (options.key.size() < kShortestKey) {
+    return Error{"A111",
+                 fmt::format("the key has {} characters; {} or more are needed", options.key.size(),
+                             kShortestKey),
+                 "make one with `openssl rand -hex 32`", std::nullopt};
+  }
   return options;
 }
 }  // namespace

@@ -52,12 +52,12 @@ class Audit(unittest.TestCase):
     def acts(self, *filters):
         return [entry["act"] for entry in self.trail(*filters)]
 
-    def verify(self):
+    def verify(self, place=False):
         done = subprocess.run([os.environ["CANNULA"], "audit", "verify", str(self.site), "--json"],
                               stdout=subprocess.PIPE, encoding="utf-8", timeout=60)
         answer = json.loads(done.stdout)
         self.assertEqual(done.returncode, 0 if answer["sound"] else 1)
-        return [finding["code"] for finding in answer["findings"]]
+        return [finding["code"] + (f":{finding['line']}" if place else "") for finding in answer["findings"]]
 
     def test_who_did_what_while_the_engine_runs_and_at_rest(self):
         self.start()
@@ -103,16 +103,31 @@ class Audit(unittest.TestCase):
         lines = whole.splitlines(keepends=True)
         self.assertEqual(self.verify(), [])
         for kind, tampered, codes in [
-                ("changed", [*lines[:3], lines[3].replace(b"message.show", b"message.hide"), *lines[4:]], ["A102"]),
-                ("removed", [*lines[:3], *lines[5:]], ["A103"]),
-                ("inserted", [*lines[:5], lines[2], *lines[5:]], ["A104"]),
-                ("reordered", [*lines[:2], *lines[3:5], lines[2], *lines[5:]], ["A105"]),
-                ("truncated", lines[:-2], ["A106"])]:
+                ("changed", [*lines[:3], lines[3].replace(b"message.show", b"message.hide"), *lines[4:]], ["A102:4"]),
+                ("removed", [*lines[:3], *lines[5:]], ["A103:4"]),
+                ("inserted", [*lines[:5], lines[2], *lines[5:]], ["A104:6"]),
+                ("reordered", [*lines[:2], *lines[3:5], lines[2], *lines[5:]], ["A105:5"]),
+                ("truncated", lines[:-2], [f"A106:{len(lines) - 2}"])]:
             with self.subTest(kind):
                 file.write_bytes(b"".join(tampered))
-                self.assertEqual(self.verify(), codes)
+                self.assertEqual(self.verify(place=True), codes)
         file.write_bytes(whole)
         self.assertEqual(self.verify(), [])
+
+    def test_a_key_seals_and_a_short_one_is_refused(self):
+        (self.site / "site.toml").write_text('[audit]\nkey = "file:audit.key"\n')
+        key = self.site / "audit.key"
+        key.write_text("too short")
+        key.chmod(0o600)
+        with self.assertRaisesRegex(RuntimeError, "A111"):
+            self.start()
+        key.write_text("0123456789abcdef0123456789abcdef")
+        self.start()
+        self.engine.stop()
+        self.assertEqual(self.verify(), [])
+        self.assertEqual(len(self.trail()[0]["key"]), 8)
+        key.write_text("another key, as long as the first one")
+        self.assertEqual(set(self.verify()), {"A106", "A107"})  # the head cannot be told to be genuine either
 
     def test_export_as_lines_and_as_audit_events(self):
         self.start()

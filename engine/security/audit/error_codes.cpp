@@ -39,6 +39,9 @@ constexpr ErrorCode kCodes[] = {
     {"A110", "A question to the audit trail is not of the right form",
      "Times are written 2026-11-23 or 2026-11-23T15:04:05Z (UTC), anchors NUMBER:SEAL as in the "
      "engine's log."},
+    {"A111", "The key of the audit trail is too short",
+     "A key that can be guessed seals nothing. `[audit] key` must have 32 characters or more; "
+     "`openssl rand -hex 32` makes one."},
 };
 
 }  // namespace
