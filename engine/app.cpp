@@ -30,17 +30,37 @@ int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
 
-  const cli::Verb verbs[] = {
-      cli::new_verb(),          cli::check_verb(),       cli::run_verb(),
-      cli::status_verb(),       cli::msg_list_verb(),    cli::msg_show_verb(),
-      cli::msg_resend_verb(),   cli::msg_discard_verb(), cli::send_verb(),
-      cli::listen_verb(),       cli::parse_verb(),       cli::path_verb(),
-      cli::diff_verb(),         cli::validate_verb(),    cli::table_lookup_verb(),
-      cli::table_check_verb(),  cli::table_list_verb(),  cli::table_unmapped_verb(),
-      cli::explain_verb(),      cli::test_verb(),        cli::try_verb(),
-      cli::rules_check_verb(),  cli::rules_test_verb(),  cli::rules_explain_verb(),
-      cli::audit_verify_verb(), cli::audit_list_verb(),  cli::audit_export_verb(),
-      cli::lua_types_verb(),    cli::version_verb(),     cli::reference_verb()};
+  const cli::Verb verbs[] = {cli::new_verb(),
+                             cli::check_verb(),
+                             cli::run_verb(),
+                             cli::status_verb(),
+                             cli::msg_list_verb(),
+                             cli::msg_show_verb(),
+                             cli::msg_resend_verb(),
+                             cli::msg_discard_verb(),
+                             cli::send_verb(),
+                             cli::channel_pause_verb(),
+                             cli::channel_resume_verb(),
+                             cli::channel_discard_verb(),
+                             cli::channel_acts_verb(),
+                             cli::listen_verb(),
+                             cli::parse_verb(),
+                             cli::path_verb(),
+                             cli::diff_verb(),
+                             cli::validate_verb(),
+                             cli::table_lookup_verb(),
+                             cli::table_check_verb(),
+                             cli::table_list_verb(),
+                             cli::table_unmapped_verb(),
+                             cli::explain_verb(),
+                             cli::test_verb(),
+                             cli::try_verb(),
+                             cli::rules_check_verb(),
+                             cli::rules_test_verb(),
+                             cli::rules_explain_verb(),
+                             cli::lua_types_verb(),
+                             cli::version_verb(),
+                             cli::reference_verb()};
   const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
                                   file::transport()};
   const std::span<const ErrorCode> error_codes[] = {

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "engine/cli/site_question.h"
 #include "engine/cli/terminal_text.h"
@@ -116,12 +115,6 @@ std::string show_text(const json& answer) {
     }
   }
   return text;
-}
-
-std::string acting_user() {
-  const char* name = ::getenv("SUDO_USER");
-  if (!name || !*name) name = ::getenv("USER");
-  return name && *name ? name : "uid " + std::to_string(::getuid());
 }
 
 struct ActOptions {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/site_question.h"
+#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 
 namespace cannula::cli {
@@ -16,10 +17,33 @@ std::string counts_text(const nlohmann::json& counts) {
   return text.empty() ? "none" : text;
 }
 
+// Why a destination does not deliver just now, if it does not.
+std::string standing_text(const nlohmann::json& channel, const std::string& destination) {
+  if (!channel.contains("standing") || !channel["standing"].contains(destination)) return {};
+  const nlohmann::json& standing = channel["standing"][destination];
+  std::string text;
+  const std::string breaker = standing.value("breaker", "closed");
+  const double seconds = standing.value("quiet_ms", std::int64_t{0}) / 1000.0;
+  if (breaker != "closed") {
+    text += fmt::format("  AWAY: {} failures in a row, breaker {}",
+                        standing.value("failures_in_a_row", 0), breaker);
+    if (seconds > 0) text += fmt::format(", next probe in {:.0f} s", seconds);
+  } else if (seconds > 0) {
+    text += fmt::format("  asked to wait {:.0f} s", seconds);
+  }
+  if (standing.value("paused", false)) text += "  PAUSED";
+  if (standing.value("window_closed", false)) {
+    text += fmt::format("  outside its window until {}", standing.value("window_opens_at", "?"));
+  }
+  return text;
+}
+
 std::string status_text(const nlohmann::json& status) {
   std::string text = status.value("running", false)
                          ? "running\n"
                          : "not running: these are the counts of the store\n";
+  if (status.value("disk_low", false))
+    text += "THE DISK IS NEARLY FULL: nothing new is taken until there is room\n";
   for (const auto& [name, channel] : status["channels"].items()) {
     text += fmt::format("\nchannel {}", name);
     if (const std::string address = channel.value("address", ""); !address.empty()) {
@@ -27,8 +51,11 @@ std::string status_text(const nlohmann::json& status) {
     }
     if (!channel.value("configured", true))
       text += "  NOT CONFIGURED: what waits goes on when it is again";
-    if (channel.value("paused", false))
-      text += "  PAUSED: its script keeps running into its limits";
+    if (channel.value("paused", false)) {
+      text += channel.contains("pauses") ? "  PAUSED"
+                                         : "  PAUSED: its script keeps running into its limits";
+    }
+    if (channel.contains("not_taking")) text += "  TAKES NOTHING";
     text += fmt::format("\n  messages    {}\n",
                         counts_text(channel.value("messages", nlohmann::json::object())));
     if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
@@ -38,9 +65,13 @@ std::string status_text(const nlohmann::json& status) {
     }
     const auto destinations = channel.value("destinations", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
-      const bool away = channel.contains("away") && channel["away"].value(destination, false);
-      text +=
-          fmt::format("  to {:<9}{}{}\n", destination, counts_text(counts), away ? "  AWAY" : "");
+      text += fmt::format("  to {:<9}{}{}\n", destination, counts_text(counts),
+                          standing_text(channel, destination));
+    }
+    for (const nlohmann::json& pause : channel.value("pauses", nlohmann::json::array())) {
+      text += fmt::format("  {} paused at {} by {}: {}\n", pause.value("part", ""),
+                          pause.value("at", ""), visible(pause.value("actor", "")),
+                          visible(pause.value("reason", "")));
     }
   }
   return text;

@@ -65,6 +65,8 @@ ChannelConfig Reading::read_channel(const std::string& name, const Node& root, c
   channel.name = name;
   channel.description = values.text_or("description", "");
   channel.enabled = values.boolean("enabled");
+  if (values.text("on_error") == "stop") channel.on_error = ChannelConfig::OnError::stop;
+  if (values.has("renamed_from")) channel.renamed_from = values.texts("renamed_from");
   read_destinations(channel, root, file);
   read_order(channel, root, file);
   read_script(channel, root, file);
@@ -77,6 +79,7 @@ ChannelConfig Reading::read_channel(const std::string& name, const Node& root, c
                  "write [source] on a line of its own and its keys below");
     }
   }
+  read_windows(channel, root, file);
   return channel;
 }
 
@@ -385,15 +388,25 @@ DestinationConfig Reading::read_destination(const Node& table, const File& file)
     destination.values = read_table(file, known, common, "[[destination]]", site_.root);
   }
   destination.name = destination.values.text_or("name", "");
+  if (destination.values.has("renamed_from")) {
+    destination.renamed_from = destination.values.texts("renamed_from");
+  }
   destination.retry = read_retry(table, file);
+  read_rate_limit(destination, table, file);
   return destination;
 }
 
 RetryConfig Reading::read_retry(const Node& destination, const File& file) {
   const Member* table = destination.find("retry");
   const Values values = read_optional(table, retry_options(), "[destination.retry]", file);
-  RetryConfig retry{values.duration("first"), values.duration("max"),
-                    values.duration("give_up_after")};
+  RetryConfig retry;
+  retry.first = values.duration("first");
+  retry.max = values.duration("max");
+  retry.give_up_after = values.duration("give_up_after");
+  retry.away_after = static_cast<std::uint32_t>(values.integer("away_after"));
+  if (const Member* on = table ? table->value.find("on") : nullptr) {
+    read_failures(retry, on->value, file);
+  }
   if (retry.first.count() <= 0) {
     file.error(
         "C127", table->value.find("first")->value.span,

@@ -131,6 +131,23 @@ constexpr ErrorCode kCodes[] = {
     {"C134", "Unknown character set",
      "`charset` takes the names of HL7 table 0211, such as \"8859/1\" or \"UNICODE UTF-8\", and "
      "those of IANA, such as \"windows-1250\". Leave it out where the sender's MSH-18 is right."},
+    {"C140", "A delivery window is not a time of day",
+     "`window` takes a span such as \"22:00-05:00\" or a list of them. Days may stand before it, "
+     "as "
+     "in \"mon-fri 18:00-06:00\": those on which the span begins. The times are those of "
+     "`timezone`, or of the source's."},
+    {"C141", "A rate limit cannot be read",
+     "`rate_limit` is a number of attempts and s, m or h: \"20/s\", \"300/m\", \"1000/h\"."},
+    {"C142", "`on` names a failure or an act that there is not",
+     "Failures are named by class (refused, busy, timeout, tls, transport), by a stable code such "
+     "as T353, by an HTTP status such as 409 or 4xx, or by an acknowledgement such as AE. Acts are "
+     "\"retry\", \"dead\" and \"hold\"."},
+    {"C143", "A window without a time zone",
+     "Hours of the day mean nothing without the place whose clock shows them. Give the "
+     "destination, or the source of the channel, a `timezone`."},
+    {"C144", "A former name is still in use",
+     "`renamed_from` takes over what waits under a former name, so that name must not be the one "
+     "of a channel or destination that is there."},
 };
 
 }  // namespace

@@ -16,6 +16,12 @@ const Option kStore[] = {
          "How large a file of the journal becomes before the next is begun. Retention and "
          "backup work on whole files.",
      .default_value = "64MB"},
+    {.name = "keep_free",
+     .type = size,
+     .description =
+         "With less room on the disk than this nothing new is taken: senders are told to try again "
+         "later, while what was accepted is delivered.",
+     .default_value = "100MB"},
 };
 
 const Option kAdmin[] = {
@@ -176,8 +182,26 @@ const Option kRetry[] = {
      .default_value = "5m"},
     {.name = "give_up_after",
      .type = duration,
-     .description = "How long a delivery is tried before it is dead and waits for a person.",
+     .description =
+         "How long a delivery is tried, from its first attempt on, before it is dead and "
+         "waits for a person.",
      .default_value = "3d"},
+    {.name = "away_after",
+     .type = integer,
+     .description =
+         "After so many failures in a row the destination counts as away: only one probe "
+         "goes out now and then until it answers.",
+     .default_value = "5",
+     .minimum = 1,
+     .maximum = 1000},
+    {.name = "on",
+     .type = table,
+     .description =
+         "What is done about a failure, `\"retry\"`, `\"dead\"` or `\"hold\"` (it and what follows "
+         "of its key wait for a person), by name: `refused`, `busy`, `timeout`, `tls` or "
+         "`transport`; a code such as `T353`; an HTTP status `409` or `4xx`; an acknowledgement "
+         "`AE`. The most particular name counts. Unless named, what is refused is dead and all "
+         "else is tried again."},
 };
 
 const Option kDestination[] = {
@@ -189,6 +213,19 @@ const Option kDestination[] = {
      .type = table,
      .description = "How a delivery is tried again.",
      .members = kRetry},
+    {.name = "rate_limit",
+     .description = "The most attempts, such as `\"20/s\"`, `\"300/m\"` or `\"1000/h\"`."},
+    {.name = "window",
+     .type = texts,
+     .description =
+         "When it may be delivered to, such as `\"22:00-05:00\"`, or "
+         "`[\"mon-fri 18:00-06:00\", \"sat,sun 00:00-24:00\"]`; at any time unless given. "
+         "What is sent with priority `stat` does not wait for it."},
+    {.name = "timezone",
+     .description = "Of `window`, such as `Europe/Vienna`. That of the source unless given."},
+    {.name = "renamed_from",
+     .type = texts,
+     .description = "Names the destination had before: what waits under them is delivered here."},
 };
 
 const Option kChannel[] = {
@@ -197,6 +234,15 @@ const Option kChannel[] = {
      .type = boolean,
      .description = "`false` keeps the channel checked but does not run it.",
      .default_value = "true"},
+    {.name = "on_error",
+     .description =
+         "When the script fails on a message: `\"pass\"` lets the message wait, dead, for "
+         "a person and works the next; `\"stop\"` also pauses the channel's work.",
+     .default_value = "pass",
+     .choices = {"pass", "stop"}},
+    {.name = "renamed_from",
+     .type = texts,
+     .description = "Names the channel had before: what waits under them is worked here."},
     {.name = "source", .type = table, .description = "Where messages come from.", .required = true},
     {.name = "order", .type = table, .description = "What is kept in order.", .members = kOrder},
     {.name = "script", .type = table, .description = "Limits of `main.lua`.", .members = kScript},

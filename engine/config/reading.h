@@ -64,6 +64,11 @@ class Reading {
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
   DestinationConfig read_destination(const Node& table, const File& file);
   RetryConfig read_retry(const Node& destination, const File& file);
+  void read_failures(RetryConfig& retry, const Node& on, const File& file) const;
+  // delivery_times.cpp
+  void read_rate_limit(DestinationConfig& destination, const Node& table, const File& file) const;
+  void read_windows(ChannelConfig& channel, const Node& root, const File& file) const;
+  void check_former_names();
   void read_script(ChannelConfig& channel, const Node& root, const File& file);
   const Transport* find_transport(const Member* type, bool as_source, const File& file) const;
 

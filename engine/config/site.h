@@ -12,6 +12,7 @@
 
 #include "channels/transport/options.h"
 #include "channels/transport/transport.h"
+#include "engine/config/delivery_window.h"
 #include "parsers/hl7v2/path.h"
 #include "parsers/text/diagnostic.h"
 #include "rules/language/resources.h"
@@ -21,6 +22,7 @@ namespace cannula::config {
 struct StoreConfig {
   std::filesystem::path directory;  // absolute; `state` in the site unless named
   std::size_t segment_size = 64u << 20;
+  std::uint64_t keep_free = 0;  // bytes; with less on the disk nothing new is taken
 };
 
 struct AdminConfig {
@@ -72,8 +74,19 @@ struct AckConfig {
 struct RetryConfig {
   std::chrono::milliseconds first{1000};
   std::chrono::milliseconds max{300'000};
-  std::chrono::milliseconds give_up_after{3 * 86'400'000LL};
+  std::chrono::milliseconds give_up_after{3 * 86'400'000LL};  // from the first attempt on
+  std::uint32_t away_after = 5;  // failures in a row until only probes go out
+  enum class Act { retry, dead, hold };
+  std::map<std::string, Act>
+      on{};  // by class, code or the other side's word: pipeline/retry_policy
   friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
+};
+
+// At most `count` attempts in `per`.
+struct RateLimit {
+  std::uint32_t count = 1;
+  std::chrono::milliseconds per{1000};
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
 struct DestinationConfig {
@@ -83,6 +96,9 @@ struct DestinationConfig {
   RetryConfig retry;
   std::string written;  // the table as written, retry included: equal text means a reload changed
                         // nothing here
+  std::optional<RateLimit> rate_limit{};
+  std::optional<DeliveryWindow> window{};   // nothing: at any time
+  std::vector<std::string> renamed_from{};  // names it had: what waits under them goes here
 };
 
 struct ChannelConfig {
@@ -101,6 +117,8 @@ struct ChannelConfig {
   std::vector<DestinationConfig> destinations;
   std::chrono::milliseconds script_time{2000};
   std::size_t script_memory = 64u << 20;
+  enum class OnError { pass, stop } on_error = OnError::pass;
+  std::vector<std::string> renamed_from{};  // names it had: what waits under them is worked here
   std::shared_ptr<const Source> script;  // main.lua; null only when the file is missing (an error)
 };
 

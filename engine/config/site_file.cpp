@@ -60,6 +60,7 @@ LoadedSite Reading::load() && {
   read_modules();
   read_channels();
   check_listeners();
+  check_former_names();
   LoadedResources loaded = load_resources(root_);
   site_.resources = std::move(loaded.resources);
   findings_.insert(findings_.end(), loaded.findings.begin(), loaded.findings.end());
@@ -108,6 +109,7 @@ void Reading::read_store(const Node& root, const File& file) {
   const Values values = read_optional(table, store_options(), "[store]", file);
   site_.store.directory = (site_.root / values.text("directory")).lexically_normal();
   site_.store.segment_size = static_cast<std::size_t>(values.integer("segment_size"));
+  site_.store.keep_free = static_cast<std::uint64_t>(values.integer("keep_free"));
   constexpr std::int64_t kSmallest = 64 << 10, kLargest = 4LL << 30;
   if (values.integer("segment_size") < kSmallest || values.integer("segment_size") > kLargest) {
     file.error("C107", table->value.find("segment_size")->value.span,

@@ -18,10 +18,16 @@ struct Act {
   bool changes;
 };
 constexpr Act kActs[] = {
-    {"show", "message.show", false},          {"list", "message.search", false},
-    {"resend", "message.resend", true},       {"discard", "message.discard", true},
-    {"reload", "configuration.reload", true}, {"audit-list", "audit.list", false},
+    {"show", "message.show", false},
+    {"list", "message.search", false},
+    {"resend", "message.resend", true},
+    {"discard", "message.discard", true},
+    {"reload", "configuration.reload", true},
+    {"audit-list", "audit.list", false},
     {"audit-export", "audit.export", false},
+    {"pause", "channel.pause", true},
+    {"discard_waiting", "channel.discard", true},
+    {"acts", "channel.acts", false},
 };
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
@@ -52,6 +58,12 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
     entry.object.delivery = delivery->get<std::uint32_t>();
   for (const char* name : {"from", "to", "format", "state"}) {
     if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
+  }
+  if (verb == "pause") {
+    const auto paused = request.find("paused");
+    if (paused != request.end() && *paused == false) entry.act = "channel.resume";
+    if (const auto parts = request.find("parts"); parts != request.end() && !parts->empty())
+      entry.detail["parts"] = parts->dump();
   }
   if (verb == "list") {  // by what was searched, not for whom
     std::string by;

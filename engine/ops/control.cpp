@@ -33,6 +33,9 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
     if (verb == "resend") return operations.resend(request);
     if (verb == "discard") return operations.discard(request);
     if (verb == "audit-list" || verb == "audit-export") return json::object();  // entered, no more
+    if (verb == "discard_waiting") return operations.discard_waiting(request);
+    if (verb == "pause") return operations.pause(request);
+    if (verb == "acts") return operations.acts(request);
   } catch (const json::exception& wrong) {
     return Error{"U201",
                  std::string("the request is not of the form it should have: ") + wrong.what(), "",
@@ -62,7 +65,8 @@ HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
       return {findings.empty() ? 200u : 422u, "application/json",
               dump(json{{"findings", render(findings)}})};
     }
-    Operations operations(engine.store(), &engine, engine.resources());
+    Operations operations(engine.store(), &engine, engine.resources(),
+                          engine.site()->store.directory);
     auto answer = audited(engine.audit(), who, verb, object,
                           [&] { return perform(operations, verb, object); });
     if (answer) return {200, "application/json", dump(*answer)};
@@ -113,7 +117,7 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   options.directory = site.store.directory;
   options.segment_size = site.store.segment_size;
   auto store = TRY(store::Store::open(options));
-  Operations operations(*store, nullptr, site.resources);
+  Operations operations(*store, nullptr, site.resources, site.store.directory);
   std::unique_ptr<audit::Log> log;
   if (is_audited(verb, request)) log = TRY(pipeline::open_audit_at_rest(site));
   auto result = audited(log.get(), person(::getuid(), says(request)), verb, request,

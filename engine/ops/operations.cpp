@@ -79,7 +79,152 @@ Result<Request> request_of(const json& object) {
   return request;
 }
 
+json act_json(const pipeline::Act& act) {
+  json value{{"at", time_text(act.at)},
+             {"what", act.what},
+             {"channel", act.channel},
+             {"actor", act.actor},
+             {"reason", act.reason}};
+  if (!act.part.empty()) value["part"] = act.part;
+  if (!act.detail.empty()) value["detail"] = act.detail;
+  return value;
+}
+
+json standing_json(const pipeline::Standing& standing, const config::DestinationConfig& config) {
+  using State = pipeline::Breaker::State;
+  json value{{"breaker", standing.breaker == State::closed ? "closed"
+                         : standing.breaker == State::open ? "open"
+                                                           : "half-open"},
+             {"failures_in_a_row", standing.failures_in_a_row},
+             {"quiet_ms", standing.quiet.count()},
+             {"paused", standing.paused},
+             {"window_closed", standing.window_closed},
+             {"in_memory", standing.in_memory},
+             {"under_way", standing.under_way}};
+  if (config.window && standing.window_closed) {
+    if (const auto opens = config.window->next_change(pipeline::now_microseconds()))
+      value["window_opens_at"] = time_text(*opens);
+  }
+  return value;
+}
+
+// Who acts and why: nothing is done by nobody, or for no reason.
+Result<std::pair<std::string, std::string>> actor_and_reason(const json& object) {
+  std::pair<std::string, std::string> both{text_of(object, "actor"), text_of(object, "reason")};
+  if (both.first.empty()) return bad_request("the request does not say who asks", "name an actor");
+  if (both.second.empty())
+    return bad_request("the request gives no reason", "say why: --reason \"…\"; it is recorded");
+  return both;
+}
+
 }  // namespace
+
+Result<std::unique_ptr<pipeline::ActLog>> Operations::act_log_at_rest() const {
+  return pipeline::ActLog::open(directory_);
+}
+
+Result<std::vector<pipeline::Act>> Operations::pauses() const {
+  if (engine_) return engine_->acts().paused();
+  return TRY(act_log_at_rest())->paused();
+}
+
+Result<json> Operations::acts(const json& query) const {
+  const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
+      query.value("limit", std::int64_t{100}), 1, static_cast<std::int64_t>(kMostRows)));
+  json rows = json::array();
+  const auto acts = engine_ ? engine_->acts().recent(limit) : TRY(act_log_at_rest())->recent(limit);
+  for (const pipeline::Act& act : acts) rows.push_back(act_json(act));
+  return json{{"acts", std::move(rows)}};
+}
+
+Result<void> Operations::record_pause(const std::string& channel, const std::string& part,
+                                      bool paused, const std::string& actor,
+                                      const std::string& reason) {
+  if (engine_) return engine_->pause(channel, part, paused, actor, reason);
+  return TRY(act_log_at_rest())
+      ->record({pipeline::now_microseconds(), paused ? "pause" : "resume", channel, part, actor,
+                reason});
+}
+
+Result<json> Operations::pause(const json& asked) {
+  const auto [actor, reason] = TRY(actor_and_reason(asked));
+  const std::string channel = text_of(asked, "channel");
+  const bool paused = asked.value("paused", true);
+  auto parts = asked.value("parts", std::vector<std::string>());
+  if (parts.empty()) {
+    if (paused) {
+      parts = {"intake", "work"};
+      if (engine_) {
+        engine_->each_channel([&](const pipeline::ChannelView& view) {
+          if (view.channel.name() != channel) return;
+          for (const auto& [name, destination] : view.channel.destinations())
+            parts.push_back("to:" + name);
+        });
+      }
+    } else {
+      for (const pipeline::Act& act : TRY(pauses())) {
+        if (act.channel == channel) parts.push_back(act.part);
+      }
+      // Work that the engine itself has paused, for its script's sake, goes on as well.
+      if (engine_ && std::find(parts.begin(), parts.end(), "work") == parts.end())
+        parts.push_back("work");
+    }
+  }
+  for (const std::string& part : parts) TRY(record_pause(channel, part, paused, actor, reason));
+  return json{{"channel", channel}, {"paused", paused}, {"parts", parts}};
+}
+
+Result<json> Operations::discard_waiting(const json& asked) {
+  const auto [actor, reason] = TRY(actor_and_reason(asked));
+  store::MessageQuery query;
+  query.channel = text_of(asked, "channel");
+  query.destination = text_of(asked, "destination");
+  query.limit = 1000;
+  const auto count = TRY(store_.counts());
+  if (std::none_of(count.begin(), count.end(),
+                   [&](const auto& one) { return one.channel == query.channel; })) {
+    return Error{"P317", "the store has nothing of a channel " + query.channel,
+                 "see `cannula status`", std::nullopt};
+  }
+  std::size_t discarded = 0;
+  const auto discard_one = [&](MessageId id, std::uint32_t ordinal) -> Result<void> {
+    const auto done = discard(
+        json{{"id", id.text()}, {"delivery", ordinal}, {"actor", actor}, {"reason", reason}});
+    if (done) ++discarded;
+    if (!done && done.error().code != "P311") return done.error();  // it has ended meanwhile
+    return {};
+  };
+  const auto each = [&](const auto& visit) -> Result<void> {
+    query.after = {};
+    while (true) {
+      store_.catch_up();
+      const auto rows = TRY(store_.messages(query));
+      for (const store::MessageRow& row : rows) TRY(visit(row));
+      if (rows.size() < query.limit) return {};
+      query.after = rows.back().id;
+    }
+  };
+  if (query.destination.empty()) {
+    for (const auto state : {store::MessageState::accepted, store::MessageState::queued,
+                             store::MessageState::parked}) {
+      query.state = state;
+      TRY(each([&](const store::MessageRow& row) { return discard_one(row.id, 0); }));
+    }
+  } else {
+    for (const auto state : {store::DeliveryState::queued, store::DeliveryState::retrying,
+                             store::DeliveryState::held}) {
+      query.delivery_state = state;
+      TRY(each([&](const store::MessageRow& row) -> Result<void> {
+        for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
+          if (delivery.destination == query.destination && delivery.state == state)
+            TRY(discard_one(row.id, delivery.ordinal));
+        }
+        return {};
+      }));
+    }
+  }
+  return json{{"discarded", discarded}};
+}
 
 Result<json> Operations::status() const {
   json channels = json::object();
@@ -96,10 +241,16 @@ Result<json> Operations::status() const {
       channel["configured"] = true;
       channel["address"] = view.address;
       channel["paused"] = view.channel.paused();
+      if (auto closed = view.channel.not_taking()) channel["not_taking"] = closed->message;
       for (const auto& [name, destination] : view.channel.destinations()) {
-        channel["away"][name] = destination->away();
+        const pipeline::Standing standing = destination->standing();
+        channel["away"][name] = standing.breaker != pipeline::Breaker::State::closed;
+        channel["standing"][name] = standing_json(standing, destination->config());
       }
     });
+  }
+  for (const pipeline::Act& act : TRY(pauses())) {
+    channels[act.channel]["pauses"].push_back(act_json(act));
   }
   json audit = nullptr;
   if (engine_ && engine_->audit()) {
@@ -109,6 +260,7 @@ Result<json> Operations::status() const {
   return json{{"running", engine_ != nullptr},
               {"audit", std::move(audit)},
               {"ready", engine_ && engine_->ready()},
+              {"disk_low", engine_ && engine_->disk_low()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},
               {"index_behind_bytes", store_.end() - std::min(store_.end(), store_.indexed_up_to())},

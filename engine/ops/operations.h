@@ -2,8 +2,10 @@
 // store it has opened itself, when no engine runs) and for the control socket of a running engine.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -11,8 +13,10 @@
 #include "parsers/text/result.h"
 
 namespace cannula::pipeline {
+class ActLog;
+struct Act;
 class Engine;
-}
+}  // namespace cannula::pipeline
 namespace cannula::rules {
 struct Resources;
 }
@@ -25,9 +29,13 @@ class Operations {
  public:
   // `engine` is null when none runs: then resend and discard only write what a later start acts on.
   // `resources` are the tables in use; not null.
+  // `directory` is the store's.
   Operations(store::Store& store, pipeline::Engine* engine,
-             std::shared_ptr<const rules::Resources> resources)
-      : store_(store), engine_(engine), resources_(std::move(resources)) {}
+             std::shared_ptr<const rules::Resources> resources, std::filesystem::path directory)
+      : store_(store),
+        engine_(engine),
+        resources_(std::move(resources)),
+        directory_(std::move(directory)) {}
 
   // {"running", "channels": {NAME: {"messages": {STATE: n}, "destinations": {NAME: {STATE: n}},
   // "address", "paused", …}}}
@@ -45,11 +53,24 @@ class Operations {
   // {"id", "delivery" (0 or absent: the message), "actor", "reason"}; answers {"resent": id}.
   Result<nlohmann::json> resend(const nlohmann::json& asked);
   Result<nlohmann::json> discard(const nlohmann::json& asked);
+  // {"channel", "parts" (of "intake", "work", "to:NAME"; empty or absent: all of it), "paused",
+  // "actor", "reason"}; answers {"channel", "paused", "parts"}.
+  Result<nlohmann::json> pause(const nlohmann::json& asked);
+  // Ends what waits: {"channel", "destination" (empty: its messages too), "actor", "reason"};
+  // answers {"discarded": n}.
+  Result<nlohmann::json> discard_waiting(const nlohmann::json& asked);
+  // {"acts": [act…]}, the newest first. Query: {"limit"}.
+  Result<nlohmann::json> acts(const nlohmann::json& query) const;
 
  private:
+  Result<std::unique_ptr<pipeline::ActLog>> act_log_at_rest() const;
+  Result<std::vector<pipeline::Act>> pauses() const;
+  Result<void> record_pause(const std::string& channel, const std::string& part, bool paused,
+                            const std::string& actor, const std::string& reason);
   store::Store& store_;
   pipeline::Engine* engine_;
   std::shared_ptr<const rules::Resources> resources_;
+  std::filesystem::path directory_;
 };
 
 }  // namespace cannula::ops

@@ -149,11 +149,36 @@ void destinations(const pipeline::Engine& engine, Page& page) {
       engine, [&](const std::string& labels, const pipeline::Destination& destination) {
         page.histogram("cannula_delivery_seconds", labels, destination.metrics().deliver);
       });
-  page.family("cannula_destination_away", "gauge", "1 while a destination does not answer.");
-  each_destination(engine,
-                   [&](const std::string& labels, const pipeline::Destination& destination) {
-                     page.sample("cannula_destination_away", labels, destination.away() ? 1 : 0);
-                   });
+  struct Gauge {
+    std::string_view name, help;
+    double (*value)(const pipeline::Standing&);
+  };
+  using pipeline::Standing;
+  static constexpr Gauge kGauges[] = {
+      {"cannula_destination_away", "1 while a destination does not answer.",
+       [](const Standing& s) { return s.breaker == pipeline::Breaker::State::closed ? 0.0 : 1.0; }},
+      {"cannula_destination_breaker", "0 closed, 1 half-open (a probe may go), 2 open.",
+       [](const Standing& s) {
+         return s.breaker == pipeline::Breaker::State::closed      ? 0.0
+                : s.breaker == pipeline::Breaker::State::half_open ? 1.0
+                                                                   : 2.0;
+       }},
+      {"cannula_destination_failures_in_a_row", "Attempts without an answer since the last one.",
+       [](const Standing& s) { return static_cast<double>(s.failures_in_a_row); }},
+      {"cannula_destination_paused", "1 while a person has paused it.",
+       [](const Standing& s) { return s.paused ? 1.0 : 0.0; }},
+      {"cannula_destination_window_closed", "1 outside its delivery window.",
+       [](const Standing& s) { return s.window_closed ? 1.0 : 0.0; }},
+      {"cannula_destination_in_memory", "Deliveries of its queue that are in memory.",
+       [](const Standing& s) { return static_cast<double>(s.in_memory); }},
+  };
+  for (const Gauge& gauge : kGauges) {
+    page.family(gauge.name, "gauge", gauge.help);
+    each_destination(engine,
+                     [&](const std::string& labels, const pipeline::Destination& destination) {
+                       page.sample(gauge.name, labels, gauge.value(destination.standing()));
+                     });
+  }
 }
 
 void stored(const pipeline::Engine& engine, Page& page) {
@@ -186,6 +211,8 @@ void stored(const pipeline::Engine& engine, Page& page) {
     page.family("cannula_store_free_bytes", "gauge", "Free bytes on the disk of the store.");
     page.plain("cannula_store_free_bytes", static_cast<double>(*free));
   }
+  page.family("cannula_disk_low", "gauge", "1 while nothing new is taken for want of disk space.");
+  page.plain("cannula_disk_low", engine.disk_low() ? 1 : 0);
   page.family("cannula_script_memory_bytes", "gauge", "Memory of all Lua states together.");
   page.plain("cannula_script_memory_bytes", static_cast<double>(engine.script_memory_used()));
 }

@@ -1,4 +1,5 @@
-// The engine's metrics in Prometheus' text format 0.0.4, each with a HELP line that says what it counts.
+// The engine's metrics in Prometheus' text format 0.0.4, each with a HELP line that says what it
+// counts.
 #pragma once
 
 #include <string>

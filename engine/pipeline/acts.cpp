@@ -79,7 +79,8 @@ Result<store::MessageRow> may_discard(const store::Store& store, MessageId id,
 
 Result<bool> is_open(const store::Store& store, MessageId id, std::uint32_t ordinal) {
   for (const auto& delivery : TRY(store.deliveries(id))) {
-    if (delivery.ordinal == ordinal) return still_to_be_made(delivery);
+    if (delivery.ordinal != ordinal) continue;
+    return still_to_be_made(delivery) && delivery.state != store::DeliveryState::held;
   }
   return false;
 }

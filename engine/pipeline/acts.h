@@ -15,7 +15,7 @@ Result<store::MessageRow> may_resend(const store::Store& store, MessageId id,
 // The same, if there is anything to end: what was delivered or has ended stays as it is.
 Result<store::MessageRow> may_discard(const store::Store& store, MessageId id,
                                       std::uint32_t ordinal);
-// The delivery is still to be made: queued, retrying or held.
+// The delivery is being made without anyone's doing: queued or retrying.
 Result<bool> is_open(const store::Store& store, MessageId id, std::uint32_t ordinal);
 
 }  // namespace cannula::pipeline

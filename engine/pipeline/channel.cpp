@@ -62,7 +62,7 @@ Channel::Channel(config::ChannelConfig config, std::shared_ptr<const script::Pro
       store_(store),
       scheduler_(scheduler),
       order_(config_.order, store.identity()),
-      queue_(config_.name, order_, Window{}),
+      queue_(names(), order_, Window{}),
       program_(std::move(program)),
       background_(std::move(background)) {}
 
@@ -72,15 +72,28 @@ void Channel::attach(std::shared_ptr<Destination> destination) {
 }
 
 Result<void> Channel::restore() {
+  for (const std::string& former : config_.renamed_from) {  // its own, written later, counts
+    state_.apply(TRY(store_.script_state(former)));
+  }
   state_.apply(TRY(store_.script_state(config_.name)));
-  if (holds_keys()) TRY(restore_holds());
+  TRY(restore_holds());
   return restore_handlers();
 }
 
-// With on_hold = "hold_key", what parked or died in an earlier run still holds its key.
+// What is held holds its keys; with on_hold = "hold_key", so does what parked or died.
 Result<void> Channel::restore_holds() {
+  for (const std::string& name : names()) {
+    TRY(restore_holds_of(name, store::DeliveryState::held));
+    if (!holds_keys()) continue;
+    TRY(restore_held_work(name));
+    TRY(restore_holds_of(name, store::DeliveryState::dead));
+  }
+  return {};
+}
+
+Result<void> Channel::restore_held_work(const std::string& channel) {
   store::MessageQuery query;
-  query.channel = config_.name;
+  query.channel = channel;
   for (store::MessageState state : {store::MessageState::parked, store::MessageState::dead}) {
     query.state = state;
     TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
@@ -92,22 +105,46 @@ Result<void> Channel::restore_holds() {
       return {};
     }));
   }
-  query.state.reset();
-  query.delivery_state = store::DeliveryState::dead;
+  return {};
+}
+
+Result<void> Channel::restore_holds_of(const std::string& channel, store::DeliveryState state) {
+  store::MessageQuery query;
+  query.channel = channel;
+  query.delivery_state = state;
   for (auto& named : destinations_) {  // no structured binding: clang 14 does not capture those
-    const std::string& name = named.first;
     Destination* const destination = named.second.get();
-    query.destination = name;
-    TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
-      for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
-        if (delivery.destination == name && delivery.state == store::DeliveryState::dead) {
-          destination->hold(row.id, delivery.order_keys);
+    std::vector<std::string> known_as = destination->config().renamed_from;
+    known_as.push_back(named.first);
+    for (const std::string& name : known_as) {
+      query.destination = name;
+      TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
+        for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
+          if (delivery.destination == name && delivery.state == state) {
+            destination->hold(row.id, delivery.order_keys);
+          }
         }
-      }
-      return {};
-    }));
+        return {};
+      }));
+    }
   }
   return {};
+}
+
+std::vector<std::string> Channel::names() const {
+  std::vector<std::string> names{config_.name};
+  names.insert(names.end(), config_.renamed_from.begin(), config_.renamed_from.end());
+  return names;
+}
+
+std::shared_ptr<Destination> Channel::destination_named(const std::string& name) const {
+  auto found = destinations_.find(name);
+  if (found != destinations_.end()) return found->second;
+  for (const auto& [now, destination] : destinations_) {
+    const auto& former = destination->config().renamed_from;
+    if (std::find(former.begin(), former.end(), name) != former.end()) return destination;
+  }
+  return nullptr;
 }
 
 Result<void> Channel::each_message(
@@ -123,7 +160,12 @@ Result<void> Channel::each_message(
 }
 
 Result<void> Channel::restore_handlers() {
-  for (const store::DeliveryRow& row : TRY(store_.waiting_handlers(config_.name))) {
+  std::vector<store::DeliveryRow> rows;
+  for (const std::string& name : names()) {
+    auto some = TRY(store_.waiting_handlers(name));
+    rows.insert(rows.end(), some.begin(), some.end());
+  }
+  for (const store::DeliveryRow& row : rows) {
     script::Response response{row.ordinal, row.destination, nullptr, {}};
     store::Record record = TRY(store_.read(row.attempt_position));
     if (auto* attempt = std::get_if<store::Attempt>(&record)) {
@@ -162,6 +204,23 @@ void Channel::resume_work() {
   limits_in_a_row_ = 0;
   if (paused_.exchange(false)) spdlog::info("channel {}: work goes on", config_.name);
   scheduler_.ready(*this);
+}
+
+void Channel::pause_work_by_hand(bool paused) {
+  work_paused_ = paused;
+  if (!paused) resume_work();
+}
+
+std::optional<Error> Channel::not_taking() const {
+  if (disk_low_) {
+    return Error{"P314", "the disk is nearly full, and nothing new is taken until there is room",
+                 "send it again later; what was taken goes on being delivered", std::nullopt};
+  }
+  if (intake_paused_) {
+    return Error{"P318", "those who run this engine have paused what comes in",
+                 "send it again later", std::nullopt};
+  }
+  return std::nullopt;
 }
 
 void Channel::arrived(WorkItem item, Waiter waiter) {
@@ -354,6 +413,9 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
                        script::Conclusion conclusion) {
   count(conclusion);
   WorkItem& item = entry->item;
+  const bool stops = conclusion.kind == script::Conclusion::Kind::failed &&
+                     config_.on_error == config::ChannelConfig::OnError::stop;
+  if (stops && !work_paused_.exchange(true) && on_stop_) on_stop_(item.id);
   if (take_dropped(item.id)) {
     queue_.release(entry);
     scheduler_.ready(*this);
@@ -445,13 +507,13 @@ void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeCont
     Delivery delivery;
     delivery.id = outcome.id;
     delivery.ordinal = request.ordinal;
+    delivery.asked_as = request.destination;
     delivery.queued = position;
     delivery.outcome = position;
     delivery.accepted = context.entry->item.accepted;
     delivery.payload = request.payload ? request.payload : context.entry->item.body;
     delivery.attributes = request.attributes;
     delivery.event = context.event;
-    delivery.first_queued_at = outcome.at;
     delivery.stat = request.priority > 0;
     destination->second->arrive(std::move(delivery), request.order_keys);
   }
@@ -529,6 +591,14 @@ void Channel::died(const Delivery& delivery, const store::OrderKeys&,
     tell_waiter(delivery.id, {Fate::Kind::refused, reason});
 }
 
+void Channel::held(const Delivery& delivery, const std::string& destination, const Error&) {
+  if (destination != config_.ack.destination) return;
+  tell_waiter(delivery.id,
+              {Fate::Kind::lost_sight,
+               Error{"P319", destination + " did not take the message and a person must decide",
+                     "it is on record and need not be sent again", std::nullopt}});
+}
+
 Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Position queued) {
   store_.catch_up();
   auto row = TRY(store_.message(id));
@@ -552,8 +622,8 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
   }
   for (const store::DeliveryRow& one : TRY(store_.deliveries(id))) {
     if (one.ordinal != ordinal) continue;
-    auto destination = destinations_.find(one.destination);
-    if (destination == destinations_.end()) {
+    const auto destination = destination_named(one.destination);
+    if (!destination) {
       return Error{"P305",
                    "destination " + one.destination + " of the delivery is no longer configured",
                    "name it in channel.toml again, or resend the whole message",
@@ -563,15 +633,15 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     Delivery delivery;
     delivery.id = id;
     delivery.ordinal = ordinal;
+    delivery.asked_as = one.destination;
     delivery.queued = queued;
     delivery.outcome = one.outcome_position;
     delivery.accepted = loaded.accepted;
     delivery.payload = std::move(loaded.payload);
     delivery.attributes = std::move(loaded.attributes);
     delivery.event = std::move(loaded.event);
-    delivery.first_queued_at = now_microseconds();
     delivery.stat = one.priority > 0;
-    destination->second->resend(std::move(delivery), one.order_keys);
+    destination->resend(std::move(delivery), one.order_keys);
     return {};
   }
   return Error{"P304",
@@ -598,9 +668,8 @@ void Channel::discarded(const store::MessageRow& message,
                         const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal) {
   for (const store::DeliveryRow& delivery : deliveries) {
     if (ordinal != 0 && delivery.ordinal != ordinal) continue;
-    auto destination = destinations_.find(delivery.destination);
-    if (destination != destinations_.end())
-      destination->second->forget(message.id, delivery.ordinal);
+    if (const auto destination = destination_named(delivery.destination))
+      destination->forget(message.id, delivery.ordinal);
   }
   if (ordinal != 0) return;
   tell_waiter(message.id,

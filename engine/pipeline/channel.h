@@ -61,6 +61,10 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   const std::map<std::string, std::shared_ptr<Destination>>& destinations() const {
     return destinations_;
   }
+  // By its name or one that it had before; null when there is none.
+  std::shared_ptr<Destination> destination_named(const std::string& name) const;
+  // Its name, and those it had before.
+  std::vector<std::string> names() const;
   // Reads from the store what an earlier run left: script state, held keys, responses still to
   // handle.
   Result<void> restore();
@@ -79,9 +83,20 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   // Work is suspended because the script keeps running into its limits; a reload or resume() ends
   // it.
-  bool paused() const { return paused_.load(std::memory_order_relaxed); }
+  bool paused() const { return paused_.load(std::memory_order_relaxed) || work_paused_; }
   void pause_work(std::string_view why);
   void resume_work();
+  // A person's own pauses. Nothing is taken from senders while intake is paused: they are told to
+  // try again later. Work that is under way ends.
+  void pause_intake(bool paused) { intake_paused_ = paused; }
+  void pause_work_by_hand(bool paused);
+  // The disk has less room than `keep_free`: senders are told to try again later.
+  void set_disk_low(bool low) { disk_low_ = low; }
+  // Why nothing is taken from senders now (P314, P318); nothing when it is.
+  std::optional<Error> not_taking() const;
+  // Called on a worker's thread when the script failed on a message and on_error = "stop" says that
+  // work stops; no other message is begun before it returns.
+  void on_stop(std::function<void(MessageId)> notify) { on_stop_ = std::move(notify); }
   // No worker takes from it any more. Messages go on being accepted.
   void stop_work() { stopped_ = true; }
   bool stopped() const { return stopped_; }
@@ -112,6 +127,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
                  const std::string& destination, const Answer& answer) override;
   void died(const Delivery& delivery, const store::OrderKeys& keys, const std::string& destination,
             const Error& reason) override;
+  void held(const Delivery& delivery, const std::string& destination, const Error& reason) override;
 
  private:
   store::Outcome outcome_of(const WorkItem& item, const store::OrderKeys& keys,
@@ -135,6 +151,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void log_what_stops(const store::Outcome& outcome) const;
   void tell_waiter(MessageId id, Fate fate);
   Result<void> restore_holds();
+  Result<void> restore_held_work(const std::string& channel);
+  Result<void> restore_holds_of(const std::string& channel, store::DeliveryState state);
   Result<void> restore_handlers();
   void handle_response(MessageId id, store::Position accepted, store::OrderKeys keys,
                        script::Response response);
@@ -165,6 +183,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   std::atomic<bool> wants_responses_{false};
 
   std::atomic<bool> paused_{false};
+  std::atomic<bool> work_paused_{false}, intake_paused_{false}, disk_low_{false};
+  std::function<void(MessageId)> on_stop_;
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint32_t> limits_in_a_row_{0};
 

@@ -220,6 +220,12 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   const auto begun = std::chrono::steady_clock::now();
   const std::shared_ptr<Channel> channel =
       channel_;  // outlives this intake when its source is closed meanwhile
+  if (auto closed = channel->not_taking()) {
+    channel->metrics().not_taken += arrivals.size();
+    Receipt not_now;
+    not_now.reason = *std::move(closed);
+    co_return std::vector<Receipt>(arrivals.size(), not_now);
+  }
   co_await wait_for_room();
 
   auto offer = std::make_shared<Offer>();

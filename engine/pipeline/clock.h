@@ -1,4 +1,5 @@
-// Wall clock for records and for people. Waiting uses std::chrono::steady_clock.
+// Wall clock for records, for people and for delivery windows. Waiting uses
+// std::chrono::steady_clock, so that a wall clock that jumps neither hurries nor delays anything.
 #pragma once
 
 #include <chrono>
@@ -12,5 +13,17 @@ inline store::Timestamp now_microseconds() {
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
+
+// The wall clock as a port: tests let it jump. Thread-safe.
+class WallClock {
+ public:
+  virtual ~WallClock() = default;
+  virtual store::Timestamp now() const { return now_microseconds(); }
+
+  static const WallClock& real() {
+    static const WallClock clock;
+    return clock;
+  }
+};
 
 }  // namespace cannula::pipeline

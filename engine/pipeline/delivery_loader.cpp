@@ -24,7 +24,7 @@ Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, st
 
   auto row = TRY(store.message(id));
   if (!row) return missing(id, ordinal, "message");
-  LoadedDelivery loaded{request->payload, row->event, asked->at, row->accepted_at_position,
+  LoadedDelivery loaded{request->payload, row->event, row->accepted_at_position,
                         request->attributes};
   if (!loaded.payload) {
     store::Record first = TRY(store.read(row->accepted_at_position));
@@ -33,6 +33,22 @@ Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, st
     loaded.payload = accepted->body;
   }
   return loaded;
+}
+
+Result<std::chrono::milliseconds> tried_for(const store::Store& store,
+                                            const store::DeliveryRow& row,
+                                            std::chrono::milliseconds longest_wait) {
+  store::Timestamp first = 0, last = 0;
+  for (const store::Record& record : TRY(store.trail(row.id))) {
+    const auto* attempt = std::get_if<store::Attempt>(&record);
+    if (!attempt || attempt->ordinal != row.ordinal) continue;
+    if (attempt->number == 1) first = attempt->at;
+    last = attempt->at;
+  }
+  if (first == 0) first = last;
+  const auto most = row.attempts * std::max(longest_wait, std::chrono::milliseconds(60'000));
+  return std::clamp(std::chrono::milliseconds((last - first) / 1000), std::chrono::milliseconds(0),
+                    most);
 }
 
 }  // namespace cannula::pipeline

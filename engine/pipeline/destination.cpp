@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "engine/pipeline/backoff.h"
-#include "engine/pipeline/clock.h"
 #include "engine/pipeline/delivery_loader.h"
+#include "engine/pipeline/retry_policy.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -18,13 +18,10 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kRefillBatch = 512;
-constexpr std::uint32_t kFailuresUntilAway = 5;
 constexpr milliseconds kRecordAgain{1000};  // after the store could not take an attempt
-
-std::size_t size_of(const Delivery& delivery) {
-  return delivery.payload ? delivery.payload->size() : 0;
-}
+// Longer than this nothing waits because of a time on record: the wall clock may have been wrong.
+constexpr milliseconds kLongestRecordedWait = std::chrono::hours(1);
+constexpr store::Timestamp kMinute = 60'000'000;
 
 bool later(const auto& a, const auto& b) {
   return a.until > b.until;
@@ -32,11 +29,12 @@ bool later(const auto& a, const auto& b) {
 
 }  // namespace
 
-Destination::Destination(std::string channel, config::DestinationConfig config, bool hold_key,
-                         store::Store& store, DeliveryObserver& observer, Ports ports,
-                         asio::any_io_executor blocking, std::unique_ptr<Sender> sender,
-                         std::shared_ptr<DestinationMetrics> metrics)
-    : channel_(std::move(channel)),
+Destination::Destination(std::vector<std::string> channels, config::DestinationConfig config,
+                         bool hold_key, store::Store& store, DeliveryObserver& observer,
+                         Ports ports, asio::any_io_executor blocking,
+                         std::unique_ptr<Sender> sender,
+                         std::shared_ptr<DestinationMetrics> metrics, const WallClock& clock)
+    : channels_(std::move(channels)),
       config_(std::move(config)),
       hold_key_(hold_key),
       store_(store),
@@ -45,8 +43,11 @@ Destination::Destination(std::string channel, config::DestinationConfig config, 
       sender_(std::move(sender)),
       metrics_(std::move(metrics)),
       blocking_(std::move(blocking)),
+      clock_(clock),
       timer_(ports_.executor),
       idle_(ports_.executor),
+      breaker_(config_.retry),
+      pacer_(config_.rate_limit),
       random_(std::random_device{}()) {}
 
 Destination::~Destination() = default;
@@ -62,9 +63,8 @@ void Destination::start() {
 
 void Destination::reached() {
   if (stopping_) return;
-  failures_in_a_row_ = 0;
-  closed_until_ = {};
-  away_ = false;
+  breaker_.answered();
+  breaker_.try_now();
   wake_sleepers(true);
   dispatch();
 }
@@ -80,178 +80,76 @@ asio::awaitable<void> Destination::stop() {
   }
 }
 
-void Destination::hold(MessageId id, const store::OrderKeys& keys) {
-  held_[id].push_back(keys);
-  lanes_.hold(keys);
-}
-
-void Destination::lift(MessageId id) {
+void Destination::pause(bool paused) {
+  paused_ = paused;
   std::scoped_lock lock(arriving_mutex_);
-  lifted_.push_back(id);
   wake();
 }
 
-void Destination::lift_holds(MessageId id) {
-  auto held = held_.find(id);
-  if (held == held_.end()) return;
-  for (const store::OrderKeys& keys : held->second) lanes_.unhold(keys);
-  held_.erase(held);
+Standing Destination::standing() const {
+  std::scoped_lock lock(standing_mutex_);
+  Standing standing = standing_;
+  const auto now = steady_clock::now();
+  standing.quiet = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(quiet_until_ - now));
+  if (standing.breaker == Breaker::State::open && standing.quiet.count() == 0)
+    standing.breaker = Breaker::State::half_open;
+  standing.paused = paused_;
+  standing.in_memory = in_memory();
+  return standing;
 }
 
-void Destination::enter_memory(Delivery& delivery) {
-  delivery.counted_bytes = size_of(delivery);
-  ++items_;
-  bytes_ += *delivery.counted_bytes;
+void Destination::note_standing() {
+  const auto now = steady_clock::now();
+  const bool closed = window_closed();
+  std::scoped_lock lock(standing_mutex_);
+  standing_.breaker = breaker_.state(now);
+  standing_.failures_in_a_row = breaker_.failures_in_a_row();
+  standing_.window_closed = closed;
+  standing_.under_way = under_way_;
+  quiet_until_ = breaker_.quiet_until();
 }
 
-void Destination::leave_memory(Delivery& delivery) {
-  if (!delivery.counted_bytes) return;
-  --items_;
-  bytes_ -= *delivery.counted_bytes;
-  delivery.counted_bytes.reset();
-}
-
-void Destination::arrive(Delivery delivery, store::OrderKeys keys) {
-  std::scoped_lock lock(arriving_mutex_);
-  if (on_disk_ || items_ >= window_.items || bytes_ >= window_.bytes) {
-    on_disk_ = true;
-    last_left_ = delivery.queued;
-  } else {
-    last_taken_in_ = delivery.queued;
-    last_taken_in_ordinal_ = delivery.ordinal;
-    enter_memory(delivery);
-    arriving_.push_back({std::move(delivery), std::move(keys), false});
-  }
-  wake();
-}
-
-void Destination::resend(Delivery delivery, store::OrderKeys keys) {
-  std::scoped_lock lock(arriving_mutex_);
-  if (!resent_.emplace(delivery.id, delivery.ordinal).second) return;
-  enter_memory(delivery);
-  arriving_.push_back({std::move(delivery), std::move(keys), true});
-  wake();
-}
-
-void Destination::forget(MessageId id, std::uint32_t ordinal) {
-  std::scoped_lock lock(arriving_mutex_);
-  forgotten_.emplace_back(id, ordinal);
-  wake();
-}
-
-void Destination::try_now(MessageId id, std::uint32_t ordinal) {
-  std::scoped_lock lock(arriving_mutex_);
-  hurried_.emplace_back(id, ordinal);
-  wake();
-}
-
-// With arriving_mutex_ held: one visit to the executor serves all that arrived meanwhile.
-void Destination::wake() {
-  if (wake_posted_) return;
-  wake_posted_ = true;
-  asio::post(ports_.executor, [self = shared_from_this()] {
-    self->take_in();
-    self->dispatch();
-    self->arm_timer();
-  });
-}
-
-void Destination::take_in() {
-  std::deque<Arriving> arriving;
-  std::vector<Name> forgotten, hurried;
-  std::vector<Lane::Entry*> recorded;
-  std::vector<MessageId> lifted;
-  {
-    std::scoped_lock lock(arriving_mutex_);
-    wake_posted_ = false;
-    arriving.swap(arriving_);
-    forgotten.swap(forgotten_);
-    hurried.swap(hurried_);
-    recorded.swap(recorded_);
-    lifted.swap(lifted_);
-  }
-  for (Lane::Entry* entry : recorded) finish(entry);
-  for (Arriving& one : arriving) add(std::move(one));
-  for (const auto& [id, ordinal] : hurried) wake_sleeper(id, ordinal);
-  for (MessageId id : lifted) lift_holds(id);
-  if (!forgotten.empty()) forget_some(forgotten);
-}
-
-void Destination::forget_some(const std::vector<Name>& forgotten) {
-  const std::set<Name> names(forgotten.begin(), forgotten.end());
-  const auto unwanted = [&](const Delivery& delivery) {
-    return names.contains({delivery.id, delivery.ordinal});
-  };
-  // Sleepers are out of the lanes: they are put back first.
-  for (Sleeper& sleeper : sleepers_) {
-    if (!unwanted(sleeper.entry->item)) continue;
-    lanes_.put_back(sleeper.entry);
-    sleeper.entry = nullptr;
-  }
-  std::erase_if(sleepers_, [](const Sleeper& sleeper) { return sleeper.entry == nullptr; });
-  std::make_heap(sleepers_.begin(), sleepers_.end(),
-                 [](const auto& a, const auto& b) { return later(a, b); });
-  // What is under way, or on its way from disk, is met again by settle_retry() or
-  // take_in_refilled().
-  discarded_.insert(names.begin(), names.end());
-  lanes_.remove_if([&](Delivery& delivery) {
-    if (!unwanted(delivery)) return false;
-    leave_memory(delivery);
-    discarded_.erase({delivery.id, delivery.ordinal});
-    return true;
-  });
-  for (const Name& name : forgotten) lift_holds(name.first);
-}
-
-// What waits behind a hold may wait for days: it leaves the window, so that a held key does not
-// fill it. What a person sent again goes before the others of its keys, and passes the hold that
-// its own message has on them.
-void Destination::add(Arriving arriving) {
-  Delivery& delivery = arriving.delivery;
-  const bool first = arriving.first || held_.contains(delivery.id);
-  const bool stat = delivery.stat;
-  if (arriving.first) discarded_.erase({delivery.id, delivery.ordinal});
-  if (!first && lanes_.held(arriving.keys)) {
-    leave_memory(delivery);
-    delivery.payload.reset();
-  }
-  if (first) {
-    lanes_.add_first(std::move(delivery), std::move(arriving.keys), stat);
-  } else {
-    lanes_.add(std::move(delivery), std::move(arriving.keys), stat);
-  }
+bool Destination::window_closed() const {
+  return config_.window && !config_.window->open_at(clock_.now());
 }
 
 bool Destination::may_dispatch() const {
-  if (stopping_) return false;
-  if (!away()) return under_way_ < sender_->concurrency();
-  return under_way_ == 0 && steady_clock::now() >= closed_until_;  // one probe at a time
+  if (stopping_ || paused_) return false;
+  const auto now = steady_clock::now();
+  return under_way_ < breaker_.allowed(now, sender_->concurrency()) && now >= pacer_.next();
 }
 
 void Destination::dispatch() {
   if (stopping_) return;
+  const bool stat_only = window_closed();
   while (may_dispatch()) {
-    Lane::Entry* entry = lanes_.next();
+    Lane::Entry* entry = lanes_.next(stat_only);
     if (!entry) break;
-    const store::Timestamp wait = entry->item.not_before - now_microseconds();
-    if (wait > 0) {
-      sleep(entry, milliseconds(wait / 1000 + 1));
-      continue;
+    if (entry->item.not_before != 0) {
+      const store::Timestamp wait = entry->item.not_before - clock_.now();
+      entry->item.not_before = 0;
+      if (wait > 0) {
+        const milliseconds most = std::max(config_.retry.max, kLongestRecordedWait);
+        sleep(entry, std::min(milliseconds(wait / 1000 + 1), most));
+        continue;
+      }
     }
     ++under_way_;
+    pacer_.went(steady_clock::now());
     asio::co_spawn(ports_.executor, attempt(entry),
                    [self = shared_from_this()](std::exception_ptr failure) {
                      if (failure) std::rethrow_exception(failure);
                    });
   }
   refill();
+  fetch_stat();
 }
 
 // Not written out in the coroutine: g++ 12 copies what is initialized with braces there byte by
 // byte (PR 102489).
 Parcel Destination::parcel_of(const Delivery& delivery) const {
   return {delivery.id,
-          delivery.id.text() + "-" + config_.name + "-" + std::to_string(delivery.ordinal),
+          delivery.id.text() + "-" + delivery.asked_as + "-" + std::to_string(delivery.ordinal),
           delivery.payload,
           delivery.event,
           channel_,
@@ -284,6 +182,7 @@ asio::awaitable<Answer> Destination::deliver(const Parcel& parcel) {
 asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
   Answer answer;
   Result<void> loaded;
+  if (!entry->item.first_tried) entry->item.first_tried = steady_clock::now();
   if (!entry->item.payload) loaded = co_await load_payload(entry->item);
   if (loaded) {
     const Parcel parcel = parcel_of(entry->item);
@@ -304,15 +203,36 @@ asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
 }
 
 void Destination::settle(Lane::Entry* entry, const Answer& answer) {
-  switch (answer.kind) {
-    case Answer::Kind::delivered:
-      return settle_delivered(entry, answer);
-    case Answer::Kind::refused:
+  using Act = config::RetryConfig::Act;
+  if (answer.kind == Answer::Kind::delivered) return settle_delivered(entry, answer);
+  if (stopping_ && answer.kind == Answer::Kind::retry)
+    return lanes_.put_back(entry);  // our own doing, not an attempt that failed
+  note_failure(answer);
+  switch (act_on(config_.retry, answer)) {
+    case Act::dead:
       return settle_dead(entry, answer);
-    case Answer::Kind::retry:
-      if (stopping_) return lanes_.put_back(entry);  // our own doing, not an attempt that failed
+    case Act::hold:
+      return settle_held(entry, answer);
+    case Act::retry:
       return settle_retry(entry, answer);
   }
+}
+
+// What the breaker learns from it. Trouble of our own (a P code) says nothing of the other side.
+void Destination::note_failure(const Answer& answer) {
+  if (answer.kind == Answer::Kind::refused) {  // it answers, whatever it says
+    breaker_.answered();
+    return;
+  }
+  if (answer.reason.code.starts_with('P')) return;
+  const auto now = steady_clock::now();
+  if (breaker_.failed(now, sender_->concurrency())) {
+    ports_.report.log(
+        Report::Level::warning,
+        fmt::format("destination {} is away ({}); trying again with growing pauses", config_.name,
+                    answer.response ? answer.reason.code : answer.reason.text()));
+  }
+  if (answer.retry_after) breaker_.be_quiet_until(now + *answer.retry_after);
 }
 
 store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answer& answer,
@@ -321,8 +241,8 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
   attempt.id = entry.item.id;
   attempt.channel = channel_;
   attempt.ordinal = entry.item.ordinal;
-  attempt.destination = config_.name;
-  attempt.at = now_microseconds();
+  attempt.destination = entry.item.asked_as;
+  attempt.at = clock_.now();
   attempt.number = entry.item.attempts + 1;
   attempt.state = state;
   if (answer.kind != Answer::Kind::delivered) {
@@ -378,8 +298,7 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
     self->recorded(entry);
   });
   lift_holds(entry->item.id);
-  failures_in_a_row_ = 0;
-  if (away_.exchange(false)) {
+  if (breaker_.answered()) {
     ports_.report.log(Report::Level::info,
                       fmt::format("destination {} answers again", config_.name));
     wake_sleepers(true);
@@ -388,10 +307,6 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
 
 void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
   ++metrics_->dead;
-  if (answer.kind == Answer::Kind::refused) {  // it answers, whatever it says
-    failures_in_a_row_ = 0;
-    away_ = false;
-  }
   // The other side's own words may name a patient: they are kept with the message, not in the log.
   ports_.report.log(
       Report::Level::warning,
@@ -405,6 +320,23 @@ void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
          });
 }
 
+// Its keys wait whatever `on_hold` says: that is what was asked for.
+void Destination::settle_held(Lane::Entry* entry, const Answer& answer) {
+  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
+  ++metrics_->held;
+  ports_.report.log(
+      Report::Level::warning,
+      fmt::format("message {} is held at destination {} [{}], and what follows of its key waits; "
+                  "see `cannula msg show {}`",
+                  entry->item.id.text(), config_.name, answer.reason.code, entry->item.id.text()));
+  hold(entry->item.id, entry->keys());
+  commit(attempt_record(*entry, answer, store::DeliveryState::held),
+         [self = shared_from_this(), entry, reason = answer.reason] {
+           self->observer_.held(entry->item, self->config_.name, reason);
+           self->recorded(entry);
+         });
+}
+
 // On the journal's thread: the executor lets the entry's keys go on.
 void Destination::recorded(Lane::Entry* entry) {
   std::scoped_lock lock(arriving_mutex_);
@@ -412,10 +344,18 @@ void Destination::recorded(Lane::Entry* entry) {
   wake();
 }
 
+// By the monotonic clock, and from the first attempt on: neither a wall clock that jumps nor a long
+// queue before it makes a delivery dead.
+bool Destination::give_up(const Delivery& delivery) const {
+  milliseconds tried = delivery.tried_for;
+  if (delivery.first_tried)
+    tried += std::chrono::floor<milliseconds>(steady_clock::now() - *delivery.first_tried);
+  return tried >= config_.retry.give_up_after;
+}
+
 void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
   if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
-  const store::Timestamp now = now_microseconds();
-  if (now - entry->item.first_queued_at >= config_.retry.give_up_after.count() * 1000) {
+  if (give_up(entry->item)) {
     Answer given_up = answer;
     given_up.reason.message =
         fmt::format("given up after {} attempts in {}: {}", entry->item.attempts + 1,
@@ -424,22 +364,11 @@ void Destination::settle_retry(Lane::Entry* entry, const Answer& answer) {
     return settle_dead(entry, given_up);
   }
   ++metrics_->retried;
-  ++failures_in_a_row_;
   milliseconds wait =
       backoff(entry->item.attempts + 1, config_.retry.first, config_.retry.max, random_);
   if (answer.retry_after) wait = std::max(wait, *answer.retry_after);
-  if (failures_in_a_row_ >= kFailuresUntilAway) {
-    if (!away_.exchange(true)) {
-      ports_.report.log(
-          Report::Level::warning,
-          fmt::format("destination {} is away ({}); trying again with growing pauses", config_.name,
-                      answer.response ? answer.reason.code : answer.reason.text()));
-    }
-    closed_until_ = steady_clock::now() + backoff(failures_in_a_row_ - kFailuresUntilAway + 1,
-                                                  config_.retry.first, config_.retry.max, random_);
-  }
   store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::retrying);
-  attempt.next_at = now + wait.count() * 1000;
+  attempt.next_at = attempt.at + wait.count() * 1000;
   commit(std::move(attempt), nullptr);
   ++entry->item.attempts;
   sleep(entry, wait);
@@ -471,7 +400,7 @@ void Destination::wake_sleeper(MessageId id, std::uint32_t ordinal) {
     return one.entry->item.id == id && one.entry->item.ordinal == ordinal;
   });
   if (sleeper == sleepers_.end()) return;
-  closed_until_ = steady_clock::now();  // a person says that the other side is there
+  breaker_.try_now();
   sleeper->entry->item.not_before = 0;
   lanes_.put_back(sleeper->entry);
   sleepers_.erase(sleeper);
@@ -479,18 +408,31 @@ void Destination::wake_sleeper(MessageId id, std::uint32_t ordinal) {
                  [](const auto& a, const auto& b) { return later(a, b); });
 }
 
-// For the first sleeper; while the other side is away, not before the next probe, and for that when
-// something is ready.
-void Destination::arm_timer() {
-  if (stopping_) return;
-  steady_clock::time_point next;
-  if (away() && under_way_ == 0 && lanes_.has_ready()) {
-    next = closed_until_;
-  } else if (!sleepers_.empty()) {
-    next = away() ? std::max(sleepers_.front().until, closed_until_) : sleepers_.front().until;
-  } else {
-    return;
+// When something may change by time alone: a sleeper wakes, the breaker lets a probe go, the rate
+// has room, a window opens. The window is looked at once a minute, so that it opens in time however
+// the wall clock jumps.
+steady_clock::time_point Destination::next_look() const {
+  auto next = steady_clock::time_point::max();
+  const auto now = steady_clock::now();
+  if (!sleepers_.empty()) next = std::max(sleepers_.front().until, breaker_.quiet_until());
+  if (paused_ || !lanes_.has_ready()) return next;
+  const bool closed = window_closed();
+  if (lanes_.has_ready(closed)) {
+    const auto due = std::max(breaker_.quiet_until(), pacer_.next());
+    if (due > now) next = std::min(next, due);
   }
+  if (closed) {
+    const store::Timestamp into_minute = clock_.now() % kMinute;
+    next = std::min(next, now + std::chrono::microseconds(kMinute - into_minute));
+  }
+  return next;
+}
+
+void Destination::arm_timer() {
+  note_standing();
+  if (stopping_) return;
+  const steady_clock::time_point next = next_look();
+  if (next == steady_clock::time_point::max()) return;
   timer_.expires_at(next);
   timer_.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
     if (cancelled || self->stopping_) return;
@@ -498,102 +440,6 @@ void Destination::arm_timer() {
     self->dispatch();
     self->arm_timer();
   });
-}
-
-// True when there is room for more in memory; more than usual while nothing of what is there can
-// go.
-bool Destination::has_room() const {
-  const bool nothing_goes = under_way_ == 0 && !lanes_.has_ready();
-  const std::size_t times = nothing_goes ? 4 : 1;
-  return items_ <= times * window_.items / 2 && bytes_ <= times * window_.bytes / 2;
-}
-
-void Destination::refill() {
-  store::Position after = 0;
-  std::uint32_t after_ordinal = 0;
-  {
-    std::scoped_lock lock(arriving_mutex_);
-    if (!on_disk_ || refilling_ || !has_room()) return;
-    after = last_taken_in_;
-    after_ordinal = last_taken_in_ordinal_;
-  }
-  refilling_ = true;
-  asio::post(blocking_, [self = shared_from_this(), after, after_ordinal] {
-    const store::Position complete_to = self->store_.indexed_up_to();
-    auto rows = self->store_.waiting_deliveries(self->channel_, self->config_.name, after,
-                                                after_ordinal, kRefillBatch);
-    std::vector<Arriving> arriving;
-    bool all_read = rows.has_value() && rows->size() < kRefillBatch;
-    std::size_t bytes = 0;
-    if (rows) {
-      for (const auto& row : *rows) {
-        if (bytes >= self->window_.bytes / 2) {
-          all_read = false;
-          break;
-        }
-        auto loaded = load_delivery(self->store_, row.id, row.ordinal, row.outcome_position);
-        if (!loaded) {
-          self->ports_.report.log(Report::Level::error, loaded.error().text());
-          if (arriving.empty()) continue;
-          all_read =
-              false;  // perhaps a passing trouble: it is asked for again, unless it is the first
-          break;
-        }
-        Delivery delivery;
-        delivery.id = row.id;
-        delivery.ordinal = row.ordinal;
-        delivery.queued = row.queued;
-        delivery.outcome = row.outcome_position;
-        delivery.payload = std::move(loaded->payload);
-        delivery.attributes = std::move(loaded->attributes);
-        delivery.accepted = loaded->accepted;
-        delivery.event = std::move(loaded->event);
-        delivery.attempts = row.attempts;
-        delivery.first_queued_at = loaded->queued_at;
-        delivery.not_before = row.state == store::DeliveryState::retrying ? row.next_at : 0;
-        delivery.stat = row.priority > 0;
-        bytes += size_of(delivery);
-        arriving.push_back({std::move(delivery), row.order_keys, false});
-      }
-    } else {
-      self->ports_.report.log(Report::Level::error, rows.error().text());
-    }
-    asio::post(self->ports_.executor,
-               [self, arriving = std::move(arriving), all_read, complete_to]() mutable {
-                 self->take_in_refilled(std::move(arriving), all_read, complete_to);
-               });
-  });
-}
-
-void Destination::take_in_refilled(std::vector<Arriving> arriving, bool all_read,
-                                   store::Position complete_to) {
-  bool more = false;
-  {
-    std::scoped_lock lock(arriving_mutex_);
-    refilling_ = false;
-    std::erase_if(arriving, [this](Arriving& one) {
-      last_taken_in_ = one.delivery.queued;
-      last_taken_in_ordinal_ = one.delivery.ordinal;
-      const Name name(one.delivery.id, one.delivery.ordinal);
-      if (resent_.contains(name) || discarded_.contains(name)) return true;
-      enter_memory(one.delivery);
-      return false;
-    });
-    if (all_read && (last_left_ == 0 || last_left_ < complete_to)) on_disk_ = false;
-    more = on_disk_;
-  }
-  for (Arriving& one : arriving) add(std::move(one));
-  if (stopping_) {
-    idle_.cancel();
-    return;
-  }
-  if (more && arriving.empty()) {  // the index has not come so far yet
-    auto again = std::make_shared<asio::steady_timer>(ports_.executor, milliseconds(10));
-    again->async_wait([self = shared_from_this(), again](auto) { self->dispatch(); });
-    return;
-  }
-  dispatch();
-  arm_timer();
 }
 
 }  // namespace cannula::pipeline

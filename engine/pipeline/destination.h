@@ -1,6 +1,9 @@
 // One destination of one channel: its durable queue, with a window of it in memory, and the
-// couriers that deliver from it, in order per key, with back-off, and with a circuit breaker for
-// when the other side is away.
+// couriers that deliver from it, in order per key, with back-off, a circuit breaker for when the
+// other side is away, a rate, delivery windows and a pause. What is stat goes first and does not
+// wait for a window.
+//
+// destination.cpp delivers; destination_queue.cpp keeps the queue, in memory and on disk.
 #pragma once
 
 #include <atomic>
@@ -8,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,8 +19,11 @@
 
 #include "channels/transport/transport.h"
 #include "engine/config/site.h"
+#include "engine/pipeline/breaker.h"
+#include "engine/pipeline/clock.h"
 #include "engine/pipeline/lanes.h"
 #include "engine/pipeline/metrics.h"
+#include "engine/pipeline/pacer.h"
 #include "engine/pipeline/work_queue.h"
 #include "engine/store/store.h"
 
@@ -30,11 +35,13 @@ struct Delivery {
   store::Position queued = 0;
   store::Position outcome = 0;   // where its payload is
   store::Position accepted = 0;  // where the received message is
-  Bytes payload;                 // null: read again when it goes
-  std::string attributes;        // of the transport; known when `payload` is
+  std::string asked_as{};  // the name its script gave: keys keep it when the destination is renamed
+  Bytes payload;           // null: read again when it goes
+  std::string attributes;  // of the transport; known when `payload` is
   std::string event;
   std::uint32_t attempts = 0;
-  store::Timestamp first_queued_at = 0;  // give_up_after counts from here
+  std::chrono::milliseconds tried_for{0};  // from its first attempt on, in earlier runs
+  std::optional<std::chrono::steady_clock::time_point> first_tried;  // in this run
   store::Timestamp not_before = 0;
   bool stat = false;
   std::optional<std::size_t>
@@ -51,16 +58,33 @@ class DeliveryObserver {
                          const std::string& destination, const Answer& answer) = 0;
   virtual void died(const Delivery& delivery, const store::OrderKeys& keys,
                     const std::string& destination, const Error& reason) = 0;
+  // It and what follows of its keys wait for a person.
+  virtual void held(const Delivery& delivery, const std::string& destination,
+                    const Error& reason) = 0;
+};
+
+// How a destination stands, for status and metrics.
+struct Standing {
+  Breaker::State breaker = Breaker::State::closed;
+  std::uint32_t failures_in_a_row = 0;
+  std::chrono::milliseconds quiet{
+      0};  // until something may go again: a probe, or after Retry-After
+  bool paused = false;
+  bool window_closed = false;
+  std::size_t in_memory = 0;
+  std::size_t under_way = 0;
 };
 
 // Everything runs on `ports.executor`, except what says "any thread". Reading from disk goes
 // through `blocking`.
 class Destination : public std::enable_shared_from_this<Destination> {
  public:
-  Destination(std::string channel, config::DestinationConfig config, bool hold_key,
+  // `channels`: the name of its channel, and the names that had before.
+  Destination(std::vector<std::string> channels, config::DestinationConfig config, bool hold_key,
               store::Store& store, DeliveryObserver& observer, Ports ports,
               boost::asio::any_io_executor blocking, std::unique_ptr<Sender> sender,
-              std::shared_ptr<DestinationMetrics> metrics);
+              std::shared_ptr<DestinationMetrics> metrics,
+              const WallClock& clock = WallClock::real());
   ~Destination();
 
   // Before start(): a delivery of this message died in an earlier run, and the channel holds its
@@ -84,12 +108,15 @@ class Destination : public std::enable_shared_from_this<Destination> {
   // Any thread: forgets what was discarded while it waited, and lifts the hold on `held` if it had
   // died.
   void forget(MessageId id, std::uint32_t ordinal);
+  // Any thread: while it is paused no new attempt begins; what is under way ends.
+  void pause(bool paused);
 
   const config::DestinationConfig& config() const { return config_; }
   const DestinationMetrics& metrics() const { return *metrics_; }
   std::size_t in_memory() const { return items_.load(std::memory_order_relaxed); }
   // Away: attempts fail without an answer, and only a probe goes out now and then.
-  bool away() const { return away_.load(std::memory_order_relaxed); }
+  bool away() const { return standing().breaker != Breaker::State::closed; }
+  Standing standing() const;
 
  private:
   using Lane = Lanes<Delivery>;
@@ -109,7 +136,10 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void settle(Lane::Entry* entry, const Answer& answer);
   void settle_delivered(Lane::Entry* entry, const Answer& answer);
   void settle_dead(Lane::Entry* entry, const Answer& answer);
+  void settle_held(Lane::Entry* entry, const Answer& answer);
   void settle_retry(Lane::Entry* entry, const Answer& answer);
+  void note_failure(const Answer& answer);
+  bool give_up(const Delivery& delivery) const;
   store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,
                                 store::DeliveryState state) const;
   void commit(store::Attempt attempt, std::function<void()> committed);
@@ -120,9 +150,26 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void wake_sleeper(MessageId id, std::uint32_t ordinal);
   void arm_timer();
   bool may_dispatch() const;
+  bool window_closed() const;
+  std::chrono::steady_clock::time_point next_look() const;
+  void note_standing();
   bool has_room() const;
   void refill();
-  void take_in_refilled(std::vector<Arriving> arriving, bool all_read, store::Position complete_to);
+  struct Read {  // from disk, on `blocking`
+    std::vector<Arriving> arriving;
+    store::Position last = 0;  // everything up to this place has been looked at
+    std::uint32_t last_ordinal = 0;
+    bool all = false;                 // nothing is behind it
+    store::Position complete_to = 0;  // of the index, before it was asked
+  };
+  Result<std::vector<store::DeliveryRow>> waiting(store::Position after,
+                                                  std::uint32_t after_ordinal) const;
+  Read read_next(store::Position after, std::uint32_t after_ordinal) const;
+  Read read_stat(store::Position after, std::uint32_t after_ordinal) const;
+  Result<Delivery> delivery_of(const store::DeliveryRow& row) const;
+  void take_in_refilled(Read read);
+  void fetch_stat();
+  void take_in_stat(Read read);
   void add(Arriving arriving);
   void enter_memory(Delivery& delivery);
   void leave_memory(Delivery& delivery);
@@ -131,7 +178,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
   boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
   boost::asio::awaitable<Answer> deliver(const Parcel& parcel);
 
-  const std::string channel_;
+  const std::vector<std::string> channels_;
+  const std::string& channel_ = channels_.front();
   const config::DestinationConfig config_;
   const bool hold_key_;
   store::Store& store_;
@@ -141,6 +189,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   const std::shared_ptr<DestinationMetrics> metrics_;
   const boost::asio::any_io_executor blocking_;
   const Window window_{};
+  const WallClock& clock_;
 
   std::mutex arriving_mutex_;
   std::deque<Arriving> arriving_;
@@ -151,6 +200,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
   store::Position last_left_ = 0;
   std::vector<Name> forgotten_;
   std::set<Name> resent_;  // put back to work by a person, and in memory: a refill passes them over
+  store::Position stat_left_ = 0;  // the newest stat delivery that arrive() left on disk
+  std::set<Name> fetched_;  // ahead of the queue, because of a stat one: a refill passes them over
   std::vector<MessageId> lifted_;
   std::vector<Name> hurried_;
   std::vector<Lane::Entry*> recorded_;  // their last attempt is on disk
@@ -163,6 +214,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
   std::size_t under_way_ = 0;
   bool stopping_ = false;
   bool refilling_ = false;
+  bool looked_for_stat_ = false;  // since the start: an earlier run may have left some
+  std::chrono::steady_clock::time_point next_stat_look_{};
   struct Sleeper {
     std::chrono::steady_clock::time_point until;
     Lane::Entry* entry;
@@ -170,12 +223,15 @@ class Destination : public std::enable_shared_from_this<Destination> {
   std::vector<Sleeper> sleepers_;  // a heap, soonest first
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer idle_;  // cancelled to tell stop() that nothing is under way
-  std::uint32_t failures_in_a_row_ = 0;
-  std::chrono::steady_clock::time_point closed_until_{};
+  Breaker breaker_;
+  Pacer pacer_;
   std::minstd_rand random_;
   std::atomic<std::size_t> items_{0};
   std::atomic<std::size_t> bytes_{0};
-  std::atomic<bool> away_{false};
+  std::atomic<bool> paused_{false};
+  mutable std::mutex standing_mutex_;
+  Standing standing_;
+  std::chrono::steady_clock::time_point quiet_until_{};  // with standing_
 };
 
 }  // namespace cannula::pipeline

@@ -92,7 +92,8 @@ bool same_but_script(const config::Site& old_site, const config::ChannelConfig& 
     return found == site.partners.end() ? config::PartnerConfig{} : found->second;
   };
   return a.source_written == b.source_written && a.enabled == b.enabled && a.order == b.order &&
-         a.ack == b.ack && a.script_time == b.script_time && a.script_memory == b.script_memory &&
+         a.ack == b.ack && a.on_error == b.on_error && a.renamed_from == b.renamed_from &&
+         a.script_time == b.script_time && a.script_memory == b.script_memory &&
          partner_of(old_site, a) == partner_of(new_site, b) &&
          std::equal(a.destinations.begin(), a.destinations.end(), b.destinations.begin(),
                     b.destinations.end(), [](const auto& x, const auto& y) {
@@ -115,8 +116,8 @@ struct Engine::Running {
 };
 
 Engine::Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports,
-               store::FileSystem* file_system)
-    : transports_(transports), file_system_(file_system), site_(std::move(site)) {}
+               store::FileSystem* file_system, const WallClock& clock)
+    : transports_(transports), file_system_(file_system), clock_(clock), site_(std::move(site)) {}
 
 Engine::~Engine() {
   stop();
@@ -241,6 +242,9 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   running->channel =
       std::make_shared<Channel>(config, program, *store_, *scheduler_, background_->get_executor());
   running->channel->on_parked_until_mapped([this] { resources_->look_again(); });
+  running->channel->on_stop(
+      [this, channel = running->channel.get()](MessageId id) { stop_on_error(*channel, id); });
+  running->channel->set_disk_low(disk_low_);
   running->channel->set_wants_responses(
       std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
   running->source_report = std::make_unique<WireReport>(
@@ -270,8 +274,8 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
       continue;
     }
     running->channel->attach(std::make_shared<Destination>(
-        config.name, destination, hold_key, *store_, *running->channel, given,
-        background_->get_executor(), *std::move(sender), metrics));
+        running->channel->names(), destination, hold_key, *store_, *running->channel, given,
+        background_->get_executor(), *std::move(sender), metrics, clock_));
   }
   return running;
 }
@@ -317,6 +321,7 @@ bool Engine::begin_work(Running& running, std::vector<Diagnostic>& findings) {
     findings.push_back(finding_of(running.config.name, restored.error()));
     return false;
   }
+  restore_pauses(*running.channel);
   for (auto& [name, destination] : running.channel->destinations()) destination->start();
   scheduler_->add(running.channel);
   return true;
@@ -369,6 +374,13 @@ std::vector<Diagnostic> Engine::start() {
   }
   audit_ = *std::move(trail);
   configuration_ = std::make_unique<ConfigurationWatch>(*site_);
+  auto acts = ActLog::open(site_->store.directory);
+  if (!acts) {
+    findings.push_back({Severity::error, acts.error().code, acts.error().message, nullptr,
+                        std::nullopt, acts.error().hint, ""});
+    return findings;
+  }
+  act_log_ = *std::move(acts);
   const store::Recovery& recovery = store_->recovery();
   if (recovery.torn_bytes_cut > 0) {
     spdlog::info(
@@ -406,6 +418,7 @@ std::vector<Diagnostic> Engine::start() {
     std::unique_lock lock(mutex_);
     channels_ = std::move(channels);
   }
+  watch_disk();
   scheduler_->start();
   for (auto& [name, running] : channels_) begin_work(*running, findings);
   for (auto& [name, running] : channels_) {
@@ -445,6 +458,7 @@ void Engine::stop(milliseconds grace) {
     channels_.clear();
   }
   scheduler_.reset();
+  disk_timer_.reset();
   background_.reset();
   io_.reset();
   audit_.reset();
@@ -465,6 +479,7 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
       (site->admin.listen && site->admin.listen->text() != before->admin.listen->text())) {
     needs_restart("[admin] listen");
   }
+  for (Diagnostic& finding : what_would_be_stranded(*site)) findings.push_back(std::move(finding));
   if (!findings.empty()) return findings;
 
   // Build everything first; what is kept runs on meanwhile.
@@ -592,27 +607,19 @@ Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::str
 std::shared_ptr<Channel> Engine::channel_named(const std::string& name) const {
   std::shared_lock lock(mutex_);
   auto found = channels_.find(name);
-  return found == channels_.end() ? nullptr : found->second->channel;
+  if (found != channels_.end()) return found->second->channel;
+  for (const auto& [now, running] : channels_) {
+    const auto& former = running->config.renamed_from;
+    if (std::find(former.begin(), former.end(), name) != former.end()) return running->channel;
+  }
+  return nullptr;
 }
 
-// Messages that wait for what the configuration no longer names are kept, and nobody else would
-// say so.
-void Engine::warn_of_the_stranded() const {
-  const auto counts = store_->counts();
-  if (!counts) return;
-  for (const store::StateCount& one : *counts) {
-    const bool waits = one.state == "accepted" || one.state == "queued" ||
-                       one.state == "retrying" || one.state == "held" || one.state == "parked";
-    if (!waits || one.count == 0) continue;
-    const auto channel = channel_named(one.channel);
-    if (channel && (one.destination.empty() || channel->destinations().contains(one.destination)))
-      continue;
-    spdlog::warn(
-        "{} {} of channel {}{} wait ({}), but {} is not configured; they go on when it is again",
-        one.count, one.destination.empty() ? "messages" : "deliveries", one.channel,
-        one.destination.empty() ? "" : " for destination " + one.destination, one.state,
-        channel ? "the destination" : "the channel");
-  }
+std::vector<std::shared_ptr<Channel>> Engine::all_channels() const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::shared_ptr<Channel>> channels;
+  for (const auto& [name, running] : channels_) channels.push_back(running->channel);
+  return channels;
 }
 
 void Engine::each_channel(const std::function<void(const ChannelView&)>& visit) const {

@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "engine/config/site.h"
+#include "engine/pipeline/act_log.h"
 #include "engine/pipeline/audit_trail.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/channel_intake.h"
@@ -36,9 +38,9 @@ struct ChannelView {
 class Engine : private script::Host {
  public:
   // `transports` outlive the engine. `file_system` is the store's: null for the real one, a double
-  // in fault tests.
+  // in fault tests. `clock` judges delivery windows and times on record; it outlives the engine.
   Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports,
-         store::FileSystem* file_system = nullptr);
+         store::FileSystem* file_system = nullptr, const WallClock& clock = WallClock::real());
   ~Engine() override;
 
   // Opens the store, continues what an earlier run left, and opens the listeners last. Every
@@ -56,6 +58,15 @@ class Engine : private script::Host {
                       const std::string& reason);
   Result<void> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
                        const std::string& reason);
+
+  // Pauses or resumes a part of a channel: "intake", "work", or "to:NAME" of a destination. It is
+  // recorded, and survives a restart. The error (P317) says that there is no such part.
+  Result<void> pause(const std::string& channel, const std::string& part, bool paused,
+                     const std::string& actor, const std::string& reason);
+  ActLog& acts() { return *act_log_; }
+  const ActLog& acts() const { return *act_log_; }
+  // Less room than `keep_free`: nothing new is taken.
+  bool disk_low() const { return disk_low_.load(); }
 
   store::Store& store() { return *store_; }
   // Open as long as the store; null when the engine does not run.
@@ -94,12 +105,18 @@ class Engine : private script::Host {
   void flush_store();
   void settle_offers(Channels& channels);
   std::shared_ptr<Channel> channel_named(const std::string& name) const;
+  std::vector<std::shared_ptr<Channel>> all_channels() const;
   void warn_of_the_stranded() const;
+  std::vector<Diagnostic> what_would_be_stranded(const config::Site& next) const;
+  void restore_pauses(Channel& channel) const;
+  void stop_on_error(const Channel& channel, MessageId id);
+  void watch_disk();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
 
   const std::span<const Transport> transports_;
   store::FileSystem* const file_system_;
+  const WallClock& clock_;
   std::mutex acts_;                  // reload, stop, resend and discard, one at a time
   mutable std::shared_mutex mutex_;  // site_ and channels_
   std::shared_ptr<const config::Site> site_;
@@ -107,6 +124,8 @@ class Engine : private script::Host {
   std::unique_ptr<audit::Log> audit_;
   std::unique_ptr<ConfigurationWatch> configuration_;
   std::mutex configuration_mutex_;
+  std::unique_ptr<ActLog> act_log_;
+  std::atomic<bool> disk_low_{false};
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>
       background_;  // one thread: reading from disk, timers of retries
@@ -114,6 +133,7 @@ class Engine : private script::Host {
   std::unique_ptr<Scheduler> scheduler_;
   Channels channels_;
   std::atomic<bool> ready_{false};
+  std::shared_ptr<boost::asio::steady_timer> disk_timer_;  // on background_
 };
 
 }  // namespace cannula::pipeline

@@ -56,6 +56,29 @@ constexpr ErrorCode kCodes[] = {
     {"P313", "A message came again while the first is still worked",
      "The source answers when a message has been processed or delivered, and the first copy has "
      "not come so far: the sender is asked to try again later."},
+    {"P314", "The disk is nearly full and nothing new is taken",
+     "Less than `keep_free` of [store] is free. What was accepted is worked and delivered, and "
+     "senders are told to try again. Intake goes on by itself when there is room: see "
+     "docs/how-to/disk-full.md."},
+    {"P315", "A reload would leave messages behind",
+     "A channel or destination that is no longer named has messages that wait. Say what becomes of "
+     "them: `renamed_from` in the file that takes them over, `cannula channel discard` to end "
+     "them, "
+     "or wait until they are delivered. Nothing was changed."},
+    {"P316", "An act could not be recorded",
+     "What people do is written to state/acts.jsonl before it is done. It could not be written, so "
+     "it was not done."},
+    {"P317", "There is no such channel or destination",
+     "The name is not one of the running configuration. `cannula status` lists channels and "
+     "destinations."},
+    {"P318", "Intake of the channel is paused",
+     "A person paused it with `cannula channel pause`; `cannula status` says who, when and why. "
+     "Senders are told to try again (AE or CR, 503); files stay where they are. `cannula channel "
+     "resume` lets it go on."},
+    {"P319", "A delivery is held while its sender waited for it",
+     "The sender had asked to be told what became of the message (ack = \"delivered:…\"), and the "
+     "destination's `retry.on` says that such a failure waits for a person. The message is on "
+     "record; `cannula msg resend ID --delivery N` or `msg discard` decides."},
 };
 
 }  // namespace

@@ -1,6 +1,9 @@
 // Hands out items so that two which share an order key are never out at once and keep the order
 // they were added in. Used for the work of a channel and for the deliveries of a destination. Not
 // thread-safe: its owner locks.
+//
+// Urgent items go before others, but never before an earlier one of their keys: so whatever stands
+// before an urgent item in a lane is urgent with it.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +12,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "engine/store/record.h"
 
@@ -44,9 +48,9 @@ class Lanes {
   }
 
   // The next item that may go, or null. It is out until release() or put_back().
-  Entry* next() {
+  Entry* next(bool urgent_only = false) {
     while (true) {
-      std::deque<Entry*>& queue = urgent_.empty() ? ready_ : urgent_;
+      std::deque<Entry*>& queue = urgent_.empty() && !urgent_only ? ready_ : urgent_;
       if (queue.empty()) return nullptr;
       Entry* entry = queue.front();
       queue.pop_front();
@@ -113,7 +117,9 @@ class Lanes {
     return found.size();
   }
 
-  bool has_ready() const { return !ready_.empty() || !urgent_.empty(); }
+  bool has_ready(bool urgent_only = false) const {
+    return !urgent_.empty() || (!urgent_only && !ready_.empty());
+  }
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
 
@@ -142,7 +148,31 @@ class Lanes {
         lane.push_back(entry);
       }
     }
+    if (urgent) hurry_what_is_before(entry);
     wake(entry);
+  }
+
+  void hurry_what_is_before(Entry* urgent) {
+    std::vector<Entry*> still_to_do{urgent};
+    while (!still_to_do.empty()) {
+      Entry* behind = still_to_do.back();
+      still_to_do.pop_back();
+      for (std::uint64_t key : behind->keys_) {
+        const auto& lane = lanes_.find(key)->second.entries;
+        auto place = std::find(lane.rbegin(), lane.rend(), behind);
+        for (++place; place != lane.rend() && !(*place)->urgent_; ++place) {
+          hurry(*place);
+          still_to_do.push_back(*place);
+        }
+      }
+    }
+  }
+
+  void hurry(Entry* entry) {
+    entry->urgent_ = true;
+    if (entry->place_ != Entry::Place::ready) return;
+    std::erase(ready_, entry);
+    urgent_.push_back(entry);
   }
 
   bool blocked(const Entry& entry) const {

@@ -72,7 +72,7 @@ struct ChannelMetrics {
 };
 
 struct DestinationMetrics {
-  Counter delivered{0}, retried{0}, dead{0};
+  Counter delivered{0}, retried{0}, dead{0}, held{0};
   Histogram deliver;  // of one attempt
   NamedCounters transport;
 };

@@ -18,8 +18,8 @@ std::shared_ptr<const hl7v2::Message> parse_for_keys(const Bytes& body) {
 
 }  // namespace
 
-WorkQueue::WorkQueue(std::string channel, OrderKeyMaker order, Window window)
-    : channel_(std::move(channel)), order_(std::move(order)), window_(window) {}
+WorkQueue::WorkQueue(std::vector<std::string> channels, OrderKeyMaker order, Window window)
+    : channels_(std::move(channels)), order_(std::move(order)), window_(window) {}
 
 void WorkQueue::arrive(WorkItem item) {
   std::scoped_lock lock(arrivals_mutex_);
@@ -159,6 +159,22 @@ bool WorkQueue::wants_refill() const {
   return on_disk_ && !refilling_ && items_ <= window_.items / 2 && bytes_ <= window_.bytes / 2;
 }
 
+// Those of all names that the channel has had, in the order of the journal.
+Result<std::vector<store::Store::Waiting>> WorkQueue::waiting(const store::Store& store,
+                                                              store::Position after) const {
+  std::vector<store::Store::Waiting> rows;
+  for (const std::string& channel : channels_) {
+    auto some = TRY(store.waiting_messages(channel, after, kRefillBatch));
+    rows.insert(rows.end(), some.begin(), some.end());
+  }
+  if (channels_.size() > 1) {
+    std::sort(rows.begin(), rows.end(),
+              [](const auto& a, const auto& b) { return a.queued < b.queued; });
+    if (rows.size() > kRefillBatch) rows.resize(kRefillBatch);
+  }
+  return rows;
+}
+
 Result<void> WorkQueue::refill(const store::Store& store) {
   store::Position after = 0;
   std::unordered_set<MessageId> aside;
@@ -171,7 +187,7 @@ Result<void> WorkQueue::refill(const store::Store& store) {
   }
   // What the index tells is complete up to here; what arrived later is asked for again.
   const store::Position complete_to = store.indexed_up_to();
-  auto rows = store.waiting_messages(channel_, after, kRefillBatch);
+  auto rows = waiting(store, after);
   std::vector<WorkItem> items;
   std::size_t bytes = 0;
   bool all_read = rows.has_value() && rows->size() < kRefillBatch;

@@ -44,7 +44,8 @@ class WorkQueue {
  public:
   using Lane = Lanes<WorkItem>;
 
-  WorkQueue(std::string channel, OrderKeyMaker order, Window window);
+  // `channels`: the name of its channel, and the names that had before.
+  WorkQueue(std::vector<std::string> channels, OrderKeyMaker order, Window window);
 
   // A message is on disk. Called in the order of the journal (on its thread). Never blocks; when
   // the window is full the message is left to refill(). Nothing is taken in before the first
@@ -78,11 +79,13 @@ class WorkQueue {
   std::size_t in_memory() const { return items_.load(std::memory_order_relaxed); }
 
  private:
+  Result<std::vector<store::Store::Waiting>> waiting(const store::Store& store,
+                                                     store::Position after) const;
   void admit_arrivals();
   void enter_memory(WorkItem& item);
   void leave_memory(WorkItem& item);
 
-  const std::string channel_;
+  const std::vector<std::string> channels_;
   const OrderKeyMaker order_;
   const Window window_;
 

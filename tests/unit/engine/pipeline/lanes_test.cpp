@@ -107,11 +107,35 @@ TEST(Lanes, UrgentItemsGoBeforeOthersButNotBeforeEarlierOnesOfTheirKey) {
   lanes.add(2, {20});
   lanes.add(3, {30}, true);
   lanes.add(4, {20}, true);
+  IntLanes::Entry *three, *two, *one, *none;
+  EXPECT_EQ(take(lanes, three), 3);
+  EXPECT_EQ(take(lanes, two), 2) << "it stands before an urgent one and is urgent with it";
+  EXPECT_EQ(take(lanes, one), 1);
+  EXPECT_EQ(take(lanes, none), -1);
+  lanes.release(two);
+  EXPECT_EQ(take(lanes, none), 4);
+}
+
+TEST(Lanes, UrgencyReachesThroughAMergeToTheOtherKey) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  lanes.add(2, {10, 20});
+  lanes.add(3, {20}, true);
   IntLanes::Entry* entry;
-  EXPECT_EQ(take(lanes, entry), 3);
-  EXPECT_EQ(take(lanes, entry), 1);
-  EXPECT_EQ(take(lanes, entry), 2);
-  EXPECT_EQ(take(lanes, entry), -1);
+  for (int expected : {1, 2, 3}) {
+    entry = lanes.next(true);
+    ASSERT_TRUE(entry);
+    EXPECT_EQ(entry->item, expected);
+    lanes.release(entry);
+  }
+}
+
+TEST(Lanes, RoutineItemsStayWhereOnlyUrgentOnesMayGo) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  EXPECT_EQ(lanes.next(true), nullptr);
+  EXPECT_TRUE(lanes.has_ready());
+  EXPECT_FALSE(lanes.has_ready(true));
 }
 
 TEST(Lanes, RemovedItemsLetTheNextOneGo) {

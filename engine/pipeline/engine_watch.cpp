@@ -1,0 +1,159 @@
+// What the engine keeps an eye on besides messages: what is paused, what a configuration would
+// leave behind, how full the disk is.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/pipeline/clock.h"
+#include "engine/pipeline/engine.h"
+
+namespace cannula::pipeline {
+namespace {
+
+constexpr std::chrono::milliseconds kDiskLook{500};
+
+bool waits(const store::StateCount& one) {
+  return one.count > 0 && (one.state == "accepted" || one.state == "queued" ||
+                           one.state == "retrying" || one.state == "held" || one.state == "parked");
+}
+
+bool names(const auto& config, const std::string& name) {
+  const auto& former = config.renamed_from;
+  return config.name == name || std::find(former.begin(), former.end(), name) != former.end();
+}
+
+// Whether the site says what becomes of what is counted there.
+bool is_named(const config::Site& site, const store::StateCount& one) {
+  for (const auto& [name, channel] : site.channels) {
+    if (!names(channel, one.channel)) continue;
+    return one.destination.empty() ||
+           std::any_of(
+               channel.destinations.begin(), channel.destinations.end(),
+               [&](const auto& destination) { return names(destination, one.destination); });
+  }
+  return false;
+}
+
+std::string what_waits(const store::StateCount& one) {
+  return one.destination.empty()
+             ? fmt::format("{} messages of channel {} ({})", one.count, one.channel, one.state)
+             : fmt::format("{} deliveries of channel {} to {} ({})", one.count, one.channel,
+                           one.destination, one.state);
+}
+
+}  // namespace
+
+Result<void> Engine::pause(const std::string& channel_name, const std::string& part, bool paused,
+                           const std::string& actor, const std::string& reason) {
+  std::scoped_lock one_at_a_time(acts_);
+  const std::shared_ptr<Channel> channel = channel_named(channel_name);
+  if (!channel) {
+    return Error{"P317", "there is no channel " + channel_name, "see `cannula status`",
+                 std::nullopt};
+  }
+  std::shared_ptr<Destination> destination;
+  if (part.starts_with("to:")) {
+    destination = channel->destination_named(part.substr(3));
+    if (!destination) {
+      return Error{"P317",
+                   fmt::format("channel {} has no destination {}", channel_name, part.substr(3)),
+                   "see `cannula status`", std::nullopt};
+    }
+  } else if (part != "intake" && part != "work") {
+    return Error{"P317", "a channel has no part " + part, "intake, work or to:DESTINATION",
+                 std::nullopt};
+  }
+  TRY(act_log_->record({now_microseconds(), paused ? "pause" : "resume", channel->name(),
+                        destination ? "to:" + destination->config().name : part, actor, reason}));
+  if (destination) {
+    destination->pause(paused);
+  } else if (part == "intake") {
+    channel->pause_intake(paused);
+  } else {
+    channel->pause_work_by_hand(paused);
+  }
+  spdlog::warn("channel {}: {} {} by {}", channel->name(), part, paused ? "paused" : "resumed",
+               actor);
+  return {};
+}
+
+void Engine::restore_pauses(Channel& channel) const {
+  if (act_log_->is_paused(channel.name(), "intake")) channel.pause_intake(true);
+  if (act_log_->is_paused(channel.name(), "work")) channel.pause_work_by_hand(true);
+  for (const auto& [name, destination] : channel.destinations()) {
+    if (act_log_->is_paused(channel.name(), "to:" + name)) destination->pause(true);
+  }
+}
+
+// On a worker's thread. The channel has stopped already; this lets a restart know.
+void Engine::stop_on_error(const Channel& channel, MessageId id) {
+  spdlog::error(
+      "channel {}: work is paused, because its script failed on message {} and on_error is "
+      "\"stop\"; see `cannula msg show {}`, then `cannula channel resume {}`",
+      channel.name(), id.text(), id.text(), channel.name());
+  auto recorded = act_log_->record({now_microseconds(), "pause", channel.name(), "work", "cannula",
+                                    "the script failed on message " + id.text()});
+  if (!recorded) spdlog::error("{}", recorded.error().text());
+}
+
+// Messages that wait for what the configuration no longer names are kept, and nobody else would
+// say so.
+void Engine::warn_of_the_stranded() const {
+  const auto counts = store_->counts();
+  if (!counts) return;
+  const auto site = this->site();
+  for (const store::StateCount& one : *counts) {
+    if (!waits(one) || is_named(*site, one)) continue;
+    spdlog::warn(
+        "{} wait, but are not configured; they go on when they are again, or under "
+        "another name with `renamed_from`",
+        what_waits(one));
+  }
+}
+
+// What waits under names that are configured now and would not be any more.
+std::vector<Diagnostic> Engine::what_would_be_stranded(const config::Site& next) const {
+  std::vector<Diagnostic> findings;
+  store_->catch_up();
+  const auto counts = store_->counts();
+  if (!counts) return findings;
+  const auto now = site();
+  for (const store::StateCount& one : *counts) {
+    if (!waits(one) || !is_named(*now, one) || is_named(next, one)) continue;
+    // Messages whose deliveries wait are counted with the deliveries.
+    if (one.destination.empty() && one.state == "queued") continue;
+    findings.push_back(
+        {Severity::error, "P315", what_waits(one) + " would be left behind", nullptr, std::nullopt,
+         fmt::format("write renamed_from = \"{}\" where they are to go on, or end them with "
+                     "`cannula channel discard {}{}`, or wait until they are delivered",
+                     one.destination.empty() ? one.channel : one.destination, one.channel,
+                     one.destination.empty() ? "" : " --destination " + one.destination),
+         ""});
+  }
+  return findings;
+}
+
+// Intake stops while there is less room than `keep_free`, and goes on when there is a tenth more,
+// so that it does not change with every message.
+void Engine::watch_disk() {
+  const std::uint64_t keep = site()->store.keep_free;
+  const auto free = keep > 0 ? store_->free_space() : Result<std::uint64_t>(UINT64_MAX);
+  const bool was_low = disk_low_;
+  const bool low = free && *free < (was_low ? keep + keep / 10 : keep);
+  if (low != was_low) {
+    disk_low_ = low;
+    if (low) {
+      spdlog::error(
+          "the disk is nearly full ({} MB free): nothing new is taken until there is room",
+          *free >> 20);
+    } else {
+      spdlog::info("the disk has room again: messages are taken");
+    }
+  }
+  for (const auto& channel : all_channels()) channel->set_disk_low(low);
+  disk_timer_ = std::make_shared<boost::asio::steady_timer>(*background_, kDiskLook);
+  disk_timer_->async_wait([this](boost::system::error_code stopped) {
+    if (!stopped) watch_disk();
+  });
+}
+
+}  // namespace cannula::pipeline
