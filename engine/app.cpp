@@ -58,6 +58,9 @@ int main(int argc, char** argv) {
                              cli::rules_check_verb(),
                              cli::rules_test_verb(),
                              cli::rules_explain_verb(),
+                             cli::audit_verify_verb(),
+                             cli::audit_list_verb(),
+                             cli::audit_export_verb(),
                              cli::lua_types_verb(),
                              cli::version_verb(),
                              cli::reference_verb()};

@@ -117,7 +117,7 @@ Verb channel_acts_verb() {
   };
   auto options = std::make_shared<Options>();
   return {.name = "channel acts",
-          .summary = "List who paused, resumed, replayed or ended what, and why; the newest first.",
+          .summary = "List who paused, resumed or ended what, and why; the newest first.",
           .example = "cannula channel acts my-site",
           .declare =
               [options](Arguments& arguments) {

@@ -80,7 +80,7 @@ class Disk(unittest.TestCase):
         self.out.mkdir()
         self.state.mkdir(parents=True)
         self.mllp, self.http = free_port(), free_port()
-        (self.site / "site.toml").write_text('[store]\nsegment_size = "4MB"\n')
+        (self.site / "site.toml").write_text('[store]\nsegment_size = "4MB"\nkeep_free = "0MB"\n')
         destination = (f'[[destination]]\nname = "out"\ntype = "file"\ndirectory = "{self.out}"\nfilename = "{{id}}.hl7"\n'
                        '[destination.retry]\nfirst = "100ms"\nmax = "1s"\n')
         for name, source in [("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.mllp}"\n'),

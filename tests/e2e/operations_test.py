@@ -168,6 +168,21 @@ filename  = "{{id}}.hl7"
         trail = json.dumps(cannula_json("msg", "show", second, self.site)["trail"])
         self.assertIn("not needed", trail)
 
+    def test_what_is_paused_says_who_and_why_and_goes_on_when_it_is_resumed(self):
+        self.assertIn("error[U201]", self.refused("channel", "pause", "lab", self.site))
+        self.assertIn("error[P317]", self.refused("channel", "pause", "nobody", self.site, "--work", "--reason", "x"))
+        self.assertEqual(run("channel", "pause", "lab", self.site, "--work", "--reason", "a look").returncode, 0)
+        self.send("K")
+        waiting = self.wait_for("accepted")[0]["id"]
+        self.assertIn("a look", run("status", self.site).stdout)
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertIn("a look", run("status", self.site).stdout)
+        self.start()
+        self.assertEqual(self.wait_for("accepted")[0]["id"], waiting)
+        self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "seen").returncode, 0)
+        self.assertEqual(self.wait_for("done")[0]["id"], waiting)
+        self.assertIn("seen", run("channel", "acts", self.site).stdout)
+
     def test_without_an_engine_a_resend_is_written_down_and_done_at_the_next_start(self):
         self.send("PARK")
         parked = self.wait_for("parked")[0]["id"]
