@@ -17,6 +17,7 @@ find_library(CANNULA_LUA_ARCHIVE liblua5.4-c++.a)
 if(CANNULA_LUA_ARCHIVE)
   set_target_properties(PkgConfig::lua PROPERTIES INTERFACE_LINK_LIBRARIES "${CANNULA_LUA_ARCHIVE};m;${CMAKE_DL_LIBS}")
 endif()
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_path(CANNULA_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # used header-only: its pkg-config file asks for the shared library
 find_package(GTest CONFIG REQUIRED)

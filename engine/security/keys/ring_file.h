@@ -1,0 +1,59 @@
+// The file of wrapped keys, `keys` in the store's folder, and its twin `keys.copy`: without them
+// nothing sealed can be read, so both are written at each change, one after the other. JSON,
+// because people look at it: which keys there are, of which channels, under which master key, and
+// what was shredded by whom. No I/O but read() and write().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/security/keys/master_key.h"
+#include "parsers/text/result.h"
+
+namespace cannula::security {
+
+struct WrappedKey {
+  std::uint32_t number = 0;  // 0: the store's secret
+  std::string channel;
+  std::string made;     // ISO time, UTC
+  std::string master;   // id of the master key around it
+  std::string wrapped;  // nonce, sealed key, tag
+};
+
+struct ShreddedKey {
+  std::uint32_t number = 0;
+  std::string channel;
+  std::string made, shredded;  // ISO times, UTC
+  std::string actor, reason;
+};
+
+struct RingFile {
+  std::uint64_t id = 0;  // random; segments name the ring they are sealed with
+  WrappedKey secret;
+  std::vector<WrappedKey> keys;
+  std::vector<ShreddedKey> shredded;
+
+  const WrappedKey* of_channel(std::string_view channel) const;
+  const ShreddedKey* shredded_key(std::uint32_t number) const;
+
+  std::string text() const;
+  static std::optional<RingFile> parse(const std::string& text);
+};
+
+// Nothing when there is neither file. K105 when what is there cannot be read as keys.
+Result<std::optional<RingFile>> read_ring(const std::filesystem::path& directory);
+Result<void> write_ring(const std::filesystem::path& directory, const RingFile& ring);
+
+WrappedKey wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number, std::string channel,
+                std::string made, const MasterKey& master);
+// K102 when none of `masters` is the one around it, K105 when it does not open with the right one.
+Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring,
+                        const std::vector<MasterKey>& masters, const std::string& place);
+
+std::string number_text(std::uint32_t number);  // 8 hexadecimal digits
+std::string ring_text(std::uint64_t id);        // 16
+
+}  // namespace cannula::security

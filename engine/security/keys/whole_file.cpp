@@ -1,0 +1,114 @@
+#include "engine/security/keys/whole_file.h"
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cannula::security {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+Error failure(std::string_view what, const std::filesystem::path& path) {
+  return Error{
+      "K104", fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(errno)),
+      "see that the disk has room and the folder belongs to the user that runs cannula"};
+}
+
+bool write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(file, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+// What the name no longer leads to may still lie on the disk: a key that was shredded must not.
+void overwrite(int file) {
+  struct stat status {};
+  if (file < 0 || ::fstat(file, &status) != 0 || status.st_nlink > 0) return;
+  if (write_all(file, std::string(static_cast<std::size_t>(status.st_size), '\0'))) {
+    static_cast<void>(::fsync(file));
+  }
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_whole(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number() < 0) {
+    if (errno == ENOENT) return std::optional<std::string>();
+    return failure("cannot read", path);
+  }
+  std::string text;
+  char part[4096];
+  while (true) {
+    const ssize_t count = ::read(file.number(), part, sizeof part);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure("cannot read", path);
+    if (count == 0) return std::optional<std::string>(std::move(text));
+    text.append(part, static_cast<std::size_t>(count));
+  }
+}
+
+Result<void> replace_whole(const std::filesystem::path& path, std::string_view text) {
+  auto folder = path.parent_path();
+  if (folder.empty()) folder = ".";
+  auto fresh = path;
+  fresh += ".new";
+  const Descriptor old(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  {
+    const Descriptor file(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file.number() < 0 || !write_all(file.number(), text) || ::fsync(file.number()) != 0) {
+      Error error = failure("cannot write", fresh);
+      ::unlink(fresh.c_str());
+      return error;
+    }
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return failure("cannot replace", path);
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() < 0 || ::fsync(directory.number()) != 0) {
+    return failure("cannot bring to disk", folder);
+  }
+  overwrite(old.number());
+  return {};
+}
+
+Result<FileGuard> FileGuard::take(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  FileGuard guard(file);
+  int locked = -1;
+  while (file >= 0 && (locked = ::flock(file, LOCK_EX)) != 0 && errno == EINTR) continue;
+  if (locked != 0) return failure("cannot lock", path);
+  return guard;
+}
+
+FileGuard::~FileGuard() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+FileGuard::FileGuard(FileGuard&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+}  // namespace cannula::security
