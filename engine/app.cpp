@@ -16,6 +16,7 @@
 #include "engine/script/error_codes.h"
 #include "engine/security/audit/error_codes.h"
 #include "engine/security/error_codes.h"
+#include "engine/security/keys/error_codes.h"
 #include "engine/store/error_codes.h"
 #include "engine/trial/error_codes.h"
 #include "parsers/fhir/error_codes.h"
@@ -53,6 +54,10 @@ int main(int argc, char** argv) {
                              cli::table_list_verb(),
                              cli::table_unmapped_verb(),
                              cli::explain_verb(),
+                             cli::keys_list_verb(),
+                             cli::keys_rotate_verb(),
+                             cli::keys_drop_old_verb(),
+                             cli::keys_shred_verb(),
                              cli::test_verb(),
                              cli::try_verb(),
                              cli::rules_check_verb(),
@@ -67,13 +72,13 @@ int main(int argc, char** argv) {
   const Transport transports[] = {mllp::transport(), http::transport(), http::fhir_transport(),
                                   file::transport()};
   const std::span<const ErrorCode> error_codes[] = {
-      hl7v2::error_codes(),    transport::error_codes(), mllp::error_codes(),
-      file::error_codes(),     config::error_codes(),    store::error_codes(),
-      security::error_codes(), cli::error_codes(),       pipeline::error_codes(),
-      ops::error_codes(),      script::error_codes(),    text::error_codes(),
-      trial::error_codes(),    tables::error_codes(),    http::error_codes(),
-      rules::error_codes(),    units::error_codes(),     tree::error_codes(),
-      fhir::error_codes(),     audit::error_codes(),
+      hl7v2::error_codes(),    transport::error_codes(),    mllp::error_codes(),
+      file::error_codes(),     config::error_codes(),       store::error_codes(),
+      security::error_codes(), security::key_error_codes(), cli::error_codes(),
+      pipeline::error_codes(), ops::error_codes(),          script::error_codes(),
+      text::error_codes(),     trial::error_codes(),        tables::error_codes(),
+      http::error_codes(),     rules::error_codes(),        units::error_codes(),
+      tree::error_codes(),     fhir::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

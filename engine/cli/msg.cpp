@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/acting_user.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/terminal_text.h"
 #include "engine/cli/trace_text.h"
@@ -154,7 +155,7 @@ Verb act_verb(const std::string& act, std::string summary, std::string example) 
 
 Verb msg_list_verb() {
   struct Options {
-    std::string site, channel, state, control_id, destination, before;
+    std::string site, channel, state, control_id, mrn, accession, name, destination, before;
     std::int64_t limit = 50;
     bool oldest_first = false;
   };
@@ -171,6 +172,12 @@ Verb msg_list_verb() {
                                "rejected, dead or discarded.");
                 arguments.text("--control-id", "ID", options->control_id,
                                "Only with this control id (MSH-10).");
+                arguments.text("--mrn", "NUMBER", options->mrn,
+                               "Only of the patient with this number (PID-3).");
+                arguments.text("--accession", "NUMBER", options->accession,
+                               "Only with this accession or filler number (OBR-3, OBR-18, ORC-3).");
+                arguments.text("--name", "NAME", options->name,
+                               "Only of patients with this family name, or \"FAMILY, GIVEN\".");
                 arguments.text("--destination", "NAME", options->destination,
                                "Only with a delivery to it.");
                 arguments.text("--before", "ID", options->before,
@@ -183,6 +190,9 @@ Verb msg_list_verb() {
                 const json query{{"channel", options->channel},
                                  {"state", options->state},
                                  {"control_id", options->control_id},
+                                 {"mrn", options->mrn},
+                                 {"accession", options->accession},
+                                 {"name", options->name},
                                  {"destination", options->destination},
                                  {"before", options->before},
                                  {"limit", options->limit},

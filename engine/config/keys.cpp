@@ -24,6 +24,16 @@ const Option kStore[] = {
      .default_value = "100MB"},
 };
 
+const Option kKeys[] = {
+    {.name = "master",
+     .type = secret,
+     .description =
+         "The master key, which wraps the keys that the store is sealed with: 64 hexadecimal "
+         "digits in `\"file:PATH\"` or `\"env:NAME\"`, best on another disk than the store. "
+         "Several keys, white space between them, while a new one (the first) follows an old one. "
+         "Without it `master.key` in the store's folder is made."},
+};
+
 const Option kAdmin[] = {
     {.name = "listen",
      .type = endpoint,
@@ -59,6 +69,10 @@ const Option kEngine[] = {
 
 const Option kSite[] = {
     {.name = "store", .type = table, .description = "Where messages are kept.", .members = kStore},
+    {.name = "keys",
+     .type = table,
+     .description = "What the store is sealed with.",
+     .members = kKeys},
     {.name = "admin", .type = table, .description = "The admin interface.", .members = kAdmin},
     {.name = "audit", .type = table, .description = "Who did what.", .members = kAudit},
     {.name = "engine", .type = table, .description = "Threads and memory.", .members = kEngine},
@@ -258,6 +272,9 @@ std::span<const Option> site_options() {
 }
 std::span<const Option> store_options() {
   return kStore;
+}
+std::span<const Option> keys_options() {
+  return kKeys;
 }
 std::span<const Option> admin_options() {
   return kAdmin;

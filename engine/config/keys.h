@@ -10,8 +10,9 @@
 
 namespace cannula::config {
 
-std::span<const Option> site_options();         // site.toml
-std::span<const Option> store_options();        // [store]
+std::span<const Option> site_options();   // site.toml
+std::span<const Option> store_options();  // [store]
+std::span<const Option> keys_options();
 std::span<const Option> admin_options();        // [admin]
 std::span<const Option> audit_options();        // [audit]
 std::span<const Option> engine_options();       // [engine]

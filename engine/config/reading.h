@@ -34,6 +34,7 @@ class Reading {
   // site_file.cpp
   void read_site_file();
   void read_store(const Node& root, const File& file);
+  void read_keys(const Node& root, const File& file);
   void read_admin(const Node& root, const File& file);
   void read_audit(const Node& root, const File& file);
   void read_engine(const Node& root, const File& file);

@@ -25,6 +25,10 @@ struct StoreConfig {
   std::uint64_t keep_free = 0;  // bytes; with less on the disk nothing new is taken
 };
 
+struct KeysConfig {
+  std::optional<SecretReference> master;  // nothing: a file in the store's folder
+};
+
 struct AdminConfig {
   std::optional<Endpoint> listen;  // off unless named
 };
@@ -125,6 +129,7 @@ struct ChannelConfig {
 struct Site {
   std::filesystem::path root;  // absolute
   StoreConfig store;
+  KeysConfig keys;
   AdminConfig admin;
   EngineConfig engine;
   std::map<std::string, SecretReference> secrets;  // [secrets] name = "env:…" | "file:…"

@@ -98,6 +98,7 @@ void Reading::read_site_file() {
   read_table(file, document.root, outer, "site.toml", site_.root);
 
   read_store(document.root, file);
+  read_keys(document.root, file);
   read_admin(document.root, file);
   read_audit(document.root, file);
   read_engine(document.root, file);
@@ -115,6 +116,14 @@ void Reading::read_store(const Node& root, const File& file) {
     file.error("C107", table->value.find("segment_size")->value.span,
                "`segment_size` must be from \"64KB\" to \"4GB\"");
   }
+}
+
+void Reading::read_keys(const Node& root, const File& file) {
+  const Member* table = root.find("keys");
+  const Values values = read_optional(table, keys_options(), "[keys]", file);
+  if (!values.has("master")) return;
+  site_.keys.master = values.secret("master");
+  check_secret(*site_.keys.master, file, table->value.find("master")->value.span);
 }
 
 void Reading::read_admin(const Node& root, const File& file) {

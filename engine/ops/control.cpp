@@ -7,6 +7,7 @@
 #include "engine/ops/prometheus.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/audit_trail.h"
+#include "engine/security/site_keys.h"
 
 namespace cannula::ops {
 namespace {
@@ -116,6 +117,7 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   store::Options options;
   options.directory = site.store.directory;
   options.segment_size = site.store.segment_size;
+  options.keys = TRY(security::open_site_keys(site));
   auto store = TRY(store::Store::open(options));
   Operations operations(*store, nullptr, site.resources, site.store.directory);
   std::unique_ptr<audit::Log> log;

@@ -7,6 +7,7 @@
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
+#include "engine/pipeline/search_keys.h"
 #include "rules/language/resources.h"
 
 namespace cannula::ops {
@@ -31,11 +32,17 @@ std::string text_of(const json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Result<store::MessageQuery> query_of(const json& request) {
+Result<store::MessageQuery> query_of(const json& request, const store::Store& store) {
   store::MessageQuery query;
   query.channel = text_of(request, "channel");
   query.control_id = text_of(request, "control_id");
   query.destination = text_of(request, "destination");
+  for (const std::string_view kind :
+       {store::kPatientNumber, store::kAccession, store::kPatientName}) {
+    if (const std::string text = text_of(request, kind.data()); !text.empty()) {
+      query.search_keys.push_back(pipeline::search_key_of(kind, text, store));
+    }
+  }
   if (const std::string state = text_of(request, "state"); !state.empty()) {
     query.state = store::message_state(state);
     if (!query.state) {
@@ -270,7 +277,7 @@ Result<json> Operations::status() const {
 Result<json> Operations::list(const json& query) const {
   store_.catch_up();
   json rows = json::array();
-  for (const store::MessageRow& row : TRY(store_.messages(TRY(query_of(query)))))
+  for (const store::MessageRow& row : TRY(store_.messages(TRY(query_of(query, store_)))))
     rows.push_back(to_json(row));
   return json{{"messages", std::move(rows)}};
 }

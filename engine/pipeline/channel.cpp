@@ -7,6 +7,7 @@
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/scheduler.h"
+#include "engine/pipeline/search_keys.h"
 #include "parsers/hl7v2/acknowledgement.h"
 
 namespace cannula::pipeline {
@@ -61,7 +62,7 @@ Channel::Channel(config::ChannelConfig config, std::shared_ptr<const script::Pro
     : config_(std::move(config)),
       store_(store),
       scheduler_(scheduler),
-      order_(config_.order, store.identity()),
+      order_(config_.order, store),
       queue_(names(), order_, Window{}),
       program_(std::move(program)),
       background_(std::move(background)) {}
@@ -431,6 +432,7 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
   log_what_stops(*outcome);
   state_.apply(outcome->state_writes);
+  if (message && !item.response) outcome->search_keys = search_keys_of(*message, store_);
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();

@@ -11,6 +11,7 @@
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/security/secrets.h"
+#include "engine/security/site_keys.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -349,13 +350,35 @@ void Engine::flush_store() {
   store_->catch_up();
 }
 
+namespace {
+
+void say_what_keys(const security::KeyRing* keys) {
+  if (keys->made_master_key()) {
+    spdlog::warn(
+        "keys: a master key was made in {}, beside what it opens: keep a copy elsewhere, without "
+        "it nothing in the store can be read; better, put it on another disk and name it in "
+        "site.toml: [keys] master",
+        keys->master().place);
+  }
+  if (!security::keys_are_locked()) {
+    spdlog::warn(
+        "keys: their memory could not be locked and may reach the swap; raise the limit "
+        "of locked memory (ulimit -l)");
+  }
+}
+
+}  // namespace
+
 std::vector<Diagnostic> Engine::start() {
   std::vector<Diagnostic> findings;
   store::Options options;
   options.directory = site_->store.directory;
   options.segment_size = site_->store.segment_size;
   options.file_system = file_system_;
-  auto opened = store::Store::open(options);
+  auto keys = security::open_site_keys(*site_);
+  if (keys) options.keys = *keys;
+  auto opened =
+      keys ? store::Store::open(options) : Result<std::unique_ptr<store::Store>>(keys.error());
   if (!opened) {
     const Error& error = opened.error();
     findings.push_back(
@@ -381,6 +404,7 @@ std::vector<Diagnostic> Engine::start() {
     return findings;
   }
   act_log_ = *std::move(acts);
+  say_what_keys((*keys).get());
   const store::Recovery& recovery = store_->recovery();
   if (recovery.torn_bytes_cut > 0) {
     spdlog::info(

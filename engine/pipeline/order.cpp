@@ -1,7 +1,5 @@
 #include "engine/pipeline/order.h"
 
-#include <xxhash.h>
-
 namespace cannula::pipeline {
 namespace {
 
@@ -10,8 +8,8 @@ constexpr std::uint64_t kWithoutKey = 2;
 
 }  // namespace
 
-OrderKeyMaker::OrderKeyMaker(const config::OrderConfig& order, std::string_view identity)
-    : order_(order), seed_(XXH3_64bits(identity.data(), identity.size())) {}
+OrderKeyMaker::OrderKeyMaker(const config::OrderConfig& order, const store::Store& store)
+    : order_(order), store_(&store) {}
 
 store::OrderKeys OrderKeyMaker::of(const hl7v2::Message* message) const {
   switch (order_.by) {
@@ -34,7 +32,7 @@ store::OrderKeys OrderKeyMaker::of(const hl7v2::Message* message) const {
 }
 
 store::OrderKeys OrderKeyMaker::of_text(std::string_view text) const {
-  return {XXH3_64bits_withSeed(text.data(), text.size(), seed_)};
+  return {store_->order_key(text)};
 }
 
 }  // namespace cannula::pipeline

@@ -4,16 +4,16 @@
 #include <string_view>
 
 #include "engine/config/site.h"
-#include "engine/store/record.h"
+#include "engine/store/store.h"
 #include "parsers/hl7v2/message.h"
 
 namespace cannula::pipeline {
 
 class OrderKeyMaker {
  public:
-  // `identity` is the store's: keys are hashed with it, so that the same patient has another key in
-  // another store.
-  OrderKeyMaker(const config::OrderConfig& order, std::string_view identity);
+  // Keys are hashed by the store's secret, so that a patient has another one in another store and
+  // nobody can try numbers against what is in the index. `store` must outlive it.
+  OrderKeyMaker(const config::OrderConfig& order, const store::Store& store);
 
   // `message` may be null (not HL7): then, and when no path has a value, the message shares one
   // lane with its like.
@@ -24,7 +24,7 @@ class OrderKeyMaker {
 
  private:
   config::OrderConfig order_;
-  std::uint64_t seed_;
+  const store::Store* store_;
 };
 
 }  // namespace cannula::pipeline

@@ -25,8 +25,8 @@ struct Comparison {
 constexpr Comparison kComparisons[] = {
     {"messages",
      "SELECT m.id, c.text, m.state, m.outcome, m.received_at, m.changed_at, m.accepted_position, "
-     "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.event, m.control_id, "
-     "m.code, m.reason, m.trail FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
+     "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.control_id, m.code, "
+     "m.texts, m.trail FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
      "LEFT JOIN {0}.names p ON p.id = m.partner"},
     {"deliveries",
      "SELECT d.message, d.ordinal, c.text, t.text, d.state, d.attempts, d.priority, "
@@ -39,11 +39,14 @@ constexpr Comparison kComparisons[] = {
      "LEFT JOIN {0}.names t ON t.id = k.destination WHERE k.count <> 0"},
     {"script_state",
      "SELECT c.text, s.key, s.value FROM {0}.script_state s JOIN {0}.names c ON c.id = s.channel"},
+    {"search", "SELECT hash, message FROM {0}.search"},
     {"misses",
-     "SELECT t.text, k.key, c.text, k.text, k.count, k.first_at, k.last_at, k.sample FROM "
+     "SELECT t.text, k.key, c.text, k.key_text, k.text, k.count, k.first_at, k.last_at, k.sample "
+     "FROM "
      "{0}.misses k JOIN {0}.names t ON t.id = k.in_table JOIN {0}.names c ON c.id = k.channel"},
     {"awaited",
-     "SELECT a.message, t.text, a.key FROM {0}.awaited a JOIN {0}.names t ON t.id = a.in_table"},
+     "SELECT a.message, t.text, a.key, a.key_text FROM {0}.awaited a JOIN {0}.names t ON t.id = "
+     "a.in_table"},
 };
 
 // An index file that goes when this does.
@@ -71,7 +74,7 @@ Diagnostic index_finding(std::string message) {
 }
 
 Result<void> compare_index(const Journal& journal, const std::filesystem::path& path,
-                           Recovery& found) {
+                           const RowSeal& seal, Recovery& found) {
   const auto connection = TRY(Connection::open(path, Connection::Mode::read));
   const auto indexed =
       static_cast<Position>(TRY(connection->number("SELECT indexed_up_to FROM progress")));
@@ -83,7 +86,7 @@ Result<void> compare_index(const Journal& journal, const std::filesystem::path& 
   }
   const TemporaryIndex expected;
   {
-    const auto built = TRY(Index::open(expected.path()));
+    const auto built = TRY(Index::open(expected.path(), seal));
     TRY(start_index(journal, *built));
     TRY(replay_journal(journal, indexed, *built, nullptr, nullptr));
   }
@@ -116,7 +119,8 @@ Result<std::vector<std::string>> index_differences(const std::filesystem::path& 
   return differences;
 }
 
-Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system) {
+Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system,
+                       std::shared_ptr<security::KeyRing> keys) {
   FileSystem& files = file_system ? *file_system : FileSystem::real();
   const auto lock = TRY(files.lock(lock_path(directory)));
   Recovery found;
@@ -124,13 +128,20 @@ Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_
                                           .file_system = &files,
                                           .segment_size = 0,
                                           .zero_ahead = 0,
-                                          .read_only = true},
+                                          .read_only = true,
+                                          .keys = keys.get()},
                                          found));
+  bool sealed = false;  // and there is nothing to open it with
   const auto visit = [&](const Frame& frame) -> Result<bool> {
     const auto type = static_cast<RecordType>(frame.header.type);
     if (type == RecordType::closed) return true;
     ++found.records_replayed;
-    if (const auto record = decode(type, frame.payload); !record) {
+    if (frame.header.format == kSealedFormat && !keys) {
+      sealed = true;
+      return true;
+    }
+    const auto record = journal->record_of(frame);
+    if (!record && record.error().code != "K106") {
       Diagnostic finding;
       finding.code = record.error().code;
       finding.message = fmt::format("position {}: {}", frame.position, record.error().message);
@@ -144,7 +155,9 @@ Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_
   std::error_code ignored;
   const auto path = index_path(directory);
   if (!std::filesystem::exists(path, ignored)) return found;  // it is built at the next start
-  if (auto compared = compare_index(*journal, path, found); !compared) {
+  if (sealed) return found;
+  const RowSeal seal(keys.get());
+  if (auto compared = compare_index(*journal, path, seal, found); !compared) {
     found.damage.push_back(index_finding(compared.error().message));
   }
   return found;

@@ -45,6 +45,16 @@ constexpr ErrorCode kCodes[] = {
      "it. Somebody put files of "
      "two stores into one folder, or the only segment is damaged. Move what does not belong there "
      "out, or restore from a backup."},
+    {"J111", "a sealed record does not open",
+     "Its checksum holds, but its key does not open it: what stands there was not sealed there. "
+     "Somebody who can make checksums changed the segment, or moved records. Restore the file "
+     "from a backup."},
+    {"J112", "the store is sealed with other keys",
+     "Each segment names the file of keys that it is sealed with. The file `keys` in the store's "
+     "folder is another one, or none was given. Put the one of this store back from a backup."},
+    {"J113", "the channel has messages that are not at an end",
+     "Shredding a channel's keys would make messages unreadable that are still to be worked, "
+     "delivered or looked at. Let them come to an end, discard them, or say `--even-open`."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
      "stands behind it. The finding "

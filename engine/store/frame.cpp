@@ -13,7 +13,9 @@ std::uint64_t checksum(const char* bytes, std::size_t size, std::uint64_t seed) 
   return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
-FrameHeader read_header(const char* bytes) {
+}  // namespace
+
+FrameHeader read_frame_header(const char* bytes) {
   return FrameHeader{.length = get_u32(bytes + 4),
                      .batch_offset = get_u32(bytes + 8),
                      .format = static_cast<std::uint8_t>(bytes[12]),
@@ -22,16 +24,14 @@ FrameHeader read_header(const char* bytes) {
                      .checksum = get_u64(bytes + 20)};
 }
 
-void append_header(RecordType type, bool continues, std::string& into) {
+void append_frame_header(RecordType type, std::uint8_t format, bool continues, std::string& into) {
   into.append(kSyncWord);
   into.append(kFrameHeaderSize - kSyncWord.size(), '\0');
   char* header = into.data() + into.size() - kFrameHeaderSize;
-  header[12] = static_cast<char>(kPlainFormat);
+  header[12] = static_cast<char>(format);
   header[13] = static_cast<char>(type);
   header[14] = static_cast<char>(continues ? kContinues : 0);
 }
-
-}  // namespace
 
 std::uint64_t frame_seed(std::uint64_t identity, Position position) {
   return identity ^ (position * 0x9E3779B97F4A7C15u);
@@ -39,14 +39,14 @@ std::uint64_t frame_seed(std::uint64_t identity, Position position) {
 
 void append_frame(const Record& record, bool continues, std::string& into) {
   const std::size_t begin = into.size();
-  append_header(type_of(record), continues, into);
+  append_frame_header(type_of(record), kPlainFormat, continues, into);
   encode(record, into);
   put_u32(into.data() + begin + 4,
           static_cast<std::uint32_t>(into.size() - begin - kFrameHeaderSize));
 }
 
 void append_closing_frame(std::string& into) {
-  append_header(RecordType::closed, false, into);
+  append_frame_header(RecordType::closed, kPlainFormat, false, into);
 }
 
 FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, Position batch) {
@@ -55,7 +55,7 @@ FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, P
   put_u32(bytes + 8, static_cast<std::uint32_t>(position - batch));
   put_u32(bytes + 16, static_cast<std::uint32_t>(checksum(bytes, kCheckedHeader, seed)));
   put_u64(bytes + 20, checksum(bytes + kFrameHeaderSize, length, seed));
-  return read_header(bytes);
+  return read_frame_header(bytes);
 }
 
 std::optional<FrameHeader> parse_frame(const char* bytes, std::uint64_t identity,
@@ -65,7 +65,7 @@ std::optional<FrameHeader> parse_frame(const char* bytes, std::uint64_t identity
   if (get_u32(bytes + 16) != static_cast<std::uint32_t>(checksum(bytes, kCheckedHeader, seed))) {
     return std::nullopt;
   }
-  const FrameHeader header = read_header(bytes);
+  const FrameHeader header = read_frame_header(bytes);
   if (header.length >= kLongestPayload || header.batch_offset > position) return std::nullopt;
   return header;
 }

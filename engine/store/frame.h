@@ -28,6 +28,7 @@ namespace cannula::store {
 constexpr std::size_t kFrameHeaderSize = 28;
 constexpr std::string_view kSyncWord = "\xC5\x9E\xF1\x8B";  // in no 7-bit text, and not valid UTF-8
 constexpr std::uint8_t kPlainFormat = 0;                    // the payload as record_codec.h has it
+constexpr std::uint8_t kSealedFormat = 1;                   // frame_seal.h
 constexpr std::uint8_t kContinues = 1;  // flag: the next frame belongs to the same submission
 
 // Payloads are smaller than this.
@@ -48,7 +49,12 @@ struct FrameHeader {
 // What checksums of the frame at `position` are seeded with.
 std::uint64_t frame_seed(std::uint64_t identity, Position position);
 
-// Appends a frame for `record` that lacks what is known only at the write: see seal_frame().
+// Appends the header of a frame whose length and checksums are still to come.
+void append_frame_header(RecordType type, std::uint8_t format, bool continues, std::string& into);
+// As it stands at `bytes`, whether or not it holds.
+FrameHeader read_frame_header(const char* bytes);
+
+// Appends a plain frame for `record` that lacks what is known only at the write: see seal_frame().
 void append_frame(const Record& record, bool continues, std::string& into);
 // The frame of type `closed`.
 void append_closing_frame(std::string& into);

@@ -43,8 +43,10 @@ std::optional<Error> too_large(const std::string& frames,
 
 }  // namespace
 
-GroupCommit::GroupCommit(Journal& journal, std::size_t pending_limit, OnDurable durable)
+GroupCommit::GroupCommit(Journal& journal, security::KeyRing* keys, std::size_t pending_limit,
+                         OnDurable durable)
     : journal_(journal),
+      keys_(keys),
       pending_limit_(pending_limit),
       durable_(std::move(durable)),
       last_id_(journal.last_id()),
@@ -58,14 +60,7 @@ GroupCommit::~GroupCommit() {
 
 void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
   Submission submission;
-  submission.offsets.reserve(records.size());
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < records.size() && size < kLongestPayload; ++i) {
-    submission.offsets.push_back(static_cast<std::uint32_t>(size));
-    append_frame(records[i], i + 1 < records.size(), submission.frames);
-    size = submission.frames.size();
-  }
-  if (auto error = too_large(submission.frames, submission.offsets)) return done(std::move(*error));
+  if (auto encoded = encode(records, submission); !encoded) return done(encoded.error());
   submission.durable.records = std::move(records);
   submission.done = std::move(done);
   submission.committed.resize(submission.offsets.size());
@@ -82,6 +77,24 @@ void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
     pending_.push_back(std::move(submission));
   }
   if (first) changed_.notify_one();  // otherwise the thread has been told already
+}
+
+Result<void> GroupCommit::encode(const std::vector<Record>& records, Submission& submission) const {
+  submission.offsets.reserve(records.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < records.size() && size < kLongestPayload; ++i) {
+    submission.offsets.push_back(static_cast<std::uint32_t>(size));
+    const bool continues = i + 1 < records.size();
+    if (keys_ != nullptr) {
+      submission.keys.push_back(TRY(keys_->of_channel(channel_of(records[i]))));
+      append_frame(records[i], continues, *submission.keys.back(), submission.frames);
+    } else {
+      append_frame(records[i], continues, submission.frames);
+    }
+    size = submission.frames.size();
+  }
+  if (auto error = too_large(submission.frames, submission.offsets)) return *std::move(error);
+  return {};
 }
 
 // Ids rise in the order of positions, so both are given out together.
@@ -189,11 +202,7 @@ Result<void> GroupCommit::append(std::vector<Submission>& batch) {
   for (const Submission& submission : batch) buffer_.append(submission.frames);
   if (buffer_.empty()) return {};
   for (Submission& submission : batch) {
-    for (const Position position : submission.durable.positions) {
-      const FrameHeader header =
-          seal_frame(buffer_.data() + (position - first), journal_.identity(), position, first);
-      submission.durable.last_checksum = header.checksum;
-    }
+    seal(submission, first);
     for (const Committed& one : submission.committed) {
       written_last_id_ = std::max(written_last_id_, one.id.value);
     }
@@ -201,6 +210,18 @@ Result<void> GroupCommit::append(std::vector<Submission>& batch) {
   auto result = journal_.append(buffer_, first, written_last_id_);
   if (buffer_.capacity() > kBufferKept) std::string().swap(buffer_);
   return result;
+}
+
+void GroupCommit::seal(Submission& submission, Position first) {
+  const std::vector<Position>& positions = submission.durable.positions;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    char* frame = buffer_.data() + (positions[i] - first);
+    const FrameHeader header = submission.keys.empty()
+                                   ? seal_frame(frame, journal_.identity(), positions[i], first)
+                                   : seal_frame(frame, journal_.identity(), positions[i], first,
+                                                *submission.keys[i], nonces_);
+    submission.durable.last_checksum = header.checksum;
+  }
 }
 
 void GroupCommit::close() {

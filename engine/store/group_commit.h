@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/store/frame_seal.h"
 #include "engine/store/journal.h"
 #include "engine/store/store.h"
 
@@ -33,7 +34,9 @@ class GroupCommit {
   // submissions.
   using OnDurable = std::function<void(std::vector<Durable> batch)>;
 
-  GroupCommit(Journal& journal, std::size_t pending_limit, OnDurable durable);
+  // `keys`: what records are sealed with; null: they stay plain.
+  GroupCommit(Journal& journal, security::KeyRing* keys, std::size_t pending_limit,
+              OnDurable durable);
   ~GroupCommit();
 
   void submit(std::vector<Record> records, Store::Completion done);
@@ -47,7 +50,8 @@ class GroupCommit {
  private:
   struct Submission {
     std::string frames;
-    std::vector<std::uint32_t> offsets;  // of the frames
+    std::vector<std::uint32_t> offsets;          // of the frames
+    std::vector<const security::DataKey*> keys;  // for each frame; none when they are plain
     std::vector<Committed> committed;
     Durable durable;
     Store::Completion done;
@@ -55,11 +59,14 @@ class GroupCommit {
 
   void run();
   void write(std::vector<Submission>& batch);
+  Result<void> encode(const std::vector<Record>& records, Submission& submission) const;
   Result<void> append(std::vector<Submission>& batch);
+  void seal(Submission& submission, Position first);
   void make_room(std::size_t written);
   void assign(Submission& submission);
 
   Journal& journal_;
+  security::KeyRing* const keys_;
   const std::size_t pending_limit_;
   const OnDurable durable_;
 
@@ -73,6 +80,7 @@ class GroupCommit {
   std::atomic<std::size_t> pending_bytes_{0};
 
   std::string buffer_;             // of the journal's thread
+  Nonces nonces_;                  // of the journal's thread
   std::uint64_t written_last_id_;  // of the journal's thread: highest id handed to the journal
   std::thread thread_;
 };

@@ -20,15 +20,14 @@ constexpr std::string_view kSettings =
 constexpr std::string_view kInsertMessage =
     "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
     "accepted_position, "
-    "queued_position, last_ordinal, size, order_keys, partner, event, control_id, code, reason, "
-    "trail) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "queued_position, last_ordinal, size, order_keys, partner, control_id, code, texts, trail) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr std::string_view kUpdateMessage =
     "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
-    "last_ordinal = ?6, order_keys = ?7, code = ?8, reason = ?9, trail = ?10 WHERE id = ?1";
+    "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10 WHERE id = ?1";
 constexpr std::string_view kSelectMessage =
     "SELECT channel, state, outcome, received_at, changed_at, accepted_position, queued_position, "
-    "last_ordinal, size, order_keys, partner, event, control_id, code, reason, trail "
+    "last_ordinal, size, order_keys, partner, code, texts, trail "
     "FROM messages WHERE id = ?";
 constexpr std::string_view kPutDelivery =
     "INSERT OR REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
@@ -50,11 +49,12 @@ std::int64_t number_of(State state) {
 
 }  // namespace
 
-Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path) {
+Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path, const RowSeal& seal) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
   const bool small = !ignored && size > 0 && size < kQuickCheckedFile;
-  std::unique_ptr<Index> index(new Index(TRY(Connection::open(path, Connection::Mode::create))));
+  std::unique_ptr<Index> index(
+      new Index(TRY(Connection::open(path, Connection::Mode::create)), seal));
   TRY(index->connection_->execute(std::string(kSettings)));
   if (small) {
     const auto check = TRY(index->connection_->prepare("PRAGMA quick_check(1)"));
@@ -89,6 +89,10 @@ Result<void> Index::migrate() {
                                migrations.size()));
   }
   for (std::size_t step = version; step < migrations.size(); ++step) {
+    if (version > 0 && migrations[step].anew) {
+      return unsound(fmt::format("index: has {} steps of migration; step {} ({}) builds it anew",
+                                 version, step + 1, migrations[step].what));
+    }
     TRY(connection_->execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT",
                                          migrations[step].sql, step + 1)));
   }
@@ -97,8 +101,11 @@ Result<void> Index::migrate() {
 
 Result<void> Index::load_progress() {
   const auto statement = TRY(connection_->prepare(
-      "SELECT store, indexed_up_to, last_position, last_checksum FROM progress"));
+      "SELECT store, indexed_up_to, last_position, last_checksum, keys FROM progress"));
   if (TRY(statement->step())) {
+    if (statement->unsigned_integer(4) != seal_.mark()) {
+      return unsound("index: its texts are sealed with other keys");
+    }
     progress_.store = statement->text(0);
     progress_.indexed_up_to = statement->unsigned_integer(1);
     progress_.last_position = statement->unsigned_integer(2);
@@ -117,6 +124,9 @@ Result<void> Index::apply(const Record& record, Position position) {
   if (const auto* outcome = std::get_if<Outcome>(&record)) {
     for (const StateWrite& write : outcome->state_writes) {
       state_writes_[{outcome->channel, write.key}] = write.value;
+    }
+    for (const std::uint64_t key : outcome->search_keys) {
+      search_keys_.emplace_back(key, outcome->id);
     }
   }
   return {};
@@ -160,12 +170,14 @@ Result<bool> Index::load(MessageLife& life) {
   life.last_ordinal = static_cast<std::uint32_t>(select.integer(7));
   life.row.size = select.unsigned_integer(8);
   life.row.order_keys = unpacked(select.text(9));
-  life.row.event = select.text(11);
-  life.row.control_id = select.text(12);
-  life.row.code = select.text(13);
-  life.row.reason = select.text(14);
-  life.trail = select.text(15);
+  life.row.code = select.text(11);
+  const std::string sealed(select.text(12));
+  life.trail = select.text(13);
   select.reset();
+  const auto texts = TRY(parted(TRY(seal_.open({'m', life.row.id.value}, sealed)), 3));
+  life.row.event = texts[0];
+  life.row.control_id = texts[1];
+  life.row.reason = texts[2];
   life.row.channel = TRY(text_of_name(channel));
   if (partner != 0) life.row.partner = TRY(text_of_name(partner));
   const auto positions = trail_positions(life.row.accepted_at_position, life.trail);
@@ -195,7 +207,7 @@ Result<void> Index::load_deliveries(MessageLife& life) {
     row.attempt_position = select.unsigned_integer(10);
     row.order_keys = unpacked(select.text(11));
     row.code = select.text(12);
-    row.reason = select.text(13);
+    row.reason = TRY(seal_.open({'d', row.id.value, row.ordinal}, select.text(13)));
     delivery.stored = row.state;
     life.deliveries.push_back(std::move(delivery));
   }
@@ -220,14 +232,16 @@ Result<void> Index::write(const Progress& reached) {
   for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
   TRY(write_counts());
   TRY(write_script_state());
-  TRY(worklist_.write(*connection_, [this](const std::string& text) { return name(text); }));
+  TRY(write_search());
+  TRY(worklist_.write(*connection_, seal_, [this](const std::string& text) { return name(text); }));
   Statement& progress = *TRY(connection_->prepared(
-      "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum) "
-      "VALUES (1, ?, ?, ?, ?)"));
+      "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum, "
+      "keys) VALUES (1, ?, ?, ?, ?, ?)"));
   progress.bind_text(1, reached.store)
       .bind_unsigned(2, reached.indexed_up_to)
       .bind_unsigned(3, reached.last_position)
-      .bind_unsigned(4, reached.last_checksum);
+      .bind_unsigned(4, reached.last_checksum)
+      .bind_unsigned(5, seal_.mark());
   return progress.run();
 }
 
@@ -248,10 +262,16 @@ Result<void> Index::write_message(MessageLife& life) {
   return {};
 }
 
+Result<std::string> Index::sealed_texts(const MessageRow& row) const {
+  return seal_.seal(row.channel, {'m', row.id.value},
+                    joined({row.event, row.control_id, row.reason}));
+}
+
 Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel) {
   const MessageRow& row = life.row;
   const std::int64_t partner = row.partner.empty() ? 0 : TRY(name(row.partner));
   const std::string order_keys = packed(row.order_keys);
+  const std::string texts = TRY(sealed_texts(row));
   Statement& insert = *TRY(connection_->prepared(kInsertMessage));
   insert.bind_unsigned(1, row.id.value)
       .bind(2, channel)
@@ -265,16 +285,20 @@ Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel
       .bind_unsigned(10, row.size)
       .bind_blob(11, order_keys)
       .bind(12, partner)
-      .bind(13, row.event)
-      .bind(14, row.control_id)
-      .bind(15, row.code)
-      .bind(16, row.reason)
-      .bind_blob(17, life.trail);
+      .bind(14, row.code)
+      .bind_blob(15, texts)
+      .bind_blob(16, life.trail);
+  if (row.control_id.empty()) {
+    insert.bind(13, std::string_view());
+  } else {
+    insert.bind_unsigned(13, seal_.search(kControlId, row.control_id));
+  }
   return insert.run();
 }
 
 Result<void> Index::update_message(const MessageLife& life) {
   const std::string order_keys = packed(life.row.order_keys);
+  const std::string texts = TRY(sealed_texts(life.row));
   Statement& update = *TRY(connection_->prepared(kUpdateMessage));
   update.bind_unsigned(1, life.row.id.value)
       .bind(2, number_of(life.row.state))
@@ -284,7 +308,7 @@ Result<void> Index::update_message(const MessageLife& life) {
       .bind(6, std::int64_t{life.last_ordinal})
       .bind_blob(7, order_keys)
       .bind(8, life.row.code)
-      .bind(9, life.row.reason)
+      .bind_blob(9, texts)
       .bind_blob(10, life.trail);
   return update.run();
 }
@@ -299,6 +323,8 @@ Result<void> Index::write_delivery(DeliveryLife& delivery) {
     ++count_changes_[{channel, destination, static_cast<int>(row.state)}];
   }
   const std::string order_keys = packed(row.order_keys);
+  const std::string reason =
+      TRY(seal_.seal(row.channel, {'d', row.id.value, row.ordinal}, row.reason));
   Statement& put = *TRY(connection_->prepared(kPutDelivery));
   put.bind_unsigned(1, row.id.value)
       .bind(2, std::int64_t{row.ordinal})
@@ -315,7 +341,7 @@ Result<void> Index::write_delivery(DeliveryLife& delivery) {
       .bind_unsigned(13, row.attempt_position)
       .bind_blob(14, order_keys)
       .bind(15, row.code)
-      .bind(16, row.reason);
+      .bind_blob(16, reason);
   return put.run();
 }
 
@@ -338,9 +364,23 @@ Result<void> Index::write_script_state() {
     Statement& write = *TRY(connection_->prepared(
         value ? "INSERT OR REPLACE INTO script_state (channel, key, value) VALUES (?, ?, ?)"
               : "DELETE FROM script_state WHERE channel = ? AND key = ?"));
-    write.bind(1, channel).bind_text(2, key.second);
-    if (value) write.bind_text(3, *value);
+    const std::string hash = seal_.identity(kStateKey, key.second);
+    std::string sealed;
+    write.bind(1, channel).bind_blob(2, hash);
+    if (value) {
+      sealed = TRY(seal_.seal(key.first, place_by('s', hash), joined({key.second, *value})));
+      write.bind_blob(3, sealed);
+    }
     TRY(write.run());
+  }
+  return {};
+}
+
+Result<void> Index::write_search() {
+  for (const auto& [key, message] : search_keys_) {
+    Statement& add =
+        *TRY(connection_->prepared("INSERT OR IGNORE INTO search (hash, message) VALUES (?, ?)"));
+    TRY(add.bind_unsigned(1, key).bind_unsigned(2, message.value).run());
   }
   return {};
 }
@@ -391,6 +431,7 @@ void Index::after_commit() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
+  search_keys_.clear();
 }
 
 void Index::forget() {
@@ -398,6 +439,7 @@ void Index::forget() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
+  search_keys_.clear();
   worklist_.forget();
   names_.clear();
 }

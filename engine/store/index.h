@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "engine/store/message_life.h"
+#include "engine/store/row_seal.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/worklist.h"
 
@@ -29,8 +30,11 @@ class Index {
     std::uint64_t last_checksum = 0;  // of its payload
   };
 
-  // Opens or makes the file and brings its tables up to date. J302 when it is no sound index.
-  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path);
+  // Opens or makes the file and brings its tables up to date. J302 when it is no sound index,
+  // when its texts are sealed with other keys, and when it is from before they were sealed.
+  // `seal` must outlive it.
+  static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path,
+                                             const RowSeal& seal);
   // Removes the file and what SQLite keeps beside it.
   static Result<void> remove(const std::filesystem::path& path);
 
@@ -43,7 +47,8 @@ class Index {
   void forget();
 
  private:
-  explicit Index(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Index(std::unique_ptr<Connection> connection, const RowSeal& seal)
+      : seal_(seal), connection_(std::move(connection)) {}
 
   using CountKey = std::tuple<std::int64_t, std::int64_t, int>;  // channel, destination or 0, state
 
@@ -59,10 +64,13 @@ class Index {
   Result<void> write_delivery(DeliveryLife& delivery);
   Result<void> write_counts();
   Result<void> write_script_state();
+  Result<void> write_search();
+  Result<std::string> sealed_texts(const MessageRow& row) const;
   Result<std::int64_t> name(const std::string& text);
   Result<std::string> text_of_name(std::int64_t id);
   void after_commit();
 
+  const RowSeal& seal_;
   std::unique_ptr<Connection> connection_;
   Progress progress_;
   std::uint64_t highest_id_ = 0;  // of all messages in the file or in memory
@@ -70,6 +78,7 @@ class Index {
   std::vector<MessageId> changed_;
   std::map<CountKey, std::int64_t> count_changes_;
   std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
+  std::vector<std::pair<std::uint64_t, MessageId>> search_keys_;
   Worklist worklist_;
   std::unordered_map<std::string, std::int64_t> names_;
 };

@@ -11,8 +11,8 @@ constexpr std::size_t kIdleConnections = 8;
 constexpr std::size_t kMostArms = 100;  // of a UNION; SQLite's limit is 500
 
 constexpr std::string_view kMessageColumns =
-    "id, channel, state, received_at, changed_at, event, control_id, partner, code, reason, "
-    "order_keys, size, accepted_position";
+    "id, channel, state, received_at, changed_at, texts, partner, code, order_keys, size, "
+    "accepted_position";
 constexpr std::string_view kDeliveryColumns =
     "message, ordinal, channel, destination, state, attempts, order_keys, priority, changed_at, "
     "next_at, code, reason, handler_pending, outcome_position, queued_position, attempt_position";
@@ -25,9 +25,11 @@ std::int64_t limit_of(std::size_t limit) {
 
 class IndexReader::Session {
  public:
-  explicit Session(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Session(std::unique_ptr<Connection> connection, const RowSeal& seal)
+      : connection_(std::move(connection)), seal_(seal) {}
 
   Connection& connection() { return *connection_; }
+  const RowSeal& seal() const { return seal_; }
 
   // The number of a name; 0 when no row has it.
   Result<std::int64_t> number(const std::string& text) {
@@ -62,14 +64,15 @@ class IndexReader::Session {
     message.state = static_cast<MessageState>(row.integer(2));
     message.received_at = row.integer(3);
     message.changed_at = row.integer(4);
-    message.event = row.text(5);
-    message.control_id = row.text(6);
-    message.partner = TRY(text(row.integer(7)));
-    message.code = row.text(8);
-    message.reason = row.text(9);
-    message.order_keys = unpacked(row.text(10));
-    message.size = row.unsigned_integer(11);
-    message.accepted_at_position = row.unsigned_integer(12);
+    auto texts = TRY(parted(TRY(seal_.open({'m', message.id.value}, row.text(5))), 3));
+    message.event = std::move(texts[0]);
+    message.control_id = std::move(texts[1]);
+    message.reason = std::move(texts[2]);
+    message.partner = TRY(text(row.integer(6)));
+    message.code = row.text(7);
+    message.order_keys = unpacked(row.text(8));
+    message.size = row.unsigned_integer(9);
+    message.accepted_at_position = row.unsigned_integer(10);
     return message;
   }
 
@@ -88,7 +91,7 @@ class IndexReader::Session {
       delivery.changed_at = rows.integer(8);
       delivery.next_at = rows.integer(9);
       delivery.code = rows.text(10);
-      delivery.reason = rows.text(11);
+      delivery.reason = TRY(seal_.open({'d', delivery.id.value, delivery.ordinal}, rows.text(11)));
       delivery.handler_pending = rows.integer(12) != 0;
       delivery.outcome_position = rows.unsigned_integer(13);
       delivery.queued = rows.unsigned_integer(14);
@@ -109,6 +112,7 @@ class IndexReader::Session {
   Result<std::vector<Pair>> pairs(std::int64_t channel, std::optional<MessageState> state);
 
   std::unique_ptr<Connection> connection_;
+  const RowSeal& seal_;
   std::unordered_map<std::string, std::int64_t> numbers_;
   std::unordered_map<std::int64_t, std::string> texts_;
 };
@@ -154,6 +158,10 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const Mes
   if (query.received_from != 0) filter += " AND received_at >= ?3";
   if (query.received_to != 0) filter += " AND received_at < ?4";
   if (!query.control_id.empty()) filter += " AND control_id = ?5";
+  for (const std::uint64_t key : query.search_keys) {
+    filter += fmt::format(" AND id IN (SELECT message FROM search WHERE hash = {})",
+                          static_cast<std::int64_t>(key));
+  }
   if (!query.destination.empty() || query.delivery_state) {
     filter += delivery_filter(query);
   }
@@ -161,7 +169,8 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const Mes
   const std::string order =
       fmt::format(" ORDER BY id {} LIMIT ?7", query.newest_first ? "DESC" : "ASC");
   std::string sql;
-  if (query.control_id.empty() && (channel != 0 || query.state)) {
+  const bool narrow = !query.control_id.empty() || !query.search_keys.empty();
+  if (!narrow && (channel != 0 || query.state)) {
     const std::vector<Pair> arms = TRY(pairs(channel, query.state));
     if (arms.size() <= kMostArms) {
       for (const Pair& arm : arms) {
@@ -188,7 +197,7 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const Mes
       .bind(2, query.before ? static_cast<std::int64_t>(query.before.value) : kNoBound)
       .bind(3, query.received_from)
       .bind(4, query.received_to)
-      .bind(5, query.control_id)
+      .bind_unsigned(5, seal_.search(kControlId, query.control_id))
       .bind(6, destination)
       .bind(7, limit_of(query.limit));
   return statement;
@@ -211,7 +220,8 @@ class IndexReader::Lease {
   std::uint64_t generation_;
 };
 
-IndexReader::IndexReader(std::filesystem::path path) : path_(std::move(path)) {}
+IndexReader::IndexReader(std::filesystem::path path, const RowSeal& seal)
+    : path_(std::move(path)), seal_(seal) {}
 IndexReader::~IndexReader() = default;
 
 Result<IndexReader::Lease> IndexReader::lease() {
@@ -226,7 +236,7 @@ Result<IndexReader::Lease> IndexReader::lease() {
     }
   }
   auto connection = TRY(Connection::open(path_, Connection::Mode::read));
-  return Lease(*this, std::make_unique<Session>(std::move(connection)), generation);
+  return Lease(*this, std::make_unique<Session>(std::move(connection), seal_), generation);
 }
 
 void IndexReader::give_back(std::unique_ptr<Session> session, std::uint64_t generation) {
@@ -358,13 +368,17 @@ Result<std::vector<DeliveryRow>> IndexReader::waiting_handlers(const std::string
 Result<std::vector<StateWrite>> IndexReader::script_state(const std::string& channel) {
   auto session = TRY(lease());
   const std::int64_t number = TRY(session->number(channel));
-  Statement& select = *TRY(session->connection().prepared(
-      "SELECT key, value FROM script_state WHERE channel = ? ORDER BY key"));
+  Statement& select =
+      *TRY(session->connection().prepared("SELECT key, value FROM script_state WHERE channel = ?"));
   select.bind(1, number);
   std::vector<StateWrite> state;
   while (TRY(select.step())) {
-    state.push_back({.key = std::string(select.text(0)), .value = std::string(select.text(1))});
+    auto both =
+        TRY(parted(TRY(session->seal().open(place_by('s', select.text(0)), select.text(1))), 2));
+    state.push_back({.key = std::move(both[0]), .value = std::move(both[1])});
   }
+  std::sort(state.begin(), state.end(),
+            [](const StateWrite& a, const StateWrite& b) { return a.key < b.key; });
   return state;
 }
 
@@ -377,15 +391,17 @@ Result<std::vector<UnmappedRow>> IndexReader::unmapped(const std::string& table,
       "SELECT in_table, key, text, channel, count, first_at, last_at, sample, (SELECT count(*) "
       "FROM "
       "awaited JOIN messages ON messages.id = awaited.message WHERE awaited.in_table = "
-      "misses.in_table AND awaited.key = misses.key AND messages.channel = misses.channel) "
+      "misses.in_table AND awaited.key = misses.key AND messages.channel = misses.channel), "
+      "key_text "
       "FROM misses WHERE ?1 = 0 OR in_table = ?1 ORDER BY count DESC, in_table, key LIMIT ?2"));
   select.bind(1, number).bind(2, limit_of(limit));
   std::vector<UnmappedRow> rows;
   while (TRY(select.step())) {
     UnmappedRow row;
     row.table = TRY(session->text(select.integer(0)));
-    row.key = select.text(1);
-    row.text = select.text(2);
+    row.key =
+        TRY(parted(TRY(session->seal().open(place_by('k', select.text(1)), select.text(9))), 1))[0];
+    row.text = TRY(session->seal().open(place_by('t', select.text(1)), select.text(2)));
     row.channel = TRY(session->text(select.integer(3)));
     row.count = select.unsigned_integer(4);
     row.first_at = select.integer(5);
@@ -394,21 +410,28 @@ Result<std::vector<UnmappedRow>> IndexReader::unmapped(const std::string& table,
     row.waiting = select.unsigned_integer(8);
     rows.push_back(std::move(row));
   }
+  std::sort(rows.begin(), rows.end(), [](const UnmappedRow& a, const UnmappedRow& b) {
+    return std::tie(b.count, a.table, a.key) < std::tie(a.count, b.table, b.key);
+  });
   return rows;
 }
 
 Result<std::vector<AwaitingRow>> IndexReader::awaiting(MessageId after, std::size_t limit) {
   auto session = TRY(lease());
   Statement& select = *TRY(session->connection().prepared(
-      "SELECT message, in_table, key FROM awaited WHERE message IN (SELECT DISTINCT message FROM "
+      "SELECT message, in_table, key, key_text FROM awaited WHERE message IN (SELECT DISTINCT "
+      "message FROM "
       "awaited WHERE message > ?1 ORDER BY message LIMIT ?2) ORDER BY message, in_table, key"));
   select.bind_unsigned(1, after.value).bind(2, limit_of(limit));
   std::vector<AwaitingRow> rows;
   while (TRY(select.step())) {
     const MessageId id{select.unsigned_integer(0)};
     if (rows.empty() || rows.back().id != id) rows.push_back({id, {}});
-    rows.back().codes.emplace_back(TRY(session->text(select.integer(1))), select.text(2));
+    const RowPlace place{'a', id.value ^ place_by('a', select.text(2)).row};
+    auto key = TRY(parted(TRY(session->seal().open(place, select.text(3))), 1));
+    rows.back().codes.emplace_back(TRY(session->text(select.integer(1))), std::move(key[0]));
   }
+  for (AwaitingRow& row : rows) std::sort(row.codes.begin(), row.codes.end());
   return rows;
 }
 

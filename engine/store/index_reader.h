@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/store/row_seal.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/store.h"
 
@@ -17,7 +18,8 @@ namespace cannula::store {
 
 class IndexReader {
  public:
-  explicit IndexReader(std::filesystem::path path);
+  // `seal` must outlive it.
+  IndexReader(std::filesystem::path path, const RowSeal& seal);
   ~IndexReader();
 
   Result<std::optional<MessageRow>> message(MessageId id);
@@ -48,7 +50,8 @@ class IndexReader {
   Result<Lease> lease();
   void give_back(std::unique_ptr<Session> session, std::uint64_t generation);
 
-  std::filesystem::path path_;
+  const std::filesystem::path path_;
+  const RowSeal& seal_;
   std::mutex lock_;
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<Session>> idle_;

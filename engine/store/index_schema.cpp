@@ -97,9 +97,98 @@ CREATE TABLE awaited (
 CREATE INDEX awaited_by_key ON awaited (in_table, key);
 )";
 
+// Texts of patients are sealed and what is looked for is hashed (row_seal.h). No statement of SQL
+// can do that to rows that are there, and deleted rows stay in the file: an older index is built
+// anew.
+constexpr std::string_view kSealed = R"(
+DROP TABLE messages;
+DROP TABLE deliveries;
+DROP TABLE script_state;
+DROP TABLE misses;
+DROP TABLE awaited;
+ALTER TABLE progress ADD COLUMN keys INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY,
+  channel INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  accepted_position INTEGER NOT NULL,
+  queued_position INTEGER NOT NULL,
+  last_ordinal INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  partner INTEGER,
+  order_keys BLOB,
+  control_id INTEGER,  -- hash
+  code TEXT,
+  texts BLOB,  -- event, control id and reason, sealed
+  trail BLOB
+);
+CREATE INDEX messages_by_state ON messages (channel, state);
+CREATE INDEX messages_waiting ON messages (channel, queued_position) WHERE state = 0;
+CREATE INDEX messages_by_control_id ON messages (control_id) WHERE control_id IS NOT NULL;
+CREATE INDEX messages_by_time ON messages (received_at);
+CREATE TABLE deliveries (
+  message INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  channel INTEGER NOT NULL,
+  destination INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  handler_pending INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  outcome_position INTEGER NOT NULL,
+  queued_position INTEGER NOT NULL,
+  attempt_position INTEGER NOT NULL,
+  order_keys BLOB,
+  code TEXT,
+  reason BLOB,  -- sealed
+  PRIMARY KEY (message, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX deliveries_waiting ON deliveries (destination, channel, queued_position, ordinal)
+  WHERE state < 3;
+CREATE INDEX deliveries_ended ON deliveries (destination, state) WHERE state > 3;
+CREATE INDEX deliveries_with_handler ON deliveries (channel) WHERE handler_pending = 1;
+CREATE TABLE search (
+  hash INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  PRIMARY KEY (hash, message)
+) WITHOUT ROWID;
+CREATE TABLE script_state (
+  channel INTEGER NOT NULL,
+  key BLOB NOT NULL,  -- hash
+  value BLOB NOT NULL,  -- key and value, sealed
+  PRIMARY KEY (channel, key)
+) WITHOUT ROWID;
+CREATE TABLE misses (
+  in_table INTEGER NOT NULL,
+  key BLOB NOT NULL,  -- hash
+  channel INTEGER NOT NULL,
+  key_text BLOB NOT NULL,  -- sealed
+  text BLOB,  -- sealed
+  count INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  sample INTEGER NOT NULL,
+  PRIMARY KEY (in_table, key, channel)
+) WITHOUT ROWID;
+CREATE TABLE awaited (
+  message INTEGER NOT NULL,
+  in_table INTEGER NOT NULL,
+  key BLOB NOT NULL,  -- hash
+  key_text BLOB NOT NULL,  -- sealed
+  PRIMARY KEY (message, in_table, key)
+) WITHOUT ROWID;
+CREATE INDEX awaited_by_key ON awaited (in_table, key);
+)";
+
 constexpr Migration kMigrations[] = {
     {"messages, deliveries, counts, script state", kFirst},
     {"the worklist of lookups that missed, and who waits for it", kWorklist},
+    {"texts of patients sealed, what is searched for hashed", kSealed, true},
 };
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace cannula::store {
 struct Migration {
   std::string_view what;  // it does, for a person
   std::string_view sql;
+  bool anew = false;  // rows that are there cannot be brought along: the index is built anew
 };
 
 std::span<const Migration> index_migrations();

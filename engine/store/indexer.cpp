@@ -22,9 +22,9 @@ constexpr auto kRetryDelay = 250ms;
 }  // namespace
 
 Result<std::unique_ptr<Indexer>> Indexer::open(std::filesystem::path path, const Journal& journal,
-                                               IndexReader& reader, bool in_background,
-                                               Recovery& recovery) {
-  std::unique_ptr<Indexer> indexer(new Indexer(std::move(path), journal, reader));
+                                               const RowSeal& seal, IndexReader& reader,
+                                               bool in_background, Recovery& recovery) {
+  std::unique_ptr<Indexer> indexer(new Indexer(std::move(path), journal, seal, reader));
   TRY(indexer->open_index(recovery));
   indexer->in_background_ = in_background;
   if (in_background) indexer->thread_ = std::thread([raw = indexer.get()] { raw->run(); });
@@ -39,7 +39,7 @@ Result<void> Indexer::open_index(Recovery& recovery) {
   std::error_code ignored;
   const bool existed = std::filesystem::exists(path_, ignored);
   const auto attempt = [&]() -> Result<std::string> {
-    index_ = TRY(Index::open(path_));
+    index_ = TRY(Index::open(path_, seal_));
     const std::string why = TRY(why_not_to_use(*index_));
     if (!why.empty()) return why;
     TRY(replay(journal_.end(), &recovery.records_replayed, &recovery.damage));
@@ -83,7 +83,7 @@ Result<std::string> Indexer::why_not_to_use(const Index& index) const {
 Result<void> Indexer::build_anew() {
   index_.reset();
   TRY(Index::remove(path_));
-  index_ = TRY(Index::open(path_));
+  index_ = TRY(Index::open(path_, seal_));
   TRY(start_index(journal_, *index_));
   reader_.reopen();
   return {};

@@ -26,8 +26,8 @@ class Indexer {
   // Opens the index at `path`, makes a new one when it does not fit the journal, and brings it up
   // to the journal's end.
   static Result<std::unique_ptr<Indexer>> open(std::filesystem::path path, const Journal& journal,
-                                               IndexReader& reader, bool in_background,
-                                               Recovery& recovery);
+                                               const RowSeal& seal, IndexReader& reader,
+                                               bool in_background, Recovery& recovery);
   ~Indexer();
 
   // From the journal's thread. Does not block.
@@ -40,8 +40,9 @@ class Indexer {
   void close();
 
  private:
-  Indexer(std::filesystem::path path, const Journal& journal, IndexReader& reader)
-      : path_(std::move(path)), journal_(journal), reader_(reader) {}
+  Indexer(std::filesystem::path path, const Journal& journal, const RowSeal& seal,
+          IndexReader& reader)
+      : path_(std::move(path)), journal_(journal), seal_(seal), reader_(reader) {}
 
   Result<void> open_index(Recovery& recovery);
   Result<std::string> why_not_to_use(const Index& index) const;
@@ -56,6 +57,7 @@ class Indexer {
 
   const std::filesystem::path path_;
   const Journal& journal_;
+  const RowSeal& seal_;
   IndexReader& reader_;
 
   std::mutex

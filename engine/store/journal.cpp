@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/store/frame_seal.h"
 #include "engine/store/zero_ahead.h"
 
 namespace cannula::store {
@@ -129,6 +130,25 @@ Result<std::uint64_t> end_of_content(const File& file, std::uint64_t from) {
 Journal::Journal(Settings settings) : settings_(std::move(settings)) {}
 Journal::~Journal() = default;
 
+Result<void> Journal::none_is_sealed(FileSystem& file_system,
+                                     const std::filesystem::path& directory) {
+  TRY(file_system.make_directories(directory));
+  for (const std::string& name : TRY(file_system.list(directory))) {
+    if (!base_of_segment_name(name)) continue;
+    const auto file = TRY(file_system.open(directory / name, FileSystem::Access::read));
+    std::string bytes(kSegmentHeaderSize, '\0');
+    bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
+    const auto header = SegmentHeader::parse(bytes);
+    if (!header || header->keys == 0) continue;
+    return Error{"K105",
+                 fmt::format("segment {} is sealed with the keys {}, and the file `keys` of the "
+                             "store is not there",
+                             (directory / name).string(), security::ring_text(header->keys)),
+                 "put it back from a backup of this store; nothing was changed"};
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Journal>> Journal::open(Settings settings, Recovery& recovery) {
   std::unique_ptr<Journal> journal(new Journal(std::move(settings)));
   if (!journal->settings_.read_only) {
@@ -152,6 +172,7 @@ Position Journal::begin() const {
 
 Result<void> Journal::open_segments(Recovery& recovery) {
   TRY(load_headers(recovery));
+  TRY(compare_keys());
   if (segments_.empty()) {
     if (settings_.read_only) return {};
     identity_ = new_identity();
@@ -219,6 +240,24 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     found[index].header_damaged = true;
   }
   segments_ = std::move(found);
+  return {};
+}
+
+Result<void> Journal::compare_keys() const {
+  for (const Segment& segment : segments_) {
+    const std::uint64_t sealed_with = segment.header.keys;
+    if (sealed_with == 0 || (settings_.read_only && settings_.keys == nullptr)) continue;
+    if (settings_.keys != nullptr && settings_.keys->id() == sealed_with) continue;
+    const std::string wanted =
+        fmt::format("segment {} is sealed with the keys {}", path_of(segment.header.base).string(),
+                    security::ring_text(sealed_with));
+    return Error{"J112",
+                 settings_.keys == nullptr
+                     ? wanted + ", and none were given"
+                     : fmt::format("{}; the file `keys` beside it holds {}", wanted,
+                                   security::ring_text(settings_.keys->id())),
+                 "put the file `keys` of this store back from a backup"};
+  }
   return {};
 }
 
@@ -311,7 +350,9 @@ Result<void> Journal::append(std::string_view batch, Position first, std::uint64
   const Position base = segments_.back().header.base;
   const bool full =
       first != base && file_offset(base, first) + batch.size() > settings_.segment_size;
-  if (abandoned_ || full) TRY(begin_segment(first, end(), last_id));
+  // A segment is either plain or sealed with one ring: its header says so.
+  const bool other_keys = segments_.back().header.keys != keys_id();
+  if (abandoned_ || full || other_keys) TRY(begin_segment(first, end(), last_id));
   if (auto written = write_batch(batch, first); !written) {
     abandon_last();
     return std::move(written).error();
@@ -347,6 +388,7 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   header.previous_end = previous_end;
   header.last_id = last_id;
   header.created = now();
+  header.keys = keys_id();
 
   const auto create = [&]() -> Result<std::shared_ptr<File>> {
     std::shared_ptr<File> file = TRY(file_system.open(path, FileSystem::Access::create));
@@ -491,6 +533,13 @@ Result<Frame> Journal::read(Position position, std::string& buffer) const {
     return missing("J108", "a record does not match its checksum");
   }
   return Frame{.position = position, .header = *header, .payload = payload};
+}
+
+Result<Record> Journal::record_of(const Frame& frame) const {
+  thread_local std::string buffer;
+  const std::string_view payload = TRY(
+      open_payload(frame.header, frame.payload, identity_, frame.position, settings_.keys, buffer));
+  return decode(static_cast<RecordType>(frame.header.type), payload);
 }
 
 Result<std::uint64_t> Journal::free_space() const {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/security/keys/key_ring.h"
 #include "engine/store/file_system.h"
 #include "engine/store/segment.h"
 #include "engine/store/segment_reader.h"
@@ -31,12 +32,17 @@ class Journal {
     std::size_t segment_size = 0;
     std::size_t zero_ahead = 0;
     bool read_only = false;  // for check(): repairs nothing; append() must not be called
+    const security::KeyRing* keys = nullptr;  // null: records are plain
   };
 
   // Reads the headers of all segments and every frame of the last one. Makes the first segment when
   // there is none. What was found goes to `recovery`.
+  // J112 when it is sealed with other keys than those given.
   static Result<std::unique_ptr<Journal>> open(Settings settings, Recovery& recovery);
   ~Journal();
+  // K105 when a segment says that it is sealed: for keys that are new.
+  static Result<void> none_is_sealed(FileSystem& file_system,
+                                     const std::filesystem::path& directory);
 
   std::uint64_t identity() const { return identity_; }
   // Highest message id in the journal when it was opened.
@@ -56,6 +62,9 @@ class Journal {
   using Visitor = std::function<Result<bool>(const Frame& frame)>;
   Result<void> scan(Position from, Position to, const Visitor& visit,
                     std::vector<Diagnostic>* gaps) const;
+
+  // The record in a frame, opened with the keys: errors of open_payload() and decode().
+  Result<Record> record_of(const Frame& frame) const;
 
   // One frame with its payload in `buffer`. J107 when none begins there, J108 when it is damaged.
   Result<Frame> read(Position position, std::string& buffer) const;
@@ -80,6 +89,7 @@ class Journal {
 
   Result<void> open_segments(Recovery& recovery);
   Result<void> load_headers(Recovery& recovery);
+  Result<void> compare_keys() const;
   Result<void> compare_neighbours(Recovery& recovery);
   Result<void> recover_last(Recovery& recovery);
   Result<void> begin_segment(Position base, Position previous_end, std::uint64_t last_id);
@@ -88,6 +98,7 @@ class Journal {
   Result<Opened> opened(std::size_t index) const;
   Result<std::size_t> segment_of(Position position) const;
   std::filesystem::path path_of(Position base) const;
+  std::uint64_t keys_id() const { return settings_.keys ? settings_.keys->id() : 0; }
 
   Settings settings_;
   std::uint64_t identity_ = 0;

@@ -11,21 +11,29 @@ Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
   std::unique_ptr<LocalStore> store(new LocalStore);
   TRY(file_system.make_directories(options.directory));
   store->lock_ = TRY(file_system.lock(lock_path(options.directory)));
+  store->keys_ = options.keys;
+  store->seal_ = std::make_unique<RowSeal>(options.keys.get());
+  if (options.keys && options.keys->is_new()) {
+    TRY(Journal::none_is_sealed(file_system, journal_directory(options.directory)));
+    TRY(FileSystem::real().make_directories(options.directory));
+    TRY(options.keys->save_new());
+  }
   store->journal_ = TRY(Journal::open({.directory = journal_directory(options.directory),
                                        .file_system = &file_system,
                                        .segment_size = options.segment_size,
                                        .zero_ahead = options.zero_ahead,
-                                       .read_only = false},
+                                       .read_only = false,
+                                       .keys = options.keys.get()},
                                       store->recovery_));
   store->identity_ = identity_text(store->journal_->identity());
   // The index is SQLite's, which has a way to the disk of its own.
   TRY(FileSystem::real().make_directories(options.directory));
   const auto index = index_path(options.directory);
-  store->reader_ = std::make_unique<IndexReader>(index);
-  store->indexer_ = TRY(Indexer::open(index, *store->journal_, *store->reader_,
+  store->reader_ = std::make_unique<IndexReader>(index, *store->seal_);
+  store->indexer_ = TRY(Indexer::open(index, *store->journal_, *store->seal_, *store->reader_,
                                       options.index_in_background, store->recovery_));
   store->group_commit_ =
-      std::make_unique<GroupCommit>(*store->journal_, options.pending_limit,
+      std::make_unique<GroupCommit>(*store->journal_, options.keys.get(), options.pending_limit,
                                     [indexer = store->indexer_.get()](std::vector<Durable> batch) {
                                       indexer->take(std::move(batch));
                                     });
@@ -59,7 +67,11 @@ void LocalStore::when_room(std::function<void()> resume) {
 Result<Record> LocalStore::read(Position position) const {
   std::string buffer;
   const Frame frame = TRY(journal_->read(position, buffer));
-  return decode(static_cast<RecordType>(frame.header.type), frame.payload);
+  return journal_->record_of(frame);
+}
+
+std::uint64_t LocalStore::order_key(std::string_view text) const {
+  return keys_ ? keys_->order_hash().of(text) : seal_->search(identity_, text);
 }
 
 Result<std::vector<Record>> LocalStore::trail(MessageId id) const {

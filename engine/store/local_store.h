@@ -47,6 +47,10 @@ class LocalStore final : public Store {
 
   const Recovery& recovery() const override { return recovery_; }
   const std::string& identity() const override { return identity_; }
+  std::uint64_t search_key(std::string_view kind, std::string_view text) const override {
+    return seal_->search(kind, text);
+  }
+  std::uint64_t order_key(std::string_view text) const override;
   Result<std::uint64_t> free_space() const override { return journal_->free_space(); }
   void close() override;
 
@@ -54,6 +58,8 @@ class LocalStore final : public Store {
   LocalStore() = default;
 
   std::unique_ptr<FileLock> lock_;
+  std::shared_ptr<security::KeyRing> keys_;
+  std::unique_ptr<RowSeal> seal_;
   Recovery recovery_;
   std::string identity_;
   std::unique_ptr<Journal> journal_;

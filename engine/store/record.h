@@ -108,6 +108,8 @@ struct Outcome {
       trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
   std::vector<Miss> misses;
   bool until_mapped = false;  // parked until every miss has its row
+  // Keyed hashes of what people look for a message by: Store::search_key().
+  std::vector<std::uint64_t> search_keys{};
 };
 
 // One attempt at a delivery ended.

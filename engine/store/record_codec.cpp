@@ -242,6 +242,7 @@ void write(Writer& writer, const Outcome& record) {
   writer.text(record.trace);
   write_list(writer, record.misses, write_miss);
   writer.number(record.until_mapped ? 1 : 0);
+  writer.keys(record.search_keys);
 }
 
 bool read(Reader& reader, Outcome& record) {
@@ -258,6 +259,7 @@ bool read(Reader& reader, Outcome& record) {
   record.trace = reader.text();
   record.misses = read_list(reader, read_miss, lists_good);
   record.until_mapped = reader.number() != 0;
+  record.search_keys = reader.keys();
   return lists_good;
 }
 
@@ -344,6 +346,10 @@ Result<Record> decode_as(std::string_view payload) {
 
 RecordType type_of(const Record& record) {
   return static_cast<RecordType>(record.index() + 1);
+}
+
+const std::string& channel_of(const Record& record) {
+  return std::visit([](const auto& kind) -> const std::string& { return kind.channel; }, record);
 }
 
 void encode(const Record& record, std::string& into) {

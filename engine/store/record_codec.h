@@ -23,6 +23,7 @@ enum class RecordType : std::uint8_t {
 };
 
 RecordType type_of(const Record& record);
+const std::string& channel_of(const Record& record);
 
 // Appends the payload of a frame. Its first eight bytes are the message id, so that it can be
 // filled in later.

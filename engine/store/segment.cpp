@@ -29,6 +29,7 @@ std::string SegmentHeader::bytes() const {
   put_u64(at + 40, previous_end);
   put_u64(at + 48, last_id);
   put_u64(at + 56, static_cast<std::uint64_t>(created));
+  put_u64(at + 64, keys);
   put_u64(at + kChecksumAt, XXH3_64bits(at, kChecksumAt));
   return text;
 }
@@ -47,6 +48,7 @@ std::optional<SegmentHeader> SegmentHeader::parse(std::string_view bytes) {
   header.previous_end = get_u64(at + 40);
   header.last_id = get_u64(at + 48);
   header.created = static_cast<Timestamp>(get_u64(at + 56));
+  header.keys = get_u64(at + 64);
   return header;
 }
 

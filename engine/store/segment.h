@@ -28,6 +28,7 @@ struct SegmentHeader {
   Position previous_end = 0;   // where the one before ended; at most `base`
   std::uint64_t last_id = 0;   // the highest message id given before this segment
   Timestamp created = 0;
+  std::uint64_t keys = 0;  // id of the key ring that its records are sealed with; 0: plain
 
   std::string bytes() const;
   // Nothing when magic, version or checksum do not hold.

@@ -14,9 +14,18 @@
 #include "engine/store/record.h"
 #include "parsers/text/result.h"
 
+namespace cannula::security {
+class KeyRing;
+}
+
 namespace cannula::store {
 
 class FileSystem;
+
+// Kinds of what messages are searched by: MessageQuery::search, Store::search_key().
+constexpr std::string_view kPatientNumber = "mrn";
+constexpr std::string_view kAccession = "accession";
+constexpr std::string_view kPatientName = "name";
 
 // Where a record starts, counted in bytes over all segments since the store was made. Never reused.
 using Position = std::uint64_t;
@@ -36,6 +45,7 @@ struct Options {
   std::size_t zero_ahead =
       4u << 20;                     // bytes written with zeros ahead of the journal's end; 0: none
   bool index_in_background = true;  // false: tests drive it by catch_up()
+  std::shared_ptr<security::KeyRing> keys{};  // null: nothing is sealed
 };
 
 // One row of the index: a message as it stands.
@@ -87,6 +97,8 @@ struct MessageQuery {
   Timestamp received_to = 0;  // 0: no bound
   bool newest_first = false;
   std::size_t limit = 100;
+  // Messages whose outcome had all of these search keys.
+  std::vector<std::uint64_t> search_keys{};
 };
 
 struct StateCount {
@@ -196,6 +208,11 @@ class Store {
   virtual const Recovery& recovery() const = 0;
   // A random name given to this store when it was made; 16 hexadecimal digits.
   virtual const std::string& identity() const = 0;
+  // The keyed hash for Outcome::search_keys and MessageQuery; the same for the same text as long as
+  // the store has its keys.
+  virtual std::uint64_t search_key(std::string_view kind, std::string_view text) const = 0;
+  // The keyed hash of a text that messages are kept in order by.
+  virtual std::uint64_t order_key(std::string_view text) const = 0;
   // Free bytes on the disk that holds the journal.
   virtual Result<std::uint64_t> free_space() const = 0;
   // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete
@@ -205,6 +222,8 @@ class Store {
 
 // Reads every record of every segment and compares with the index; changes nothing. The store must
 // not be open.
-Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr);
+// Without keys a sealed journal is checked as far as its checksums go, and the index not at all.
+Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr,
+                       std::shared_ptr<security::KeyRing> keys = nullptr);
 
 }  // namespace cannula::store

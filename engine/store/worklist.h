@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/store/row_seal.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/store.h"
 
@@ -20,7 +21,7 @@ class Worklist {
 
   void apply(const Record& record);
   // Inside the index's transaction.
-  Result<void> write(Connection& connection, const NameNumber& number);
+  Result<void> write(Connection& connection, const RowSeal& seal, const NameNumber& number);
   void forget();
 
  private:
@@ -33,11 +34,16 @@ class Worklist {
   };
   using Key = std::tuple<std::string, std::string, std::string>;  // table, key, channel
 
-  Result<void> write_counts(Connection& connection, const NameNumber& number);
-  Result<void> write_awaited(Connection& connection, const NameNumber& number);
+  struct Awaited {
+    std::string channel;
+    std::vector<Miss> misses;  // what it waits for now; empty: nothing
+  };
+
+  Result<void> write_counts(Connection& connection, const RowSeal& seal, const NameNumber& number);
+  Result<void> write_awaited(Connection& connection, const RowSeal& seal, const NameNumber& number);
 
   std::map<Key, Count> counts_;
-  std::map<MessageId, std::vector<Miss>> awaited_;  // what each waits for now; empty: nothing
+  std::map<MessageId, Awaited> awaited_;
 };
 
 }  // namespace cannula::store

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/security/keys/key_ring.h"
 #include "engine/store/store.h"
 
 namespace cannula::store {
@@ -43,6 +44,14 @@ class Folder {
   std::filesystem::path path_;
 };
 
+double size_of(const std::filesystem::path& folder) {
+  double size = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) size += static_cast<double>(entry.file_size());
+  }
+  return size;
+}
+
 // Reports CPU and rate over `count` things.
 class Meter {
  public:
@@ -58,9 +67,23 @@ class Meter {
   double cpu_;
 };
 
-const Bytes& body() {
-  static const Bytes bytes = make_bytes(std::string(1000, 'x'));
-  return bytes;
+// 918 bytes that compress as a result does: fixed segments around what differs.
+Bytes body(std::int64_t number) {
+  std::string text =
+      "MSH|^~\\&|LAB|REFERENCE|EHR|GENERAL|20260115083000+0000||ORU^R01^ORU_R01|MSG" +
+      std::to_string(10'000'000 + number) + "|P|2.5.1\r" + "PID|1||" +
+      std::to_string(number * 7919 % 1'000'003) +
+      "^^^GENERAL^MR||Muster^Erika^Q||19700101|F|||Musterweg 4^^Musterstadt^^12345\r"
+      "OBR|1|ORD-" +
+      std::to_string(number) + "|ACC-" + std::to_string(number) +
+      "|PANEL^Basic metabolic panel^L|||20260115080000+0000\r";
+  for (int i = 1; text.size() < 860; ++i) {
+    text += "OBX|" + std::to_string(i) + "|NM|2823-" + std::to_string(i) + "^Potassium^LN||" +
+            std::to_string((number * 31 + i * 17) % 97) + "." + std::to_string(number * i % 10) +
+            "|mmol/L|3.5-5.1|N|||F|||20260115080000+0000\r";
+  }
+  text.resize(918, 'x');
+  return make_bytes(std::move(text));
 }
 
 Accepted accepted(std::int64_t number) {
@@ -71,7 +94,7 @@ Accepted accepted(std::int64_t number) {
   record.partner = "reference-lab";
   record.event = "ORU^R01";
   record.control_id = "MSG" + std::to_string(10'000'000 + number);
-  record.body = body();
+  record.body = body(number);
   return record;
 }
 
@@ -85,7 +108,7 @@ Outcome outcome(MessageId id) {
   request.ordinal = 1;
   request.destination = "ehr";
   request.order_keys = record.order_keys;
-  request.payload = body();
+  request.payload = body(static_cast<std::int64_t>(id.value % 1'000'000));
   record.deliveries.push_back(std::move(request));
   return record;
 }
@@ -102,8 +125,17 @@ Attempt attempt(MessageId id) {
   return record;
 }
 
-std::unique_ptr<Store> open(const Folder& folder, std::size_t zero_ahead = 4u << 20) {
+std::shared_ptr<security::KeyRing> keys_in(const std::filesystem::path& folder) {
+  security::MasterKeySource source;
+  source.place = "the benchmark";
+  source.read = []() -> Result<std::string> { return std::string(64, '7'); };
+  return std::move(*security::KeyRing::open({folder, source}));
+}
+
+std::unique_ptr<Store> open(const Folder& folder, std::size_t zero_ahead = 4u << 20,
+                            bool sealed = true) {
   Options options;
+  if (sealed) options.keys = keys_in(folder.path());
   options.directory = folder.path();
   options.zero_ahead = zero_ahead;
   return std::move(*Store::open(std::move(options)));
@@ -195,21 +227,27 @@ class Life {
 void life_of_messages(benchmark::State& state) {
   constexpr std::int64_t kMessages = 50'000;
   const Folder folder;
-  const auto store = open(folder, static_cast<std::size_t>(state.range(2)));
+  const auto store = open(folder, static_cast<std::size_t>(state.range(2)), state.range(3) != 0);
   Meter meter(state);
   for (auto _ : state)
     Life(*store, static_cast<int>(state.range(0))).run(kMessages, state.range(1));
   store->catch_up();
   meter.report("message", state.iterations() * kMessages);
+  state.counters["disk_bytes/message"] =
+      size_of(folder.path()) / static_cast<double>(state.iterations() * kMessages);
 }
+// Sealed beside plain: one after the other in one run.
 BENCHMARK(life_of_messages)
-    ->ArgNames({"records", "window", "zero_ahead"})
-    ->Args({1, 64, 4 << 20})
-    ->Args({3, 64, 0})
-    ->Args({3, 64, 4 << 20})
-    ->Args({3, 256, 4 << 20})
-    ->Args({3, 256, 0})
-    ->Args({3, 2000, 4 << 20})
+    ->ArgNames({"records", "window", "zero_ahead", "sealed"})
+    ->Args({1, 64, 4 << 20, 0})
+    ->Args({1, 64, 4 << 20, 1})
+    ->Args({3, 64, 0, 1})
+    ->Args({3, 64, 4 << 20, 0})
+    ->Args({3, 64, 4 << 20, 1})
+    ->Args({3, 256, 4 << 20, 0})
+    ->Args({3, 256, 4 << 20, 1})
+    ->Args({3, 2000, 4 << 20, 0})
+    ->Args({3, 2000, 4 << 20, 1})
     ->Iterations(4)
     ->UseRealTime();
 

@@ -64,7 +64,7 @@ std::vector<Record> records_of(int number, MessageId previous) {
     records.emplace_back(std::move(worked));
     records.emplace_back(std::move(delivered));
   }
-  auto taken = accepted("lab", std::string(size, static_cast<char>('a' + number % 26)));
+  auto taken = accepted("lab", noise(static_cast<unsigned>(number), size));
   taken.control_id = mark(number, count - 1, count);
   records.emplace_back(std::move(taken));
   return records;
@@ -78,6 +78,7 @@ class StoreCrashTest : public StoreFixture {
     options.file_system = &disk;
     options.segment_size = 5000;  // a handful of steps
     options.zero_ahead = 0;
+    options.keys = keys();
     return options;
   }
 
@@ -119,18 +120,19 @@ class StoreCrashTest : public StoreFixture {
   void expect_whole_submissions(FileSystem& disk, const Told& told,
                                 const std::function<bool(int)>& allowed) const {
     Recovery recovery;
+    const auto ring = keys();
     const auto journal = Journal::open({.directory = journal_directory(directory()),
                                         .file_system = &disk,
                                         .segment_size = 0,
                                         .zero_ahead = 0,
-                                        .read_only = true},
+                                        .read_only = true,
+                                        .keys = ring.get()},
                                        recovery);
     ASSERT_TRUE(journal) << journal.error().text();
     std::vector<std::string> marks;
     const auto visit = [&](const Frame& frame) -> Result<bool> {
       if (frame.header.type != 0) {
-        marks.push_back(
-            mark_of(TRY(decode(static_cast<RecordType>(frame.header.type), frame.payload))));
+        marks.push_back(mark_of(TRY((*journal)->record_of(frame))));
       }
       return true;
     };
@@ -162,7 +164,7 @@ class StoreCrashTest : public StoreFixture {
   }
 
   void expect_sound(FileSystem& disk) const {
-    const auto found = check(directory(), &disk);
+    const auto found = check(directory(), &disk, keys());
     ASSERT_TRUE(found) << found.error().text();
     EXPECT_EQ(render(found->damage), "");
     EXPECT_EQ(found->torn_bytes_cut, 0u);
@@ -326,9 +328,11 @@ TEST_F(StoreCrashTest, a_killed_process_leaves_everything_it_acknowledged) {
       Options options;
       options.directory = directory();
       options.segment_size = 200'000;
+      options.keys = keys();
       auto store = Store::open(options);
       for (int number = 0; store; ++number) {
-        const auto done = (*store)->commit({accepted("lab", std::string(700, 'x'))});
+        const auto done =
+            (*store)->commit({accepted("lab", noise(static_cast<unsigned>(number), 700))});
         if (!done || ::write(ends[1], &done->front(), sizeof(Committed)) < 0) ::_exit(1);
       }
       ::_exit(1);
@@ -354,7 +358,7 @@ TEST_F(StoreCrashTest, a_killed_process_leaves_everything_it_acknowledged) {
     }
     EXPECT_EQ(state(*store, acknowledged.back().id), MessageState::accepted);
   }
-  const auto found = check(directory());
+  const auto found = check(directory(), nullptr, keys());
   ASSERT_TRUE(found);
   EXPECT_EQ(render(found->damage), "");
 }

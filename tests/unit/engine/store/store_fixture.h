@@ -2,15 +2,25 @@
 #pragma once
 
 #include <filesystem>
+#include <random>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "engine/security/keys/key_ring.h"
 #include "engine/store/store.h"
 
 namespace cannula::store {
+
+// Text that no compression makes smaller.
+inline std::string noise(unsigned seed, std::size_t size) {
+  std::minstd_rand random(seed + 1);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random() >> 8);
+  return text;
+}
 
 inline Accepted accepted(std::string channel, std::string body = "MSH|^~\\&|LAB|") {
   Accepted record;
@@ -92,7 +102,22 @@ class StoreFixture : public testing::Test {
     Options options;
     options.directory = directory_;
     options.zero_ahead = 64u << 10;
+    options.keys = keys();
     return options;
+  }
+
+  // Stores are sealed, as a site's are. The master key is in no file.
+  static security::MasterKeySource master() {
+    security::MasterKeySource source;
+    source.place = "the test";
+    source.read = []() -> Result<std::string> { return std::string(64, '7'); };
+    return source;
+  }
+  std::shared_ptr<security::KeyRing> keys() const {
+    std::filesystem::create_directories(directory_);
+    auto ring = security::KeyRing::open({directory_, master()});
+    if (!ring) throw std::runtime_error(ring.error().text());
+    return std::move(*ring);
   }
 
   std::unique_ptr<Store> open() const { return open(options()); }

@@ -1,0 +1,207 @@
+// The keys that a site's store is sealed with.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/cli/acting_user.h"
+#include "engine/cli/verb.h"
+#include "engine/config/site.h"
+#include "engine/security/site_keys.h"
+#include "engine/store/shred.h"
+
+namespace cannula::cli {
+namespace {
+
+using nlohmann::json;
+using security::KeyRing;
+
+// Loads the site and does something with its keys; the answer as JSON or as `as_text` makes it.
+int with_site(const std::string& path, const Context& context,
+              const std::function<Result<json>(const config::Site&)>& act,
+              const std::function<std::string(const json&)>& as_text) {
+  const auto folder = site_folder(path);
+  if (!folder) {
+    print_error(context, folder.error());
+    return kUsage;
+  }
+  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  if (!loaded.site) {
+    print(context.err, render(loaded.findings));
+    return kInvalidSite;
+  }
+  const auto answer = act(*loaded.site);
+  if (!answer) {
+    print_error(context, answer.error());
+    return kFailed;
+  }
+  print(context.out, context.json ? answer->dump() + "\n" : as_text(*answer));
+  return kFine;
+}
+
+std::string text_of(const json& object, const char* name) {
+  return object.value(name, std::string());
+}
+
+Result<json> list(const config::Site& site) {
+  const KeyRing::Place place = security::place_of_keys(site);
+  const security::RingFile ring = TRY(KeyRing::file(place.directory));
+  json answer{{"ring", security::ring_text(ring.id)},
+              {"master", ring.secret.master},
+              {"master_place", place.master.place},
+              {"keys", json::array()},
+              {"shredded", json::array()}};
+  for (const security::WrappedKey& key : ring.keys) {
+    answer["keys"].push_back({{"key", security::number_text(key.number)},
+                              {"channel", key.channel},
+                              {"made", key.made},
+                              {"master", key.master}});
+  }
+  for (const security::ShreddedKey& key : ring.shredded) {
+    answer["shredded"].push_back({{"key", security::number_text(key.number)},
+                                  {"channel", key.channel},
+                                  {"at", key.shredded},
+                                  {"by", key.actor},
+                                  {"reason", key.reason}});
+  }
+  answer["master_holds"] = json::array();
+  for (const auto& master : TRY(security::read_master_keys(place.master))) {
+    answer["master_holds"].push_back(master.id());
+  }
+  return answer;
+}
+
+std::string list_text(const json& answer) {
+  std::string ids;
+  for (const json& id : answer["master_holds"]) ids += " " + id.get<std::string>();
+  std::string text = fmt::format("master key {}; {} holds{}\n", text_of(answer, "master"),
+                                 text_of(answer, "master_place"), ids);
+  for (const json& key : answer["keys"]) {
+    text += fmt::format("{}  {:<24} made {}  master {}\n", text_of(key, "key"),
+                        text_of(key, "channel"), text_of(key, "made"), text_of(key, "master"));
+  }
+  for (const json& key : answer["shredded"]) {
+    text += fmt::format("{}  {:<24} shredded {} by {}: {}\n", text_of(key, "key"),
+                        text_of(key, "channel"), text_of(key, "at"), text_of(key, "by"),
+                        text_of(key, "reason"));
+  }
+  return text;
+}
+
+// With a source that cannula can write a new key is made, unless an interrupted rotation has left
+// one; with the environment somebody has put it there.
+Result<json> rotate(const config::Site& site) {
+  const KeyRing::Place place = security::place_of_keys(site);
+  const security::RingFile ring = TRY(KeyRing::file(place.directory));
+  const auto masters = TRY(security::read_master_keys(place.master));
+  bool settled = ring.secret.master == masters.front().id();
+  for (const security::WrappedKey& key : ring.keys) settled &= key.master == masters.front().id();
+  const KeyRing::Rotated rotated = TRY(KeyRing::rotate(place, settled));
+  return json{{"from", rotated.from},
+              {"to", rotated.to},
+              {"wrapped", rotated.keys},
+              {"master_place", place.master.place}};
+}
+
+std::string rotate_text(const json& answer) {
+  return fmt::format(
+      "{} keys are wrapped by master key {} now ({})\n"
+      "backups made before need {}, which still stands behind it there; `cannula keys drop-old` "
+      "takes it out\n",
+      answer.value("wrapped", 0), text_of(answer, "to"), text_of(answer, "master_place"),
+      text_of(answer, "from"));
+}
+
+}  // namespace
+
+Verb keys_list_verb() {
+  auto site = std::make_shared<std::string>();
+  return {
+      .name = "keys list",
+      .summary = "List the keys of a site's store by number, never the keys themselves.",
+      .example = "cannula keys list my-site",
+      .declare =
+          [site](Arguments& arguments) {
+            arguments.positional("SITE", *site, "The site's folder.");
+          },
+      .run = [site](const Context& context) { return with_site(*site, context, list, list_text); }};
+}
+
+Verb keys_rotate_verb() {
+  auto site = std::make_shared<std::string>();
+  return {.name = "keys rotate",
+          .summary = "Put a new master key in the place of the old one; the engine may run.",
+          .example = "cannula keys rotate my-site",
+          .declare =
+              [site](Arguments& arguments) {
+                arguments.positional("SITE", *site, "The site's folder.");
+              },
+          .run =
+              [site](const Context& context) {
+                return with_site(*site, context, rotate, rotate_text);
+              }};
+}
+
+Verb keys_drop_old_verb() {
+  auto site = std::make_shared<std::string>();
+  const auto act = [](const config::Site& folder) -> Result<json> {
+    return json{{"dropped", TRY(KeyRing::drop_old(security::place_of_keys(folder)))}};
+  };
+  const auto as_text = [](const json& answer) {
+    std::string text;
+    for (const json& id : answer["dropped"]) {
+      text += fmt::format("master key {} is gone\n", id.get<std::string>());
+    }
+    return text.empty() ? std::string("there is no old master key\n") : text;
+  };
+  return {.name = "keys drop-old",
+          .summary = "Take master keys that wrap nothing any more out of the key file.",
+          .example = "cannula keys drop-old my-site",
+          .declare =
+              [site](Arguments& arguments) {
+                arguments.positional("SITE", *site, "The site's folder.");
+              },
+          .run = [site, act, as_text](
+                     const Context& context) { return with_site(*site, context, act, as_text); }};
+}
+
+Verb keys_shred_verb() {
+  struct Options {
+    std::string channel, site, reason;
+    bool even_open = false;
+  };
+  auto options = std::make_shared<Options>();
+  const auto act = [options](const config::Site& site) -> Result<json> {
+    if (options->reason.empty()) {
+      return Error{"U102", "forgetting a channel for good needs a reason", "add --reason TEXT"};
+    }
+    store::Options store;
+    store.directory = site.store.directory;
+    store.segment_size = site.store.segment_size;
+    store.keys = TRY(security::open_site_keys(site));
+    TRY(store::shred_channel(std::move(store), security::place_of_keys(site), options->channel,
+                             acting_user(), options->reason, options->even_open));
+    return json{{"shredded", options->channel}};
+  };
+  const auto as_text = [](const json& answer) {
+    return fmt::format(
+        "what channel {} held can never be read again here; backups made before still hold its "
+        "key\n",
+        text_of(answer, "shredded"));
+  };
+  return {.name = "keys shred",
+          .summary = "Forget for good all that a channel holds, by destroying its keys.",
+          .example = "cannula keys shred lab-results my-site --reason \"the contract ended\"",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("CHANNEL", options->channel, "The channel.", true);
+                arguments.positional("SITE", options->site, "The site's folder, not running.");
+                arguments.text("--reason", "TEXT", options->reason, "Why; kept with the keys.");
+                arguments.flag("--even-open", options->even_open,
+                               "Also when messages are not at an end.");
+              },
+          .run =
+              [options, act, as_text](const Context& context) {
+                return with_site(options->site, context, act, as_text);
+              }};
+}
+
+}  // namespace cannula::cli
