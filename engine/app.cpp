@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
       pipeline::error_codes(), ops::error_codes(),          script::error_codes(),
       text::error_codes(),     trial::error_codes(),        tables::error_codes(),
       http::error_codes(),     rules::error_codes(),        units::error_codes(),
-      tree::error_codes(),     fhir::error_codes(),
+      tree::error_codes(),     fhir::error_codes(),         audit::error_codes(),
   };
   cli::Context context;
   context.transports = transports;

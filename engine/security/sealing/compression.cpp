@@ -9,7 +9,7 @@ namespace cannula::security {
 namespace {
 
 constexpr std::size_t kShortest = 100;  // bytes; below, zstd's frame eats what it saves
-constexpr int kLevel = 1;  // HL7 of 918 bytes: level 3 takes twice the time for 2 % less
+constexpr int kLevel = 1;  // level 3 made HL7 messages of 200 to 600 bytes at most 2 % smaller
 
 ZSTD_CCtx* compressor() {
   thread_local const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(),
