@@ -1,8 +1,8 @@
 // Pausing and resuming parts of a channel, and ending what waits in it.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "engine/cli/acting_user.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
@@ -57,12 +57,6 @@ Verb pause_verb(bool paused, std::string summary, std::string example) {
 }
 
 }  // namespace
-
-std::string acting_user() {
-  const char* name = ::getenv("SUDO_USER");
-  if (!name || !*name) name = ::getenv("USER");
-  return name && *name ? name : "uid " + std::to_string(::getuid());
-}
 
 Verb channel_pause_verb() {
   return pause_verb(

@@ -104,8 +104,6 @@ std::string help_text(const Verb& verb);
 // directory with a site.toml, written relative to it. The error (U103) says that there is none.
 Result<std::filesystem::path> site_folder(const std::string& named);
 
-// Who types: the name that acts are recorded under.
-std::string acting_user();
 // "error[U101]: message", the hint, on `context.err`.
 void print_error(const Context& context, const Error& error);
 void print(std::FILE* to, std::string_view text);
