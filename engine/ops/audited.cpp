@@ -40,8 +40,10 @@ std::string text_of(const json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-bool is_harmless(std::string_view name) {
-  return std::find(std::begin(kHarmless), std::end(kHarmless), name) != std::end(kHarmless);
+// An empty text asks for nothing.
+bool may_name_a_patient(const std::string& name, const json& value) {
+  if (value.is_string() && value.get_ref<const std::string&>().empty()) return false;
+  return std::find(std::begin(kHarmless), std::end(kHarmless), name) == std::end(kHarmless);
 }
 
 audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string& verb,
@@ -68,7 +70,7 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
   if (verb == "list") {  // by what was searched, not for whom
     std::string by;
     for (const auto& [name, value] : request.items()) {
-      if (!is_harmless(name)) by += (by.empty() ? "" : ", ") + name;
+      if (may_name_a_patient(name, value)) by += (by.empty() ? "" : ", ") + name;
     }
     entry.detail["by"] = by;
   }
@@ -95,8 +97,9 @@ audit::Actor person(std::uint32_t uid, const std::string& says) {
 bool is_audited(const std::string& verb, const json& request) {
   if (verb == "status" || verb == "unmapped") return false;
   if (verb != "list" || !request.is_object()) return true;
-  return std::any_of(request.items().begin(), request.items().end(),
-                     [](const auto& member) { return !is_harmless(member.key()); });
+  return std::any_of(request.items().begin(), request.items().end(), [](const auto& member) {
+    return may_name_a_patient(member.key(), member.value());
+  });
 }
 
 Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string& verb,

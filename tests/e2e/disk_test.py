@@ -9,6 +9,7 @@ import fcntl
 import http.client
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -21,7 +22,7 @@ import unittest
 from engine import Program, cannula_json, free_port
 
 SECONDS_OF_PATIENCE = 120
-FILLING = "X" * 30_000
+FILLING = random.Random(1).randbytes(15_000).hex()  # 15 KB on the disk however well it compresses
 EXT4_IOC_SHUTDOWN = 0x8004587D  # from here on every write fails with EIO, and what was not synced is gone
 WITHOUT_FLUSHING = 2
 
