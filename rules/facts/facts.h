@@ -24,6 +24,10 @@ struct Code {
   friend bool operator==(const Code&, const Code&) = default;
 };
 
+// The name rules use for a code system, by any of those that messages use (HL7 table 0396, OIDs):
+// "LN" is "loinc". A system that nobody knows keeps the name it has.
+std::string code_system(std::string written);
+
 // A moment as a message gave it. `precision` says how much of it was written.
 struct Moment {
   enum class Precision : std::uint8_t { year, month, day, hour, minute, second, fraction };

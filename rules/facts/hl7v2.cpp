@@ -17,40 +17,6 @@ using hl7v2::Message;
 using hl7v2::Place;
 using hl7v2::SegmentId;
 
-struct System {
-  std::string_view written;
-  std::string_view name;
-};
-
-// HL7 table 0396, the names people write instead, and OIDs. SNM is the older SNOMED, whose codes
-// are others.
-constexpr System kSystems[] = {
-    {"LN", "loinc"},
-    {"LOINC", "loinc"},
-    {"2.16.840.1.113883.6.1", "loinc"},
-    {"SCT", "snomed"},
-    {"SNOMED", "snomed"},
-    {"SNOMED-CT", "snomed"},
-    {"SNOMED CT", "snomed"},
-    {"2.16.840.1.113883.6.96", "snomed"},
-    {"I10", "icd10"},
-    {"I10C", "icd10"},
-    {"ICD10", "icd10"},
-    {"ICD-10", "icd10"},
-    {"2.16.840.1.113883.6.90", "icd10"},
-    {"2.16.840.1.113883.6.3", "icd10"},
-    {"RXNORM", "rxnorm"},
-    {"2.16.840.1.113883.6.88", "rxnorm"},
-    {"UCUM", "ucum"},
-};
-
-std::string system_of(std::string written) {
-  for (const System& system : kSystems) {
-    if (system.written == written) return std::string(system.name);
-  }
-  return written;
-}
-
 Observation::Status status_of(std::string_view code) {
   using Status = Observation::Status;
   if (code.empty()) return Status::unknown;
@@ -156,7 +122,7 @@ void Reader::codes(const Place& field, std::string_view table, std::vector<Code>
       Code found;
       found.code = text(cut(repetition, delimiters.component));
       found.text = text(cut(repetition, delimiters.component));
-      found.system = system_of(text(cut(repetition, delimiters.component)));
+      found.system = code_system(text(cut(repetition, delimiters.component)));
       if (found.system.empty() && !found.code.empty() && !alternate) found.system = table;
       if (!found.code.empty() || !found.text.empty()) into.push_back(std::move(found));
     }

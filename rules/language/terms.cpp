@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "rules/facts/facts.h"
 #include "rules/tables/loinc.h"
 
 namespace cannula::rules {
@@ -55,21 +56,21 @@ void Terms::declare(const Node& node) {
 
 void Terms::add_code(const Node& node, Term& term) {
   CodePattern pattern;
-  const std::string& system = node.children[0].text;
+  const std::string& kind = node.children[0].text;
   const Node& code = node.children[1];
-  if (code.text.empty()) {
-    findings_.error("R213", code.span, "this code is empty", "write the code between the quotes");
-  } else if (system == "loinc") {
-    check_loinc(code);
-  }
   pattern.code = code.text;
-  if (system == "text") {
+  if (kind == "text") {
     pattern.kind = CodePattern::Kind::text;
     pattern.code = small_letters(pattern.code);
   } else if (const Node* in = node.find(Kind::in_system)) {
-    pattern.system = in->children.front().text;
-  } else if (system != "code") {
-    pattern.system = system;
+    pattern.system = facts::code_system(in->children.front().text);
+  } else if (kind != "code") {
+    pattern.system = kind;
+  }
+  if (code.text.empty()) {
+    findings_.error("R213", code.span, "this code is empty", "write the code between the quotes");
+  } else if (pattern.system == "loinc") {
+    check_loinc(code);
   }
   term.codes.push_back(std::move(pattern));
 }

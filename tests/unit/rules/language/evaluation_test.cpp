@@ -48,6 +48,14 @@ State state(const std::string& clauses, const facts::Case& facts) {
   return judged(clauses, facts).state;
 }
 
+TEST(Evaluation, ASystemMayBeNamedAsMessagesNameIt) {
+  const auto set =
+      compile("term potassium is code \"2823-3\" in \"LN\"\n" + rule("when value > 6.2 mmol/L"))
+          .set;
+  ASSERT_NE(set, nullptr);
+  EXPECT_EQ(set->evaluate(potassium("7.10"), kNow).findings.front().state, State::fired);
+}
+
 TEST(Evaluation, AFiredRuleSaysWhatAndWhy) {
   const Finding finding =
       judged("when patient age > 16 years and (value < 2.8 mmol/L or value > 6.2 mmol/L)",
