@@ -35,11 +35,16 @@ std::string list_text(const json& answer) {
 // Bytes of a message for a terminal: a line a segment, other control characters made visible,
 // nothing a terminal would obey.
 std::string bytes_text(const json& holder, const std::string& name) {
-  if (holder.contains(name + "_base64")) {
+  const bool converted = holder.contains(name + "_text");
+  if (!converted && holder.contains(name + "_base64")) {
     return "    (not UTF-8; base64) " + text_of(holder, (name + "_base64").c_str()) + "\n";
   }
   std::string text = "    ";
-  const std::string bytes = text_of(holder, name.c_str());
+  if (converted) {
+    text += "(sent in " + text_of(holder, (name + "_charset").c_str()) +
+            "; --json has the bytes as they came)\n    ";
+  }
+  const std::string bytes = text_of(holder, (converted ? name + "_text" : name).c_str());
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const auto byte = static_cast<unsigned char>(bytes[i]);
     if (byte == '\r' || byte == '\n') {

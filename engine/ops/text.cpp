@@ -5,37 +5,22 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "parsers/hl7v2/encoding.h"
+#include "parsers/text/base64.h"
+#include "parsers/text/character_set.h"
+
 namespace cannula::ops {
 namespace {
 
 using nlohmann::json;
 
-// As the JSON library judges it, which writes the text: overlong forms and surrogates are not UTF-8
-// either.
-bool is_utf8(const std::string& text) {
-  try {
-    static_cast<void>(json(text).dump());
-    return true;
-  } catch (const json::type_error&) {
-    return false;
-  }
-}
-
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return text;
+// A message in another character set, as it reads; the bytes alone when it is no HL7 v2 message.
+void put_decoded(json& into, const std::string& name, const Bytes& bytes) {
+  const auto decoded = hl7v2::decode(bytes);
+  if (!decoded) return;
+  into[name + "_text"] = decoded->message.encode();
+  into[name + "_charset"] = decoded->encoding.utf16 == Utf16::none ? decoded->encoding.set.name()
+                                                                   : std::string_view("UTF-16");
 }
 
 json record_json(const store::Accepted& accepted) {
@@ -119,11 +104,12 @@ std::string time_text(store::Timestamp at) {
 
 void put_bytes(json& into, const char* name, const Bytes& bytes) {
   if (!bytes) return;
-  if (is_utf8(*bytes)) {
+  if (is_utf8(*bytes) && !hl7v2::is_utf16(*bytes)) {
     into[name] = *bytes;
-  } else {
-    into[std::string(name) + "_base64"] = base64(*bytes);
+    return;
   }
+  into[std::string(name) + "_base64"] = encode_base64(*bytes);
+  put_decoded(into, name, bytes);
 }
 
 json to_json(const store::MessageRow& row) {

@@ -12,7 +12,9 @@ namespace cannula::ops {
 
 // "2026-11-23T15:04:05.123456Z"
 std::string time_text(store::Timestamp at);
-// Sets NAME to the text, or NAME_base64 when it is not UTF-8; nothing when `bytes` is null.
+// Sets NAME to the text. When it is not UTF-8: NAME_base64 to the bytes, and of an HL7 v2 message
+// also NAME_text to what it reads as and NAME_charset to the set that was read. Nothing when
+// `bytes` is null.
 void put_bytes(nlohmann::json& into, const char* name, const Bytes& bytes);
 
 nlohmann::json to_json(const store::MessageRow& row);
