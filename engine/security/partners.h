@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "channels/transport/intake.h"
 #include "channels/transport/address.h"
+#include "channels/transport/intake.h"
 #include "engine/config/site.h"
 
 namespace cannula::security {

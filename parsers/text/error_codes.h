@@ -9,9 +9,9 @@
 namespace cannula {
 
 // Letters: A audit · H HL7 v2 · T transports · M MLLP · F files · C configuration · J store and
-// journal · K keys · L Lua · N JSON and the tree · E FHIR · P pipeline and partners · U usage of the
-// command line · D dates, time zones and character sets · R1 tables · R2 the rules language · R3
-// units · V channel tests.
+// journal · K keys · L Lua · N JSON and the tree · E FHIR · P pipeline and partners · U usage of
+// the command line · D dates, time zones and character sets · R1 tables · R2 the rules language ·
+// R3 units · V channel tests.
 struct ErrorCode {
   std::string_view code;         // "C103"
   std::string_view title;        // one line: what it means

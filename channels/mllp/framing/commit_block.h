@@ -1,5 +1,5 @@
-// The commit acknowledgement of MLLP release 2 (ANSI/HL7 V3 TRMLLP R2-2006): a block of one byte, by
-// which the receiver of a block says whether it has it in safe storage.
+// The commit acknowledgement of MLLP release 2 (ANSI/HL7 V3 TRMLLP R2-2006): a block of one byte,
+// by which the receiver of a block says whether it has it in safe storage.
 #pragma once
 
 #include <optional>
