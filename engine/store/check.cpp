@@ -26,12 +26,12 @@ constexpr Comparison kComparisons[] = {
     {"messages",
      "SELECT m.id, c.text, m.state, m.outcome, m.received_at, m.changed_at, m.accepted_position, "
      "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.control_id, m.code, "
-     "m.texts, m.trail FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
+     "m.texts, m.trail, m.place, m.edited_from FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
      "LEFT JOIN {0}.names p ON p.id = m.partner"},
     {"deliveries",
      "SELECT d.message, d.ordinal, c.text, t.text, d.state, d.attempts, d.priority, "
      "d.handler_pending, d.changed_at, d.next_at, d.outcome_position, d.queued_position, "
-     "d.attempt_position, d.order_keys, d.code, d.reason FROM {0}.deliveries d "
+     "d.attempt_position, d.order_keys, d.code, d.reason, d.place FROM {0}.deliveries d "
      "JOIN {0}.names c ON c.id = d.channel JOIN {0}.names t ON t.id = d.destination"},
     {"counts",
      "SELECT c.text, t.text, k.state, k.count FROM {0}.counts k JOIN {0}.names c ON c.id = "

@@ -20,22 +20,24 @@ constexpr std::string_view kSettings =
 constexpr std::string_view kInsertMessage =
     "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
     "accepted_position, "
-    "queued_position, last_ordinal, size, order_keys, partner, control_id, code, texts, trail) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "queued_position, last_ordinal, size, order_keys, partner, control_id, code, texts, trail, "
+    "place, edited_from) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr std::string_view kUpdateMessage =
     "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
-    "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10 WHERE id = ?1";
+    "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10, place = ?11 "
+    "WHERE id = ?1";
 constexpr std::string_view kSelectMessage =
     "SELECT channel, state, outcome, received_at, changed_at, accepted_position, queued_position, "
-    "last_ordinal, size, order_keys, partner, code, texts, trail "
+    "last_ordinal, size, order_keys, partner, code, texts, trail, place, edited_from "
     "FROM messages WHERE id = ?";
 constexpr std::string_view kPutDelivery =
     "INSERT OR REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
     "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
-    "attempt_position, order_keys, code, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "attempt_position, order_keys, code, reason, place) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr std::string_view kSelectDeliveries =
     "SELECT ordinal, destination, state, attempts, priority, handler_pending, changed_at, next_at, "
-    "outcome_position, queued_position, attempt_position, order_keys, code, reason "
+    "outcome_position, queued_position, attempt_position, order_keys, code, reason, place "
     "FROM deliveries WHERE message = ? ORDER BY ordinal";
 
 Error unsound(std::string message) {
@@ -173,6 +175,8 @@ Result<bool> Index::load(MessageLife& life) {
   life.row.code = select.text(11);
   const std::string sealed(select.text(12));
   life.trail = select.text(13);
+  life.row.place = select.text(14);
+  life.row.edited_from.value = select.unsigned_integer(15);
   select.reset();
   const auto texts = TRY(parted(TRY(seal_.open({'m', life.row.id.value}, sealed)), 3));
   life.row.event = texts[0];
@@ -208,6 +212,7 @@ Result<void> Index::load_deliveries(MessageLife& life) {
     row.order_keys = unpacked(select.text(11));
     row.code = select.text(12);
     row.reason = TRY(seal_.open({'d', row.id.value, row.ordinal}, select.text(13)));
+    row.place = select.text(14);
     delivery.stored = row.state;
     life.deliveries.push_back(std::move(delivery));
   }
@@ -287,7 +292,13 @@ Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel
       .bind(12, partner)
       .bind(14, row.code)
       .bind_blob(15, texts)
-      .bind_blob(16, life.trail);
+      .bind_blob(16, life.trail)
+      .bind(17, row.place);
+  if (row.edited_from) {
+    insert.bind_unsigned(18, row.edited_from.value);
+  } else {
+    insert.bind(18, std::string_view());
+  }
   if (row.control_id.empty()) {
     insert.bind(13, std::string_view());
   } else {
@@ -309,7 +320,8 @@ Result<void> Index::update_message(const MessageLife& life) {
       .bind_blob(7, order_keys)
       .bind(8, life.row.code)
       .bind_blob(9, texts)
-      .bind_blob(10, life.trail);
+      .bind_blob(10, life.trail)
+      .bind(11, life.row.place);
   return update.run();
 }
 
@@ -341,7 +353,8 @@ Result<void> Index::write_delivery(DeliveryLife& delivery) {
       .bind_unsigned(13, row.attempt_position)
       .bind_blob(14, order_keys)
       .bind(15, row.code)
-      .bind_blob(16, reason);
+      .bind_blob(16, reason)
+      .bind(17, row.place);
   return put.run();
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/store/letter_sql.h"
 #include "engine/store/message_life.h"
 
 namespace cannula::store {
@@ -12,10 +13,11 @@ constexpr std::size_t kMostArms = 100;  // of a UNION; SQLite's limit is 500
 
 constexpr std::string_view kMessageColumns =
     "id, channel, state, received_at, changed_at, texts, partner, code, order_keys, size, "
-    "accepted_position";
+    "accepted_position, place, edited_from";
 constexpr std::string_view kDeliveryColumns =
     "message, ordinal, channel, destination, state, attempts, order_keys, priority, changed_at, "
-    "next_at, code, reason, handler_pending, outcome_position, queued_position, attempt_position";
+    "next_at, code, reason, handler_pending, outcome_position, queued_position, attempt_position, "
+    "place";
 
 std::int64_t limit_of(std::size_t limit) {
   return static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000));
@@ -73,6 +75,8 @@ class IndexReader::Session {
     message.order_keys = unpacked(row.text(8));
     message.size = row.unsigned_integer(9);
     message.accepted_at_position = row.unsigned_integer(10);
+    message.place = row.text(11);
+    message.edited_from.value = row.unsigned_integer(12);
     return message;
   }
 
@@ -96,9 +100,26 @@ class IndexReader::Session {
       delivery.outcome_position = rows.unsigned_integer(13);
       delivery.queued = rows.unsigned_integer(14);
       delivery.attempt_position = rows.unsigned_integer(15);
+      delivery.place = rows.text(16);
       deliveries.push_back(std::move(delivery));
     }
     return deliveries;
+  }
+
+  // Calls `visit` with each row of what the arms of `query` find; `column` names the statement.
+  Result<void> each_of(const LetterQuery& query, std::string LetterArm::*column,
+                       const std::function<Result<void>(const LetterArm&, Statement&)>& visit) {
+    const std::int64_t channel = query.channel.empty() ? 0 : TRY(number(query.channel));
+    const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
+    if (!query.channel.empty() && channel == 0) return {};
+    if (!query.destination.empty() && destination == 0) return {};
+    for (const LetterArm& arm : letter_arms(query, channel, destination)) {
+      const auto select = TRY(connection_->prepare(arm.*column));
+      select->bind(1, query.code).bind(2, query.place.value_or("")).bind(3, query.from);
+      select->bind(4, query.to);
+      while (TRY(select->step())) TRY(visit(arm, *select));
+    }
+    return {};
   }
 
   // The statement that finds ids for `query`: from the narrowest index that serves it.
@@ -309,6 +330,52 @@ Result<std::vector<Position>> IndexReader::trail(MessageId id) {
   if (TRY(select.step())) positions = trail_positions(select.unsigned_integer(0), select.text(1));
   select.reset();
   return positions;
+}
+
+Result<std::vector<Letter>> IndexReader::letters(const LetterQuery& query) {
+  auto session = TRY(lease());
+  std::vector<Letter> letters;
+  TRY(session->each_of(
+      query, &LetterArm::letters, [&](const LetterArm&, Statement& row) -> Result<void> {
+        letters.push_back({{row.unsigned_integer(0)}, static_cast<std::uint32_t>(row.integer(1))});
+        return {};
+      }));
+  std::sort(letters.begin(), letters.end());
+  return letters;
+}
+
+Result<std::vector<CauseRow>> IndexReader::causes(const LetterQuery& query) {
+  auto session = TRY(lease());
+  std::vector<CauseRow> causes;
+  const auto add = [&](const LetterArm& arm, Statement& row) -> Result<void> {
+    CauseRow cause;
+    cause.channel = TRY(session->text(row.integer(0)));
+    cause.destination = TRY(session->text(row.integer(1)));
+    cause.state = arm.of_messages ? name_of(static_cast<MessageState>(arm.state))
+                                  : name_of(static_cast<DeliveryState>(arm.state));
+    cause.code = row.text(2);
+    cause.place = row.text(3);
+    cause.count = row.unsigned_integer(4);
+    cause.first_at = row.integer(5);
+    cause.last_at = row.integer(6);
+    cause.sample.value = row.unsigned_integer(7);
+    causes.push_back(std::move(cause));
+    return {};
+  };
+  TRY(session->each_of(query, &LetterArm::causes, add));
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const CauseRow& a, const CauseRow& b) { return a.count > b.count; });
+  return causes;
+}
+
+Result<std::vector<MessageId>> IndexReader::edited_as(MessageId id) {
+  auto session = TRY(lease());
+  Statement& select = *TRY(session->connection().prepared(
+      "SELECT id FROM messages INDEXED BY messages_edited WHERE edited_from = ? ORDER BY id"));
+  select.bind_unsigned(1, id.value);
+  std::vector<MessageId> ids;
+  while (TRY(select.step())) ids.push_back({select.unsigned_integer(0)});
+  return ids;
 }
 
 Result<std::vector<Store::Waiting>> IndexReader::waiting_messages(const std::string& channel,

@@ -26,6 +26,9 @@ class IndexReader {
   Result<std::vector<MessageRow>> messages(const MessageQuery& query);
   Result<std::vector<DeliveryRow>> deliveries(MessageId id);
   Result<std::vector<StateCount>> counts();
+  Result<std::vector<Letter>> letters(const LetterQuery& query);
+  Result<std::vector<CauseRow>> causes(const LetterQuery& query);
+  Result<std::vector<MessageId>> edited_as(MessageId id);
   // Positions of all its records, in order; none when there is no such message.
   Result<std::vector<Position>> trail(MessageId id);
   Result<std::vector<Store::Waiting>> waiting_messages(const std::string& channel, Position after,

@@ -96,6 +96,18 @@ Result<std::vector<StateCount>> LocalStore::counts() const {
   return reader_->counts();
 }
 
+Result<std::vector<Letter>> LocalStore::letters(const LetterQuery& query) const {
+  return reader_->letters(query);
+}
+
+Result<std::vector<CauseRow>> LocalStore::causes(const LetterQuery& query) const {
+  return reader_->causes(query);
+}
+
+Result<std::vector<MessageId>> LocalStore::edited_as(MessageId id) const {
+  return reader_->edited_as(id);
+}
+
 Result<std::vector<Store::Waiting>> LocalStore::waiting_messages(const std::string& channel,
                                                                  Position after,
                                                                  std::size_t limit) const {

@@ -33,6 +33,9 @@ class LocalStore final : public Store {
   Result<std::vector<MessageRow>> messages(const MessageQuery& query) const override;
   Result<std::vector<DeliveryRow>> deliveries(MessageId id) const override;
   Result<std::vector<StateCount>> counts() const override;
+  Result<std::vector<Letter>> letters(const LetterQuery& query) const override;
+  Result<std::vector<CauseRow>> causes(const LetterQuery& query) const override;
+  Result<std::vector<MessageId>> edited_as(MessageId id) const override;
   Result<std::vector<Waiting>> waiting_messages(const std::string& channel, Position after,
                                                 std::size_t limit) const override;
   Result<std::vector<DeliveryRow>> waiting_deliveries(const std::string& channel,

@@ -23,12 +23,22 @@ std::string by(const std::string& actor, const std::string& reason) {
   return reason.empty() ? fmt::format("by {}", actor) : fmt::format("by {}: {}", actor, reason);
 }
 
+// "status 422" of an attempt whose answer had one: the other side's first word on why.
+std::string place_in_answer(std::string_view attributes) {
+  constexpr std::string_view kBegin = "{\"status\":";
+  if (!attributes.starts_with(kBegin)) return {};
+  const std::size_t end = attributes.find_first_not_of("0123456789", kBegin.size());
+  if (end == kBegin.size() || end > kBegin.size() + 4) return {};
+  return "status " + std::string(attributes.substr(kBegin.size(), end - kBegin.size()));
+}
+
 void discard(DeliveryLife& delivery, const Discarded& record) {
   delivery.changed = true;
   delivery.row.handler_pending = false;
   if (delivery.row.state == DeliveryState::delivered) return;  // what is delivered stays so
   delivery.row.state = DeliveryState::discarded;
   delivery.row.code = kDiscarded;
+  delivery.row.place.clear();
   delivery.row.reason = by(record.actor, record.reason);
   delivery.row.changed_at = record.at;
   delivery.row.next_at = 0;
@@ -112,6 +122,7 @@ void MessageLife::apply(const Accepted& record, Position position) {
   row.code = record.refusal_code;
   row.reason = record.refusal;
   row.size = record.body ? record.body->size() : 0;
+  row.edited_from = record.edited_from;
   row.accepted_at_position = position;
   queued_position = position;
   outcome = record.refusal_code.empty()         ? MessageState::accepted
@@ -132,6 +143,7 @@ void MessageLife::apply(const Outcome& record, Position position) {
   if (record.cause == 0 || record.state != MessageState::queued) {
     row.code = record.code;
     row.reason = record.reason;
+    row.place = place_in_script(record.reason);
   }
   for (const DeliveryRequest& request : record.deliveries) {
     DeliveryLife& added = delivery(request.ordinal);
@@ -164,6 +176,7 @@ void MessageLife::apply(const Attempt& record, Position position) {
   tried.row.next_at = record.state == DeliveryState::retrying ? record.next_at : 0;
   tried.row.code = record.code;
   tried.row.reason = record.reason;
+  tried.row.place = place_in_answer(record.attributes);
   tried.row.handler_pending = record.wants_handler;
 }
 
@@ -174,6 +187,7 @@ void MessageLife::apply(const Resent& record, Position position) {
     queued_position = position;
     row.code.clear();
     row.reason.clear();
+    row.place.clear();
     for (DeliveryLife& one : deliveries) {  // what it sends now takes the place of what died
       if (one.row.state != DeliveryState::dead) continue;
       discard(one, {record.id, record.channel, one.row.ordinal, record.at, record.actor,
@@ -191,6 +205,7 @@ void MessageLife::apply(const Resent& record, Position position) {
   again.row.changed_at = record.at;
   again.row.code.clear();
   again.row.reason.clear();
+  again.row.place.clear();
   again.row.handler_pending = false;
 }
 
@@ -202,10 +217,23 @@ void MessageLife::apply(const Discarded& record, Position) {
   }
   outcome = MessageState::discarded;
   row.code = kDiscarded;
+  row.place.clear();
   row.reason = by(record.actor, record.reason);
   for (DeliveryLife& one : deliveries) {
     if (is_open(one.row) || one.row.state == DeliveryState::dead) discard(one, record);
   }
+}
+
+std::string place_in_script(std::string_view reason) {
+  const std::size_t colon = reason.find(':');
+  if (colon == std::string_view::npos) return {};
+  const std::size_t end =
+      std::min(reason.find_first_not_of("0123456789", colon + 1), reason.size());
+  const bool is_place = end > colon + 1 && reason.find(' ') > end - 1;
+  if (!is_place) return {};
+  const std::size_t slash = reason.rfind('/', colon);
+  const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
+  return std::string(reason.substr(begin, end - begin));
 }
 
 std::string packed(const OrderKeys& keys) {

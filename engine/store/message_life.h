@@ -50,6 +50,11 @@ struct MessageLife {
   void explain_dead_delivery(MessageState before);
 };
 
+// "main.lua:12" when the reason of a failure begins with a place of a script; empty when it does
+// not. Without the folders, which depend on how the site was named; no more of the reason, which
+// may quote a patient.
+std::string place_in_script(std::string_view reason);
+
 // Order keys as the index keeps them: eight bytes each.
 std::string packed(const OrderKeys& keys);
 OrderKeys unpacked(std::string_view bytes);

@@ -61,6 +61,10 @@ struct Accepted {
   Bytes body;
   std::string refusal_code;
   std::string refusal;
+  // A person made it of another message, which stays as it is.
+  MessageId edited_from{};  // 0: it came in by itself
+  std::string editor{};
+  std::string edit_reason{};
 };
 
 // Keyed hashes of what a message is kept in order by: none, one, or several (a merge, ADT^A40,

@@ -214,6 +214,10 @@ void write(Writer& writer, const Accepted& record) {
   writer.text(record.refusal_code);
   writer.text(record.refusal);
   writer.bytes(record.body);
+  if (!record.edited_from) return;
+  writer.number(record.edited_from.value);
+  writer.text(record.editor);
+  writer.text(record.edit_reason);
 }
 
 void read(Reader& reader, Accepted& record) {
@@ -227,6 +231,9 @@ void read(Reader& reader, Accepted& record) {
   record.refusal_code = reader.text();
   record.refusal = reader.text();
   record.body = reader.bytes();
+  record.edited_from.value = reader.number();
+  record.editor = reader.text();
+  record.edit_reason = reader.text();
 }
 
 void write(Writer& writer, const Outcome& record) {

@@ -63,6 +63,8 @@ struct MessageRow {
   OrderKeys order_keys;
   std::uint64_t size = 0;  // bytes of the body
   Position accepted_at_position = 0;
+  std::string place{};      // of a failure: see place_in_script()
+  MessageId edited_from{};  // the message that a person made this one of; 0: none
 };
 
 struct DeliveryRow {
@@ -83,6 +85,7 @@ struct DeliveryRow {
   Position queued =
       0;  // its place in the destination's queue: of its Outcome, or of its last Resent
   Position attempt_position = 0;  // of its last Attempt; 0 before the first
+  std::string place{};            // of a failure: "status 422"
 };
 
 struct MessageQuery {
@@ -99,6 +102,41 @@ struct MessageQuery {
   std::size_t limit = 100;
   // Messages whose outcome had all of these search keys.
   std::vector<std::uint64_t> search_keys{};
+};
+
+// A delivery, or (ordinal 0) a whole message.
+struct Letter {
+  MessageId id;
+  std::uint32_t ordinal = 0;
+  friend auto operator<=>(const Letter&, const Letter&) = default;
+};
+
+// All that has come to the same state in the same way: what people list by cause, send again or
+// end in numbers.
+struct LetterQuery {
+  std::string channel{};                    // empty: all
+  std::string destination{};                // empty: all, and messages too
+  std::vector<DeliveryState> deliveries{};  // deliveries in one of these states
+  // Messages in one of these states; of the dead, those that died by themselves and not by a
+  // delivery. None when `destination` is given.
+  std::vector<MessageState> messages{};
+  std::string code{};                  // of the cause; empty: all
+  std::optional<std::string> place{};  // of the cause; none: all
+  Timestamp from = 0;                  // when they came into that state
+  Timestamp to = 0;                    // exclusive; 0: no bound
+};
+
+// Those of a LetterQuery that have the same cause.
+struct CauseRow {
+  std::string channel;
+  std::string destination;  // empty: the message itself
+  std::string state;
+  std::string code;
+  std::string place;
+  std::uint64_t count = 0;
+  Timestamp first_at = 0;
+  Timestamp last_at = 0;
+  MessageId sample;  // the newest
 };
 
 struct StateCount {
@@ -175,6 +213,13 @@ class Store {
   virtual Result<std::vector<MessageRow>> messages(const MessageQuery& query) const = 0;
   virtual Result<std::vector<DeliveryRow>> deliveries(MessageId id) const = 0;
   virtual Result<std::vector<StateCount>> counts() const = 0;
+  // By rising id and ordinal; none of them is read back from the journal, so a million are a matter
+  // of a second.
+  virtual Result<std::vector<Letter>> letters(const LetterQuery& query) const = 0;
+  // The largest first.
+  virtual Result<std::vector<CauseRow>> causes(const LetterQuery& query) const = 0;
+  // The messages that people made of this one by editing it, the oldest first.
+  virtual Result<std::vector<MessageId>> edited_as(MessageId id) const = 0;
 
   // The queues as the index has them, oldest first: what a restart continues with and what memory
   // has no room for.
