@@ -1,4 +1,4 @@
-// Pausing and resuming parts of a channel, and ending what waits in it.
+// Pausing and resuming parts of a channel, and who did what.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -70,38 +70,6 @@ Verb channel_pause_verb() {
 Verb channel_resume_verb() {
   return pause_verb(false, "Let what was paused of a channel go on; all of it unless told which.",
                     "cannula channel resume lab-results my-site --reason \"the EHR is upgraded\"");
-}
-
-Verb channel_discard_verb() {
-  struct Options {
-    std::string channel, site, destination, reason;
-  };
-  auto options = std::make_shared<Options>();
-  return {.name = "channel discard",
-          .summary = "End all that waits in a channel, or of one destination of it.",
-          .example =
-              "cannula channel discard old-lab my-site --destination archive --reason \"the "
-              "archive is gone\"",
-          .declare =
-              [options](Arguments& arguments) {
-                arguments.positional("CHANNEL", options->channel, "The channel's name.", true);
-                arguments.positional("SITE", options->site, "The site's folder.");
-                arguments.text("--destination", "NAME", options->destination,
-                               "Only deliveries to it; else all messages that are not done.");
-                arguments.text("--reason", "TEXT", options->reason,
-                               "Why; kept with each message. Required.");
-              },
-          .run =
-              [options](const Context& context) {
-                const json request{{"channel", options->channel},
-                                   {"destination", options->destination},
-                                   {"reason", options->reason},
-                                   {"actor", acting_user()}};
-                return answer_question(
-                    options->site, "discard_waiting", request, context, [&](const json& answer) {
-                      return fmt::format("discarded {}\n", answer["discarded"].get<int>());
-                    });
-              }};
 }
 
 Verb channel_acts_verb() {

@@ -100,10 +100,16 @@ std::string show_text(const json& answer) {
       "message {}  {}  {}\nchannel {}  event {}  control id {}\n", text_of(message, "id"),
       text_of(message, "state"), visible(text_of(message, "reason")), text_of(message, "channel"),
       visible(text_of(message, "event")), visible(text_of(message, "control_id")));
+  for (const json& edited : answer["edited_as"])
+    text += fmt::format("edited as {}\n", edited.get<std::string>());
   for (const json& record : answer["trail"]) {
     const std::string kind = text_of(record, "record");
     text += fmt::format("\n{}  ", text_of(record, "at"));
-    if (kind == "accepted") {
+    if (kind == "accepted" && record.contains("edited_from")) {
+      text += fmt::format("edited from {} by {}: {}\n", text_of(record, "edited_from"),
+                          visible(text_of(record, "actor")), visible(text_of(record, "reason")));
+      text += bytes_text(record, "body");
+    } else if (kind == "accepted") {
       text +=
           fmt::format("received from {}{}\n", text_of(record, "peer"),
                       record.contains("refusal") ? ", refused: " + text_of(record, "refusal") : "");

@@ -28,6 +28,9 @@ constexpr Act kActs[] = {
     {"pause", "channel.pause", true},
     {"discard_waiting", "channel.discard", true},
     {"acts", "channel.acts", false},
+    {"replay", "message.replay", true},
+    {"replay_cancel", "message.replay_cancel", true},
+    {"edit", "message.edit", true},
 };
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
@@ -58,7 +61,7 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
   if (const auto delivery = request.find("delivery");
       delivery != request.end() && delivery->is_number_unsigned())
     entry.object.delivery = delivery->get<std::uint32_t>();
-  for (const char* name : {"from", "to", "format", "state"}) {
+  for (const char* name : {"from", "to", "format", "state", "code", "place", "since", "until"}) {
     if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
   }
   if (verb == "pause") {
@@ -95,7 +98,8 @@ audit::Actor person(std::uint32_t uid, const std::string& says) {
 }
 
 bool is_audited(const std::string& verb, const json& request) {
-  if (verb == "status" || verb == "unmapped") return false;
+  constexpr std::string_view kCounts[] = {"status", "unmapped", "causes", "replays"};
+  if (std::find(std::begin(kCounts), std::end(kCounts), verb) != std::end(kCounts)) return false;
   if (verb != "list" || !request.is_object()) return true;
   return std::any_of(request.items().begin(), request.items().end(), [](const auto& member) {
     return may_name_a_patient(member.key(), member.value());

@@ -35,6 +35,11 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
     if (verb == "discard") return operations.discard(request);
     if (verb == "audit-list" || verb == "audit-export") return json::object();  // entered, no more
     if (verb == "discard_waiting") return operations.discard_waiting(request);
+    if (verb == "causes") return operations.causes(request);
+    if (verb == "replay") return operations.replay(request);
+    if (verb == "replays") return operations.replays(request);
+    if (verb == "replay_cancel") return operations.cancel_replay(request);
+    if (verb == "edit") return operations.edit(request);
     if (verb == "pause") return operations.pause(request);
     if (verb == "acts") return operations.acts(request);
   } catch (const json::exception& wrong) {

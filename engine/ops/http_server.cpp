@@ -33,6 +33,8 @@ namespace {
 
 constexpr auto kPerRequest = std::chrono::seconds(30);
 constexpr std::size_t kMostConnections = 64;
+constexpr std::uint64_t kMostAsked = 1u << 20;          // bytes of a request
+constexpr std::uint64_t kMostAskedByUser = 256u << 20;  // on a socket file: an edited message
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 Error io_error(std::string_view doing, const std::string& where,
@@ -83,13 +85,13 @@ HttpReply answer(const HttpHandler& handler, const HttpRequest& request) {
 }
 
 asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
-                            std::shared_ptr<std::size_t> open) {
+                            std::shared_ptr<std::size_t> open, std::uint64_t most) {
   Connection connection(std::move(socket));
   beast::flat_buffer buffer;
   while (true) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(8 * 1024);
-    parser.body_limit(1024 * 1024);
+    parser.body_limit(most);
     connection.expires_after(kPerRequest);
     auto [failed, read] = co_await http::async_read(connection, buffer, parser, kAwait);
     if (failed) break;
@@ -113,7 +115,7 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
 }
 
 template <class Acceptor>
-asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler) {
+asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler, std::uint64_t most) {
   auto open = std::make_shared<std::size_t>(0);
   while (true) {
     Socket socket(acceptor.get_executor());
@@ -128,7 +130,7 @@ asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler) {
     ++*open;
     // The handler lives in this coroutine's frame, which the connections do not outlive: both end
     // with the io_context.
-    asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), handler, open),
+    asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), handler, open, most),
                    asio::detached);
   }
 }
@@ -169,7 +171,8 @@ Result<void> HttpServer::listen(const std::filesystem::path& socket, HttpHandler
   if (!failed) acceptor->listen(asio::socket_base::max_listen_connections, failed);
   if (failed) return io_error("opening the control socket", socket.string(), failed);
   state_->files.push_back(socket);
-  asio::co_spawn(state_->context, accept_all(*acceptor, std::move(handler)), asio::detached);
+  asio::co_spawn(state_->context, accept_all(*acceptor, std::move(handler), kMostAskedByUser),
+                 asio::detached);
   state_->local.push_back(std::move(acceptor));
   return {};
 }
@@ -188,7 +191,8 @@ Result<std::string> HttpServer::listen(const Endpoint& endpoint, HttpHandler han
   }
   if (failed) return io_error("listening on", endpoint.text(), failed);
   const auto bound = acceptor->local_endpoint();
-  asio::co_spawn(state_->context, accept_all(*acceptor, std::move(handler)), asio::detached);
+  asio::co_spawn(state_->context, accept_all(*acceptor, std::move(handler), kMostAsked),
+                 asio::detached);
   state_->tcp.push_back(std::move(acceptor));
   return Endpoint{bound.address().to_string(), bound.port()}.text();
 }

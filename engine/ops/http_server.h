@@ -30,8 +30,8 @@ struct HttpReply {
 // Called on the server's thread, one at a time; may block.
 using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 
-// One thread for all its listeners. At most 64 connections at once, 8 KB of header, 1 MB of body,
-// 30 seconds a request.
+// One thread for all its listeners. At most 64 connections at once, 8 KB of header, 1 MB of body
+// (256 MB on a socket file), 30 seconds a request.
 class HttpServer {
  public:
   HttpServer();

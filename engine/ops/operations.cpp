@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/ops/asked.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
@@ -16,21 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostRows = 10'000;
-
-Error bad_request(std::string what, std::string hint) {
-  return Error{"U201", std::move(what), std::move(hint), std::nullopt};
-}
-
-Result<MessageId> id_of(const std::string& text) {
-  if (auto id = MessageId::parse(text)) return *id;
-  return bad_request("\"" + text + "\" is not a message id",
-                     "ids have 13 characters; see `cannula msg list`");
-}
-
-std::string text_of(const json& object, const char* name) {
-  auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Result<store::MessageQuery> query_of(const json& request, const store::Store& store) {
   store::MessageQuery query;
@@ -115,15 +101,6 @@ json standing_json(const pipeline::Standing& standing, const config::Destination
   return value;
 }
 
-// Who acts and why: nothing is done by nobody, or for no reason.
-Result<std::pair<std::string, std::string>> actor_and_reason(const json& object) {
-  std::pair<std::string, std::string> both{text_of(object, "actor"), text_of(object, "reason")};
-  if (both.first.empty()) return bad_request("the request does not say who asks", "name an actor");
-  if (both.second.empty())
-    return bad_request("the request gives no reason", "say why: --reason \"…\"; it is recorded");
-  return both;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<pipeline::ActLog>> Operations::act_log_at_rest() const {
@@ -179,58 +156,6 @@ Result<json> Operations::pause(const json& asked) {
   }
   for (const std::string& part : parts) TRY(record_pause(channel, part, paused, actor, reason));
   return json{{"channel", channel}, {"paused", paused}, {"parts", parts}};
-}
-
-Result<json> Operations::discard_waiting(const json& asked) {
-  const auto [actor, reason] = TRY(actor_and_reason(asked));
-  store::MessageQuery query;
-  query.channel = text_of(asked, "channel");
-  query.destination = text_of(asked, "destination");
-  query.limit = 1000;
-  const auto count = TRY(store_.counts());
-  if (std::none_of(count.begin(), count.end(),
-                   [&](const auto& one) { return one.channel == query.channel; })) {
-    return Error{"P317", "the store has nothing of a channel " + query.channel,
-                 "see `cannula status`", std::nullopt};
-  }
-  std::size_t discarded = 0;
-  const auto discard_one = [&](MessageId id, std::uint32_t ordinal) -> Result<void> {
-    const auto done = discard(
-        json{{"id", id.text()}, {"delivery", ordinal}, {"actor", actor}, {"reason", reason}});
-    if (done) ++discarded;
-    if (!done && done.error().code != "P311") return done.error();  // it has ended meanwhile
-    return {};
-  };
-  const auto each = [&](const auto& visit) -> Result<void> {
-    query.after = {};
-    while (true) {
-      store_.catch_up();
-      const auto rows = TRY(store_.messages(query));
-      for (const store::MessageRow& row : rows) TRY(visit(row));
-      if (rows.size() < query.limit) return {};
-      query.after = rows.back().id;
-    }
-  };
-  if (query.destination.empty()) {
-    for (const auto state : {store::MessageState::accepted, store::MessageState::queued,
-                             store::MessageState::parked}) {
-      query.state = state;
-      TRY(each([&](const store::MessageRow& row) { return discard_one(row.id, 0); }));
-    }
-  } else {
-    for (const auto state : {store::DeliveryState::queued, store::DeliveryState::retrying,
-                             store::DeliveryState::held}) {
-      query.delivery_state = state;
-      TRY(each([&](const store::MessageRow& row) -> Result<void> {
-        for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
-          if (delivery.destination == query.destination && delivery.state == state)
-            TRY(discard_one(row.id, delivery.ordinal));
-        }
-        return {};
-      }));
-    }
-  }
-  return json{{"discarded", discarded}};
 }
 
 Result<json> Operations::status() const {
@@ -295,7 +220,10 @@ Result<json> Operations::show(const std::string& id_text) const {
     deliveries.push_back(to_json(delivery));
   json trail = json::array();
   for (const store::Record& record : TRY(store_.trail(id))) trail.push_back(to_json(record));
+  json edited_as = json::array();
+  for (const MessageId edited : TRY(store_.edited_as(id))) edited_as.push_back(edited.text());
   return json{{"message", to_json(*row)},
+              {"edited_as", std::move(edited_as)},
               {"deliveries", std::move(deliveries)},
               {"trail", std::move(trail)}};
 }

@@ -15,6 +15,7 @@
 namespace cannula::pipeline {
 class ActLog;
 struct Act;
+struct BulkOrder;
 class Engine;
 }  // namespace cannula::pipeline
 namespace cannula::rules {
@@ -56,13 +57,28 @@ class Operations {
   // {"channel", "parts" (of "intake", "work", "to:NAME"; empty or absent: all of it), "paused",
   // "actor", "reason"}; answers {"channel", "paused", "parts"}.
   Result<nlohmann::json> pause(const nlohmann::json& asked);
-  // Ends what waits: {"channel", "destination" (empty: its messages too), "actor", "reason"};
-  // answers {"discarded": n}.
+  // What has died, is held or the like, by its cause: {"groups": [{"channel", "destination" (empty:
+  // the message itself), "state", "code", "place", "count", "first_at", "last_at", "sample"}…],
+  // "total"}, the largest first. Asked as many_of() reads it.
+  Result<nlohmann::json> causes(const nlohmann::json& asked) const;
+  // Sends all that is asked for again, or ends it: as for causes(), and {"rate", "actor",
+  // "reason"}. Answers with how far it is (of a running engine it goes on by itself): {"replay":
+  // number, "act", "state", "total", "done", "passed_over", …}.
+  Result<nlohmann::json> replay(const nlohmann::json& asked);
   Result<nlohmann::json> discard_waiting(const nlohmann::json& asked);
+  // {"replays": [progress…]}, the newest first; only one when asked {"replay": number}.
+  Result<nlohmann::json> replays(const nlohmann::json& asked) const;
+  // {"replay": number, "actor"}; answers with how far it came.
+  Result<nlohmann::json> cancel_replay(const nlohmann::json& asked);
+  // A new message of another one: {"id", "body" or "body_base64" or "set": [[path, value]…],
+  // "actor", "reason"}; answers {"edited": id, "as": id}.
+  Result<nlohmann::json> edit(const nlohmann::json& asked);
   // {"acts": [act…]}, the newest first. Query: {"limit"}.
   Result<nlohmann::json> acts(const nlohmann::json& query) const;
 
  private:
+  Result<nlohmann::json> begin(pipeline::BulkOrder order);
+  Result<Bytes> edited_body(const store::MessageRow& row, const nlohmann::json& asked) const;
   Result<std::unique_ptr<pipeline::ActLog>> act_log_at_rest() const;
   Result<std::vector<pipeline::Act>> pauses() const;
   Result<void> record_pause(const std::string& channel, const std::string& part, bool paused,

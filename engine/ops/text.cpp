@@ -32,6 +32,11 @@ json record_json(const store::Accepted& accepted) {
     value["refusal_code"] = accepted.refusal_code;
     value["refusal"] = accepted.refusal;
   }
+  if (accepted.edited_from) {
+    value["edited_from"] = accepted.edited_from.text();
+    value["actor"] = accepted.editor;
+    value["reason"] = accepted.edit_reason;
+  }
   put_bytes(value, "body", accepted.body);
   return value;
 }
@@ -124,6 +129,7 @@ json to_json(const store::MessageRow& row) {
              {"size", row.size}};
   if (!row.code.empty()) value["code"] = row.code;
   if (!row.reason.empty()) value["reason"] = row.reason;
+  if (row.edited_from) value["edited_from"] = row.edited_from.text();
   return value;
 }
 

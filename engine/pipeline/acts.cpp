@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/pipeline/clock.h"
+#include "parsers/hl7v2/header.h"
+
 namespace cannula::pipeline {
 namespace {
 
@@ -11,7 +14,110 @@ bool still_to_be_made(const store::DeliveryRow& delivery) {
          delivery.state == store::DeliveryState::held;
 }
 
+bool has_ended(const store::MessageRow& row) {
+  using store::MessageState;
+  return row.state == MessageState::done || row.state == MessageState::filtered ||
+         row.state == MessageState::rejected || row.state == MessageState::discarded;
+}
+
+bool has_ended(const store::DeliveryRow& row) {
+  return (row.state == store::DeliveryState::delivered && !row.handler_pending) ||
+         row.state == store::DeliveryState::discarded;
+}
+
+bool may_go_again(const Chosen& one) {
+  if (one.message.state == store::MessageState::accepted) return false;
+  if (one.ordinal == 0)
+    return std::none_of(one.deliveries.begin(), one.deliveries.end(), still_to_be_made);
+  const store::DeliveryRow* delivery = one.delivery();
+  using State = store::DeliveryState;
+  return delivery && !delivery->handler_pending &&
+         (delivery->state == State::dead || delivery->state == State::held ||
+          delivery->state == State::delivered);
+}
+
+bool may_end(const Chosen& one) {
+  if (one.ordinal == 0) return !has_ended(one.message);
+  return one.delivery() && !has_ended(*one.delivery());
+}
+
+Result<std::vector<Chosen>> those_that(const store::Store& store,
+                                       std::span<const store::Letter> letters,
+                                       bool (*may)(const Chosen&)) {
+  std::vector<Chosen> chosen;
+  for (const store::Letter& letter : letters) {
+    auto row = TRY(store.message(letter.id));
+    if (!row) continue;
+    Chosen one{*std::move(row), TRY(store.deliveries(letter.id)), letter.ordinal};
+    if (may(one)) chosen.push_back(std::move(one));
+  }
+  return chosen;
+}
+
+template <class Act>
+std::vector<store::Record> act_records(std::span<const Chosen> chosen, const std::string& actor,
+                                       const std::string& reason) {
+  std::vector<store::Record> records;
+  records.reserve(chosen.size());
+  const store::Timestamp now = now_microseconds();
+  for (const Chosen& one : chosen) {
+    records.emplace_back(Act{one.message.id, one.message.channel, one.ordinal, now, actor, reason});
+  }
+  return records;
+}
+
 }  // namespace
+
+const store::DeliveryRow* Chosen::delivery() const {
+  const auto found = std::find_if(deliveries.begin(), deliveries.end(),
+                                  [this](const auto& one) { return one.ordinal == ordinal; });
+  return found == deliveries.end() ? nullptr : &*found;
+}
+
+Result<std::vector<Chosen>> those_to_resend(const store::Store& store,
+                                            std::span<const store::Letter> letters) {
+  return those_that(store, letters, may_go_again);
+}
+
+Result<std::vector<Chosen>> those_to_discard(const store::Store& store,
+                                             std::span<const store::Letter> letters) {
+  return those_that(store, letters, may_end);
+}
+
+std::vector<store::Record> resent_records(std::span<const Chosen> chosen, const std::string& actor,
+                                          const std::string& reason) {
+  return act_records<store::Resent>(chosen, actor, reason);
+}
+
+std::vector<store::Record> discarded_records(std::span<const Chosen> chosen,
+                                             const std::string& actor, const std::string& reason) {
+  return act_records<store::Discarded>(chosen, actor, reason);
+}
+
+store::Accepted edited_record(const store::Accepted& original, Bytes body, const std::string& actor,
+                              const std::string& reason) {
+  store::Accepted record;
+  record.channel = original.channel;
+  record.at = now_microseconds();
+  record.peer = original.peer;
+  record.partner = original.partner;
+  record.event = original.event;
+  record.control_id = original.control_id;
+  record.attributes = original.attributes;
+  if (const auto header = hl7v2::Header::peek(*body)) {
+    record.event = header->event();
+    record.control_id = header->control_id;
+  }
+  record.body = std::move(body);
+  record.edited_from = original.id;
+  record.editor = actor;
+  record.edit_reason = reason;
+  return record;
+}
+
+bool is_replaced_by_edit(const store::MessageRow& message) {
+  return message.state == store::MessageState::dead || message.state == store::MessageState::parked;
+}
 
 Result<store::MessageRow> known_message(const store::Store& store, MessageId id,
                                         std::uint32_t ordinal) {
@@ -55,20 +161,14 @@ Result<store::MessageRow> may_discard(const store::Store& store, MessageId id,
   store::MessageRow row = TRY(known_message(store, id, ordinal));
   constexpr std::string_view kHint = "what is parked, held, dead or still to be made is discarded";
   if (ordinal == 0) {
-    using store::MessageState;
-    const bool ended = row.state == MessageState::done || row.state == MessageState::filtered ||
-                       row.state == MessageState::rejected || row.state == MessageState::discarded;
-    if (!ended) return row;
+    if (!has_ended(row)) return row;
     return Error{"P311",
                  fmt::format("message {} is {} already", id.text(), store::name_of(row.state)),
                  std::string(kHint)};
   }
   for (const auto& delivery : TRY(store.deliveries(id))) {
     if (delivery.ordinal != ordinal) continue;
-    const bool ended =
-        (delivery.state == store::DeliveryState::delivered && !delivery.handler_pending) ||
-        delivery.state == store::DeliveryState::discarded;
-    if (!ended) break;
+    if (!has_ended(delivery)) break;
     return Error{"P311",
                  fmt::format("delivery {} of message {} is {} already", ordinal, id.text(),
                              store::name_of(delivery.state)),

@@ -1,5 +1,7 @@
 #include "engine/pipeline/channel.h"
 
+#include <unordered_set>
+
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -8,6 +10,7 @@
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/scheduler.h"
 #include "engine/pipeline/search_keys.h"
+#include "engine/store/message_life.h"
 #include "parsers/hl7v2/acknowledgement.h"
 
 namespace cannula::pipeline {
@@ -44,15 +47,10 @@ std::uint64_t lane_of(MessageId id) {
   return (id.value * 0x9E3779B97F4A7C15ull) | (1ull << 63);
 }
 
-// "main.lua:12", when the reason begins with a place. Nothing more of it: a script may put a
-// patient into its error.
-std::string place_of(const std::string& reason) {
-  const std::size_t colon = reason.find(':');
-  if (colon == std::string::npos) return {};
-  std::size_t end = colon + 1;
-  while (end < reason.size() && reason[end] >= '0' && reason[end] <= '9') ++end;
-  const bool is_place = end > colon + 1 && reason.find(' ') > end - 1;
-  return is_place ? " at " + reason.substr(0, end) : std::string();
+// Where a script failed, for the log.
+std::string at_place(const std::string& reason) {
+  const std::string place = store::place_in_script(reason);
+  return place.empty() ? place : " at " + place;
 }
 
 }  // namespace
@@ -240,7 +238,7 @@ void Channel::log_what_stops(const store::Outcome& outcome) const {
     case store::MessageState::dead:
       spdlog::error(
           "channel {}: message {} is dead: its script failed{} [{}]; see `cannula msg show {}`",
-          config_.name, id, place_of(outcome.reason), outcome.code, id);
+          config_.name, id, at_place(outcome.reason), outcome.code, id);
       return;
     case store::MessageState::parked:
       if (outcome.until_mapped) {
@@ -608,18 +606,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     return Error{
         "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
   if (ordinal == 0) {
-    take_dropped(id);
-    WorkItem item;
-    item.id = id;
-    item.accepted = row->accepted_at_position;
-    item.queued = queued;
-    item.received_at = row->received_at;
-    for (const auto& delivery : TRY(store_.deliveries(id))) {
-      item.next_ordinal = std::max(item.next_ordinal, delivery.ordinal + 1);
-    }
-    item.resent = true;
-    queue_.arrive_aside(std::move(item), row->order_keys, holds_keys());
-    scheduler_.ready(*this);
+    work_again({*row, TRY(store_.deliveries(id)), 0}, queued);
     return {};
   }
   for (const store::DeliveryRow& one : TRY(store_.deliveries(id))) {
@@ -652,6 +639,48 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
                {}};
 }
 
+void Channel::work_again(const Chosen& message, store::Position queued) {
+  take_dropped(message.message.id);
+  WorkItem item;
+  item.id = message.message.id;
+  item.accepted = message.message.accepted_at_position;
+  item.queued = queued;
+  item.received_at = message.message.received_at;
+  for (const store::DeliveryRow& delivery : message.deliveries) {
+    item.next_ordinal = std::max(item.next_ordinal, delivery.ordinal + 1);
+  }
+  item.resent = true;
+  queue_.arrive_aside(std::move(item), message.message.order_keys, holds_keys());
+  scheduler_.ready(*this);
+}
+
+void Channel::deliver_again(const Chosen& chosen, store::Position queued) {
+  const store::DeliveryRow& row = *chosen.delivery();
+  const auto destination = destination_named(row.destination);
+  if (!destination) return;  // asked before; it stays queued for when it is configured again
+  Delivery delivery;
+  delivery.id = row.id;
+  delivery.ordinal = row.ordinal;
+  delivery.asked_as = row.destination;
+  delivery.queued = queued;
+  delivery.outcome = row.outcome_position;
+  delivery.accepted = chosen.message.accepted_at_position;
+  delivery.event = chosen.message.event;
+  delivery.stat = row.priority > 0;
+  destination->arrive(std::move(delivery), row.order_keys);
+}
+
+void Channel::edited(WorkItem item, MessageId instead) {
+  if (!instead || !holds_keys()) return arrived(std::move(item), {});
+  for (auto& named : destinations_) named.second->pass_hold_on(instead, item.id);
+  if (auto parsed = hl7v2::Message::parse(item.body))
+    item.parsed = std::make_shared<const hl7v2::Message>(*std::move(parsed));
+  item.resent = true;
+  store::OrderKeys keys = order_.of(item.parsed.get());
+  queue_.arrive_aside(std::move(item), std::move(keys), true);
+  scheduler_.ready(*this);
+}
+
 void Channel::drop_outcome_of(MessageId id) {
   std::scoped_lock lock(open_mutex_);
   dropped_.insert(id);
@@ -666,19 +695,23 @@ void Channel::try_now(MessageId id, std::uint32_t ordinal) {
   for (auto& [name, destination] : destinations_) destination->try_now(id, ordinal);
 }
 
-void Channel::discarded(const store::MessageRow& message,
-                        const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal) {
-  for (const store::DeliveryRow& delivery : deliveries) {
-    if (ordinal != 0 && delivery.ordinal != ordinal) continue;
-    if (const auto destination = destination_named(delivery.destination))
-      destination->forget(message.id, delivery.ordinal);
+void Channel::discarded(std::span<const Chosen> chosen) {
+  std::unordered_set<MessageId> messages;
+  for (const Chosen& one : chosen) {
+    for (const store::DeliveryRow& delivery : one.deliveries) {
+      if (one.ordinal != 0 && delivery.ordinal != one.ordinal) continue;
+      if (const auto destination = destination_named(delivery.destination))
+        destination->forget(delivery.id, delivery.ordinal);
+    }
+    if (one.ordinal != 0) continue;
+    const MessageId id = one.message.id;
+    messages.insert(id);
+    tell_waiter(id, {Fate::Kind::refused, Error{"P309", "a person discarded the message", ""}});
+    queue_.lift(id);
+    if (one.message.state != store::MessageState::accepted) take_dropped(id);
   }
-  if (ordinal != 0) return;
-  tell_waiter(message.id,
-              {Fate::Kind::refused, Error{"P309", "a person discarded the message", ""}});
-  queue_.lift(message.id);
-  queue_.forget(message.id);
-  if (message.state != store::MessageState::accepted) take_dropped(message.id);
+  if (messages.empty()) return;
+  queue_.forget(messages);
   scheduler_.ready(*this);
 }
 

@@ -8,11 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "engine/config/site.h"
+#include "engine/pipeline/acts.h"
 #include "engine/pipeline/destination.h"
 #include "engine/pipeline/metrics.h"
 #include "engine/pipeline/order.h"
@@ -105,13 +107,22 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // Puts back to work a message (ordinal 0) or a delivery, after its Resent record is on disk.
   // Blocks on the disk.
   Result<void> resent(MessageId id, std::uint32_t ordinal, store::Position queued);
+  // One of many messages (ordinal 0) that are put back to work, after its Resent record is on disk.
+  void work_again(const Chosen& message, store::Position queued);
+  // One of many deliveries that are put back to work: on the journal's thread, in its order, so
+  // that what memory has no room for can be left on disk. It goes behind what waits already.
+  void deliver_again(const Chosen& delivery, store::Position queued);
   // A delivery that waits for its next attempt is tried at once.
   void try_now(MessageId id, std::uint32_t ordinal);
+  // A message that a person made of another one is on disk (journal's thread). It takes the place
+  // of `instead`, which may hold its keys; 0: of none.
+  void edited(WorkItem item, MessageId instead);
   // A person discards the message: should its script be running just now, nothing comes of it.
   void drop_outcome_of(MessageId id);
-  // After a Discarded record is on disk; the rows as they were before.
-  void discarded(const store::MessageRow& message,
-                 const std::vector<store::DeliveryRow>& deliveries, std::uint32_t ordinal);
+  // It is not discarded after all.
+  void keep_outcome_of(MessageId id) { take_dropped(id); }
+  // After their Discarded records are on disk and in the index; as they were before.
+  void discarded(std::span<const Chosen> chosen);
 
   // Tells everyone who still waits for a fate that it will not be known here.
   void abandon_waiters();

@@ -92,6 +92,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void hold(MessageId id, const store::OrderKeys& keys);
   // Any thread: nothing more of this message will come; its keys go on.
   void lift(MessageId id);
+  // Any thread: what is held for one message is held for another one, which takes its place.
+  void pass_hold_on(MessageId from, MessageId to);
   // Any thread.
   void start();
   // No new attempt begins; those under way end within the transport's stop. Attempts already
@@ -106,7 +108,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   // Any thread: what waits for its next attempt need not wait any longer.
   void try_now(MessageId id, std::uint32_t ordinal);
   // Any thread: forgets what was discarded while it waited, and lifts the hold on `held` if it had
-  // died.
+  // died. The index knows of the discarding when this is called.
   void forget(MessageId id, std::uint32_t ordinal);
   // Any thread: while it is paused no new attempt begins; what is under way ends.
   void pause(bool paused);
@@ -175,6 +177,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void leave_memory(Delivery& delivery);
   void lift_holds(MessageId id);
   void forget_some(const std::vector<Name>& forgotten);
+  void drop_names_without_use();
   boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
   boost::asio::awaitable<Answer> deliver(const Parcel& parcel);
 
@@ -203,6 +206,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   store::Position stat_left_ = 0;  // the newest stat delivery that arrive() left on disk
   std::set<Name> fetched_;  // ahead of the queue, because of a stat one: a refill passes them over
   std::vector<MessageId> lifted_;
+  std::vector<std::pair<MessageId, MessageId>> passed_on_;
   std::vector<Name> hurried_;
   std::vector<Lane::Entry*> recorded_;  // their last attempt is on disk
 

@@ -44,6 +44,12 @@ void Destination::lift(MessageId id) {
   wake();
 }
 
+void Destination::pass_hold_on(MessageId from, MessageId to) {
+  std::scoped_lock lock(arriving_mutex_);
+  passed_on_.emplace_back(from, to);
+  wake();
+}
+
 void Destination::lift_holds(MessageId id) {
   auto held = held_.find(id);
   if (held == held_.end()) return;
@@ -115,6 +121,7 @@ void Destination::take_in() {
   std::vector<Name> forgotten, hurried;
   std::vector<Lane::Entry*> recorded;
   std::vector<MessageId> lifted;
+  std::vector<std::pair<MessageId, MessageId>> passed_on;
   {
     std::scoped_lock lock(arriving_mutex_);
     wake_posted_ = false;
@@ -123,6 +130,13 @@ void Destination::take_in() {
     hurried.swap(hurried_);
     recorded.swap(recorded_);
     lifted.swap(lifted_);
+    passed_on.swap(passed_on_);
+  }
+  for (const auto& [from, to] : passed_on) {
+    auto held = held_.extract(from);
+    if (held.empty()) continue;
+    held.key() = to;
+    held_.insert(std::move(held));
   }
   for (Lane::Entry* entry : recorded) finish(entry);
   for (Arriving& one : arriving) add(std::move(one));
@@ -155,6 +169,16 @@ void Destination::forget_some(const std::vector<Name>& forgotten) {
     return true;
   });
   for (const Name& name : forgotten) lift_holds(name.first);
+  drop_names_without_use();
+}
+
+// What is neither under way nor on its way from disk will not be met again: most of what is
+// discarded had died long ago.
+void Destination::drop_names_without_use() {
+  if (refilling_ || discarded_.empty()) return;
+  std::set<Name> out;
+  lanes_.each_out([&](const Delivery& delivery) { out.emplace(delivery.id, delivery.ordinal); });
+  std::erase_if(discarded_, [&](const Name& name) { return !out.contains(name); });
 }
 
 // What waits behind a hold may wait for days: it leaves the window, so that a held key does not
@@ -300,6 +324,7 @@ void Destination::take_in_refilled(Read read) {
     again_later = on_disk_ && nothing_new;  // the index has not come so far yet
   }
   for (Arriving& one : read.arriving) add(std::move(one));
+  drop_names_without_use();
   if (stopping_) {
     idle_.cancel();
     return;

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/security/secrets.h"
 #include "engine/security/site_keys.h"
@@ -404,6 +403,7 @@ std::vector<Diagnostic> Engine::start() {
     return findings;
   }
   act_log_ = *std::move(acts);
+  bulk_acts_ = std::make_unique<BulkActs>(bulk_hands());
   say_what_keys((*keys).get());
   const store::Recovery& recovery = store_->recovery();
   if (recovery.torn_bytes_cut > 0) {
@@ -460,6 +460,7 @@ std::vector<Diagnostic> Engine::start() {
 
 void Engine::stop(milliseconds grace) {
   if (resources_) resources_->stop();  // it may be resending just now
+  if (bulk_acts_) bulk_acts_->stop();
   std::scoped_lock one_at_a_time(acts_);
   ready_ = false;
   if (!store_) return;
@@ -588,44 +589,6 @@ void Engine::settle_offers(Channels& channels) {
   for (auto& [name, running] : channels) {
     if (running->executor) run_there(running->executor, [] { return true; });
   }
-}
-
-Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
-                            const std::string& reason) {
-  std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
-  const store::MessageRow row = TRY(may_resend(*store_, id, ordinal));
-  const std::shared_ptr<Channel> channel = channel_named(row.channel);
-  if (!channel) {
-    return Error{"P305", "channel " + row.channel + " of the message is not configured",
-                 "add the channel again to resend its messages"};
-  }
-  if (ordinal != 0 && TRY(is_open(*store_, id, ordinal))) {
-    channel->try_now(id, ordinal);
-    return {};
-  }
-  std::vector<store::Record> records;
-  records.emplace_back(store::Resent{id, row.channel, ordinal, now_microseconds(), actor, reason});
-  auto committed = TRY(store_->commit(std::move(records)));
-  return channel->resent(id, ordinal, committed.front().position);
-}
-
-Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
-                             const std::string& reason) {
-  std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
-  const store::MessageRow asked = TRY(may_discard(*store_, id, ordinal));
-  const std::shared_ptr<Channel> channel = channel_named(asked.channel);
-  if (channel && ordinal == 0) channel->drop_outcome_of(id);
-  flush_store();  // what its script decided before that
-  const store::MessageRow row = TRY(may_discard(*store_, id, ordinal));
-  const auto deliveries = TRY(store_->deliveries(id));
-  std::vector<store::Record> records;
-  records.emplace_back(
-      store::Discarded{id, row.channel, ordinal, now_microseconds(), actor, reason});
-  TRY(store_->commit(std::move(records)));
-  if (channel) channel->discarded(row, deliveries, ordinal);
-  return {};
 }
 
 std::shared_ptr<Channel> Engine::channel_named(const std::string& name) const {

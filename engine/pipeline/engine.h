@@ -18,6 +18,7 @@
 #include "engine/config/site.h"
 #include "engine/pipeline/act_log.h"
 #include "engine/pipeline/audit_trail.h"
+#include "engine/pipeline/bulk_acts.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/channel_intake.h"
 #include "engine/pipeline/io_threads.h"
@@ -58,6 +59,19 @@ class Engine : private script::Host {
                       const std::string& reason);
   Result<void> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
                        const std::string& reason);
+
+  // The same of many together, with few waits for the disk. Those that have gone on or ended
+  // meanwhile are passed over.
+  Result<BulkDone> resend_all(std::span<const store::Letter> letters, const std::string& actor,
+                              const std::string& reason);
+  Result<BulkDone> discard_all(std::span<const store::Letter> letters, const std::string& actor,
+                               const std::string& reason);
+  // All that a query finds, at a rate, on threads of its own.
+  BulkActs& bulk_acts() { return *bulk_acts_; }
+  // A new message of the same channel, with another body, worked as if it had just come in. The
+  // original stays as it is; where it was dead or parked it is discarded. Blocks on the disk.
+  Result<MessageId> edit(MessageId id, Bytes body, const std::string& actor,
+                         const std::string& reason);
 
   // Pauses or resumes a part of a channel: "intake", "work", or "to:NAME" of a destination. It is
   // recorded, and survives a restart. The error (P317) says that there is no such part.
@@ -113,6 +127,9 @@ class Engine : private script::Host {
   void watch_disk();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
+  BulkActs::Hands bulk_hands();
+  void enter_end_of(const BulkProgress& progress);
+  std::shared_ptr<Channel> channel_of(const Chosen& one) const;
 
   const std::span<const Transport> transports_;
   store::FileSystem* const file_system_;
@@ -125,6 +142,7 @@ class Engine : private script::Host {
   std::unique_ptr<ConfigurationWatch> configuration_;
   std::mutex configuration_mutex_;
   std::unique_ptr<ActLog> act_log_;
+  std::unique_ptr<BulkActs> bulk_acts_;
   std::atomic<bool> disk_low_{false};
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>

@@ -79,6 +79,12 @@ constexpr ErrorCode kCodes[] = {
      "The sender had asked to be told what became of the message (ack = \"delivered:…\"), and the "
      "destination's `retry.on` says that such a failure waits for a person. The message is on "
      "record; `cannula msg resend ID --delivery N` or `msg discard` decides."},
+    {"P320", "Too many replays or discards are running",
+     "Four may run at a time, each of any size. `cannula msg replays` lists them and says how far "
+     "they are; `cannula msg replay-cancel N` stops one."},
+    {"P321", "There is no such replay or discard",
+     "They are counted from 1 since the engine started; the last fifty are remembered. What they "
+     "did is in the audit trail and in `cannula channel acts`."},
 };
 
 }  // namespace

@@ -41,8 +41,8 @@ class Lanes {
   void add(Item item, store::OrderKeys keys, bool urgent = false) {
     insert(std::move(item), std::move(keys), urgent, false);
   }
-  // Before everything that waits in its lanes, and in spite of holds on them: what a person puts
-  // back to work.
+  // Before what waits in its lanes, behind what was added so before, and in spite of holds on them:
+  // what a person puts back to work.
   void add_first(Item item, store::OrderKeys keys, bool urgent = false) {
     insert(std::move(item), std::move(keys), urgent, true);
   }
@@ -117,6 +117,14 @@ class Lanes {
     return found.size();
   }
 
+  // Those that were handed out by next() and neither released nor put back.
+  template <class Visitor>
+  void each_out(Visitor visit) const {
+    for (const auto& [entry, owned] : entries_) {
+      if (entry->place_ == Entry::Place::out) visit(entry->item);
+    }
+  }
+
   bool has_ready(bool urgent_only = false) const {
     return !urgent_.empty() || (!urgent_only && !ready_.empty());
   }
@@ -142,7 +150,10 @@ class Lanes {
       auto& lane = lanes_[key].entries;
       if (first) {  // behind what is out already, which cannot be overtaken any more
         auto place = lane.begin();
-        while (place != lane.end() && (*place)->place_ == Entry::Place::out) ++place;
+        while (place != lane.end() &&
+               ((*place)->place_ == Entry::Place::out || (*place)->passes_holds_)) {
+          ++place;
+        }
         lane.insert(place, entry);
       } else {
         lane.push_back(entry);

@@ -123,20 +123,17 @@ void WorkQueue::lift(MessageId id) {
   held_.erase(held);
 }
 
-void WorkQueue::forget(MessageId id) {
+void WorkQueue::forget(const std::unordered_set<MessageId>& ids) {
   std::scoped_lock lock(lanes_mutex_);
-  lanes_.remove_if([&](WorkItem& item) {
-    if (item.id != id) return false;
+  const auto unwanted = [&](WorkItem& item) {
+    if (!ids.contains(item.id)) return false;
     leave_memory(item);
     return true;
-  });
+  };
+  lanes_.remove_if(unwanted);
   std::scoped_lock arrivals_lock(arrivals_mutex_);
-  std::erase_if(arrivals_, [&](WorkItem& item) {
-    if (item.id != id) return false;
-    leave_memory(item);
-    return true;
-  });
-  aside_.erase(id);
+  std::erase_if(arrivals_, unwanted);
+  for (const MessageId id : ids) aside_.erase(id);
 }
 
 void WorkQueue::look_on_disk(store::Position up_to) {

@@ -66,8 +66,8 @@ class WorkQueue {
   // A message parked or died, and its keys must wait for it, until lift(). Once for each message.
   void hold(MessageId id, const store::OrderKeys& keys);
   void lift(MessageId id);
-  // Forgets a message that was discarded while it waited.
-  void forget(MessageId id);
+  // Forgets messages that were discarded while they waited.
+  void forget(const std::unordered_set<MessageId>& ids);
 
   bool has_work() const;
   // True when messages wait on disk only and there is room for them.

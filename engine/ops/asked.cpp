@@ -1,0 +1,103 @@
+#include "engine/ops/asked.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "channels/transport/options.h"
+#include "engine/pipeline/clock.h"
+
+namespace cannula::ops {
+using nlohmann::json;
+
+Error bad_request(std::string what, std::string hint) {
+  return Error{"U201", std::move(what), std::move(hint), std::nullopt};
+}
+
+Result<MessageId> id_of(const std::string& text) {
+  if (auto id = MessageId::parse(text)) return *id;
+  return bad_request("\"" + text + "\" is not a message id",
+                     "ids have 13 characters; see `cannula msg list`");
+}
+
+std::string text_of(const json& object, const char* name) {
+  auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Who acts and why: nothing is done by nobody, or for no reason.
+Result<std::pair<std::string, std::string>> actor_and_reason(const json& object) {
+  std::pair<std::string, std::string> both{text_of(object, "actor"), text_of(object, "reason")};
+  if (both.first.empty()) return bad_request("the request does not say who asks", "name an actor");
+  if (both.second.empty())
+    return bad_request("the request gives no reason", "say why: --reason \"…\"; it is recorded");
+  return both;
+}
+
+Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now) {
+  if (text.empty()) return store::Timestamp{0};
+  if (const auto ago = parse_duration(text))
+    return now - std::chrono::duration_cast<std::chrono::microseconds>(*ago).count();
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  const char* rest = text.c_str();
+  const auto read = [&](const char* form, auto&... numbers) {
+    int length = 0;
+    std::sscanf(rest, form, &numbers..., &length);
+    rest += length;
+    return length > 0;
+  };
+  const bool has_date = read("%4d-%2d-%2d%n", year, month, day);
+  if (has_date && read("T%2d:%2d%n", hour, minute)) {
+    read(":%2d%n", second);
+    if (*rest == 'Z') ++rest;
+  }
+  using namespace std::chrono;
+  const year_month_day date{std::chrono::year(year),
+                            std::chrono::month(static_cast<unsigned>(month)),
+                            std::chrono::day(static_cast<unsigned>(day))};
+  if (!has_date || *rest != 0 || !date.ok() || hour > 23 || minute > 59 || second > 60) {
+    return bad_request("\"" + text + "\" is not a time",
+                       "such as 2h (ago), 2026-11-23 or 2026-11-23T15:04 (UTC)");
+  }
+  const auto at = sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
+  return duration_cast<microseconds>(at.time_since_epoch()).count();
+}
+
+Result<store::LetterQuery> many_of(const json& asked) {
+  using Delivery = store::DeliveryState;
+  using Message = store::MessageState;
+  store::LetterQuery query;
+  query.channel = text_of(asked, "channel");
+  query.destination = text_of(asked, "destination");
+  query.code = text_of(asked, "code");
+  if (const std::string place = text_of(asked, "place"); !place.empty()) query.place = place;
+  const store::Timestamp now = pipeline::now_microseconds();
+  query.from = TRY(moment_of(text_of(asked, "since"), now));
+  query.to = TRY(moment_of(text_of(asked, "until"), now));
+  const std::string state = asked.value("state", std::string("dead"));
+  if (state == "dead") {
+    query.deliveries = {Delivery::dead};
+    query.messages = {Message::dead};
+  } else if (state == "held") {
+    query.deliveries = {Delivery::held};
+  } else if (state == "delivered") {
+    query.deliveries = {Delivery::delivered};
+  } else if (state == "parked" || state == "filtered" || state == "done") {
+    query.messages = {*store::message_state(state)};
+  } else if (state == "waiting" && !query.destination.empty()) {
+    query.deliveries = {Delivery::queued, Delivery::retrying, Delivery::held};
+  } else if (state == "waiting") {
+    query.messages = {Message::accepted, Message::queued, Message::parked};
+  } else {
+    return bad_request("\"" + state + "\" is not a state to ask many of",
+                       "dead, held, delivered, parked, filtered, done or waiting");
+  }
+  if (!query.messages.empty() && query.deliveries.empty() && !query.destination.empty()) {
+    return bad_request("messages that are " + state + " have no destination",
+                       "leave the destination out, or ask for deliveries: dead, held, delivered");
+  }
+  return query;
+}
+
+}  // namespace cannula::ops

@@ -1,0 +1,32 @@
+// What requests to a site have in common: ids, texts, who asks and why, and which of many are
+// meant.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/store/store.h"
+#include "parsers/text/result.h"
+
+namespace cannula::ops {
+
+// U201.
+Error bad_request(std::string what, std::string hint);
+Result<MessageId> id_of(const std::string& text);
+// The text of a member; empty when there is none, or when it is no text.
+std::string text_of(const nlohmann::json& object, const char* name);
+// Who acts and why: nothing is done by nobody, or for no reason.
+Result<std::pair<std::string, std::string>> actor_and_reason(const nlohmann::json& object);
+
+// "2h" (ago), "2026-11-23" or "2026-11-23T15:04[:05][Z]" (UTC), in microseconds since 1970. Empty:
+// 0.
+Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now);
+
+// Which of many are meant: {"channel", "destination", "state", "code", "place", "since", "until"},
+// all optional. States are dead (unless asked otherwise), held, delivered, parked, filtered, done,
+// and waiting, which is all that is still to be done.
+Result<store::LetterQuery> many_of(const nlohmann::json& asked);
+
+}  // namespace cannula::ops

@@ -1,0 +1,230 @@
+// Operations on many messages at once, and editing.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/ops/asked.h"
+#include "engine/ops/operations.h"
+#include "engine/ops/text.h"
+#include "engine/pipeline/acts.h"
+#include "engine/pipeline/bulk_acts.h"
+#include "engine/pipeline/clock.h"
+#include "engine/pipeline/engine.h"
+#include "parsers/hl7v2/encoding.h"
+#include "parsers/hl7v2/path.h"
+#include "parsers/text/base64.h"
+
+namespace cannula::ops {
+namespace {
+
+using nlohmann::json;
+using pipeline::BulkActs;
+using pipeline::BulkDone;
+using pipeline::BulkOrder;
+using pipeline::BulkProgress;
+
+constexpr std::int64_t kFastest = 100'000;  // a second
+
+json to_json(const BulkProgress& progress) {
+  const store::LetterQuery& of = progress.order.of;
+  json value{{"replay", progress.number},
+             {"act", name_of(progress.order.act)},
+             {"state", name_of(progress.state)},
+             {"about", describe(progress)},
+             {"channel", of.channel},
+             {"destination", of.destination},
+             {"total", progress.total},
+             {"done", progress.done},
+             {"passed_over", progress.passed_over},
+             {"rate", progress.order.rate},
+             {"actor", progress.order.actor},
+             {"reason", progress.order.reason},
+             {"began_at", time_text(progress.began)}};
+  if (progress.ended != 0) value["ended_at"] = time_text(progress.ended);
+  if (!progress.cancelled_by.empty()) value["cancelled_by"] = progress.cancelled_by;
+  if (progress.failure) value["failure"] = progress.failure->text();
+  return value;
+}
+
+// Of a store that no engine works on: only what a later start acts on is written.
+Result<BulkDone> write_acts(store::Store& store, const BulkOrder& order,
+                            std::span<const store::Letter> letters) {
+  store.catch_up();
+  const bool resend = order.act == BulkOrder::Act::resend;
+  const auto chosen = TRY(resend ? pipeline::those_to_resend(store, letters)
+                                 : pipeline::those_to_discard(store, letters));
+  TRY(store.commit(resend ? pipeline::resent_records(chosen, order.actor, order.reason)
+                          : pipeline::discarded_records(chosen, order.actor, order.reason)));
+  return BulkDone{chosen.size(), letters.size() - chosen.size()};
+}
+
+std::uint32_t number_of(const json& asked) {
+  return static_cast<std::uint32_t>(asked.value("replay", std::int64_t{0}));
+}
+
+// `charset` is what the channel knows of its sender, or empty.
+Result<Bytes> with_set(const Bytes& body, const json& wishes, const std::string& charset) {
+  std::optional<CharacterSet> told;
+  if (!charset.empty()) told = TRY(CharacterSet::find(charset));
+  hl7v2::Decoded decoded = TRY(hl7v2::decode(body, hl7v2::Origin::received, told));
+  for (const json& wish : wishes) {
+    const auto path = TRY(hl7v2::Path::parse(wish.at(0).get<std::string>()));
+    const std::string value = wish.at(1).get<std::string>();
+    if (value.empty()) {
+      TRY(decoded.message.set(path, std::nullopt));
+    } else {
+      TRY(decoded.message.set(path, value));
+    }
+  }
+  return make_bytes(TRY(hl7v2::encode(decoded.message, decoded.encoding)));
+}
+
+}  // namespace
+
+Result<json> Operations::causes(const json& asked) const {
+  const store::LetterQuery query = TRY(many_of(asked));
+  store_.catch_up();
+  json groups = json::array();
+  std::uint64_t total = 0;
+  for (const store::CauseRow& row : TRY(store_.causes(query))) {
+    total += row.count;
+    groups.push_back({{"channel", row.channel},
+                      {"destination", row.destination},
+                      {"state", row.state},
+                      {"code", row.code},
+                      {"place", row.place},
+                      {"count", row.count},
+                      {"first_at", time_text(row.first_at)},
+                      {"last_at", time_text(row.last_at)},
+                      {"sample", row.sample.text()}});
+  }
+  return json{{"groups", std::move(groups)}, {"total", total}};
+}
+
+Result<json> Operations::begin(BulkOrder order) {
+  if (engine_) return to_json(TRY(engine_->bulk_acts().begin(std::move(order))));
+  order.rate = 0;  // nothing is sent before an engine is started
+  BulkActs::Hands hands;
+  hands.find = [this](const store::LetterQuery& query) {
+    store_.catch_up();
+    return store_.letters(query);
+  };
+  hands.act = [this](const BulkOrder& asked, std::span<const store::Letter> letters) {
+    return write_acts(store_, asked, letters);
+  };
+  hands.began = [this](const BulkProgress& progress) -> Result<void> {
+    return TRY(act_log_at_rest())
+        ->record({pipeline::now_microseconds(), std::string(name_of(progress.order.act)),
+                  progress.order.of.channel, "", progress.order.actor, progress.order.reason,
+                  describe(progress)});
+  };
+  BulkActs acts(std::move(hands));
+  const BulkProgress begun = TRY(acts.begin(std::move(order)));
+  const BulkProgress ended = TRY(acts.wait(begun.number));
+  if (ended.failure) return *ended.failure;
+  json value = to_json(ended);
+  value["note"] = "no engine runs: what is sent again goes out when one is started";
+  return value;
+}
+
+Result<json> Operations::replay(const json& asked) {
+  BulkOrder order;
+  std::tie(order.actor, order.reason) = TRY(actor_and_reason(asked));
+  order.of = TRY(many_of(asked));
+  if (asked.value("state", "") == "waiting") {
+    return bad_request("what waits goes by itself", "to end it: `cannula channel discard`");
+  }
+  const auto rate = asked.value("rate", std::int64_t{0});
+  if (rate < 0 || rate > kFastest) {
+    return bad_request(fmt::format("the rate {} is out of range", rate),
+                       fmt::format("1 to {} a second, or 0 for as fast as it goes", kFastest));
+  }
+  order.rate = static_cast<std::uint32_t>(rate);
+  return begin(std::move(order));
+}
+
+Result<json> Operations::discard_waiting(const json& asked) {
+  BulkOrder order;
+  order.act = BulkOrder::Act::discard;
+  std::tie(order.actor, order.reason) = TRY(actor_and_reason(asked));
+  json narrowed = asked;
+  if (text_of(asked, "state").empty()) narrowed["state"] = "waiting";
+  const std::string state = narrowed["state"];
+  if (state != "waiting" && state != "dead" && state != "held" && state != "parked") {
+    return bad_request("what is " + state + " has ended already",
+                       "what is waiting, dead, held or parked can be discarded");
+  }
+  order.of = TRY(many_of(narrowed));
+  const auto counts = TRY(store_.counts());
+  if (std::none_of(counts.begin(), counts.end(),
+                   [&](const auto& one) { return one.channel == order.of.channel; })) {
+    return Error{"P317", "the store has nothing of a channel " + order.of.channel,
+                 "see `cannula status`", std::nullopt};
+  }
+  return begin(std::move(order));
+}
+
+Result<json> Operations::replays(const json& asked) const {
+  json rows = json::array();
+  const std::uint32_t wanted = number_of(asked);
+  if (engine_) {
+    for (const BulkProgress& progress : engine_->bulk_acts().all()) {
+      if (wanted == 0 || progress.number == wanted) rows.push_back(to_json(progress));
+    }
+  }
+  return json{{"replays", std::move(rows)}};
+}
+
+Result<json> Operations::cancel_replay(const json& asked) {
+  if (!engine_) {
+    return Error{"P321", "no engine runs, and so nothing is under way", "", std::nullopt};
+  }
+  return to_json(TRY(engine_->bulk_acts().cancel(number_of(asked), text_of(asked, "actor"))));
+}
+
+Result<Bytes> Operations::edited_body(const store::MessageRow& row, const json& asked) const {
+  if (asked.contains("body")) return make_bytes(asked["body"].get<std::string>());
+  if (asked.contains("body_base64"))
+    return make_bytes(TRY(decode_base64(asked["body_base64"].get<std::string>())));
+  const store::Record record = TRY(store_.read(row.accepted_at_position));
+  const auto* accepted = std::get_if<store::Accepted>(&record);
+  if (!accepted || !accepted->body) {
+    return bad_request("nothing is kept of what message " + row.id.text() + " was",
+                       "give the whole message in a file");
+  }
+  std::string charset;
+  if (engine_) {
+    const auto site = engine_->site();
+    const auto channel = site->channels.find(row.channel);
+    if (channel != site->channels.end()) charset = channel->second.charset;
+  }
+  return with_set(accepted->body, asked.at("set"), charset);
+}
+
+Result<json> Operations::edit(const json& asked) {
+  const auto [actor, reason] = TRY(actor_and_reason(asked));
+  const MessageId id = TRY(id_of(text_of(asked, "id")));
+  store_.catch_up();
+  const store::MessageRow row = TRY(pipeline::may_resend(store_, id, 0));
+  Bytes body = TRY(edited_body(row, asked));
+  if (body->empty()) return bad_request("the edited message is empty", "");
+  if (engine_) {
+    const MessageId edited = TRY(engine_->edit(id, std::move(body), actor, reason));
+    return json{{"edited", id.text()}, {"as", edited.text()}};
+  }
+  const store::Record received = TRY(store_.read(row.accepted_at_position));
+  const auto* original = std::get_if<store::Accepted>(&received);
+  if (!original)
+    return Error{"P301", "the received message " + id.text() + " is not in the journal", ""};
+  std::vector<store::Record> records;
+  records.emplace_back(pipeline::edited_record(*original, std::move(body), actor, reason));
+  if (pipeline::is_replaced_by_edit(row)) {
+    records.emplace_back(store::Discarded{id, row.channel, 0, pipeline::now_microseconds(), actor,
+                                          "edited and sent as a new message: " + reason});
+  }
+  const auto committed = TRY(store_.commit(std::move(records)));
+  return json{{"edited", id.text()},
+              {"as", committed.front().id.text()},
+              {"note", "no engine runs: it is worked when one is started"}};
+}
+
+}  // namespace cannula::ops
