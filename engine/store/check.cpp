@@ -26,7 +26,8 @@ constexpr Comparison kComparisons[] = {
     {"messages",
      "SELECT m.id, c.text, m.state, m.outcome, m.received_at, m.changed_at, m.accepted_position, "
      "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.control_id, m.code, "
-     "m.texts, m.trail, m.place, m.edited_from FROM {0}.messages m JOIN {0}.names c ON c.id = m.channel "
+     "m.texts, m.trail, m.place, m.edited_from FROM {0}.messages m JOIN {0}.names c ON c.id = "
+     "m.channel "
      "LEFT JOIN {0}.names p ON p.id = m.partner"},
     {"deliveries",
      "SELECT d.message, d.ordinal, c.text, t.text, d.state, d.attempts, d.priority, "
