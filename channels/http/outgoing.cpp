@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <nlohmann/json.hpp>
 
+#include "channels/http/created.h"
 #include "channels/http/text.h"
 
 namespace cannula::http {
@@ -127,6 +128,7 @@ std::string guessed_type(std::string_view payload) {
 struct Wishes {
   std::string method, path, content_type;
   Headers headers;
+  std::vector<std::string> updates;
 };
 
 Result<Wishes> wishes_of(const std::string& attributes) {
@@ -146,6 +148,12 @@ Result<Wishes> wishes_of(const std::string& attributes) {
       if (!value.is_string()) return request_error("the value of a header is not a text");
       wishes.headers.emplace_back(name, value.get<std::string>());
       TRY(check_header(name, wishes.headers.back().second));
+    }
+  }
+  const auto updates = json.find("updates");
+  if (updates != json.end() && updates->is_array()) {
+    for (const auto& one : *updates) {
+      wishes.updates.push_back(one.is_string() ? reference_in(one.get<std::string>()) : "");
     }
   }
   if (!wishes.method.empty() && !is_method(wishes.method)) {
@@ -209,6 +217,7 @@ Result<Outgoing> outgoing_of(const OutgoingSettings& settings, const Parcel& par
   request.body = parcel.payload ? parcel.payload : make_bytes("");
   request.method = wishes.method.empty() ? settings.method : wishes.method;
   request.url = url_of(settings, wishes.path);
+  request.updates = wishes.updates;
   request.headers = settings.headers;
   if (!settings.server_name.empty()) request.headers.emplace_back("Host", settings.url.authority());
   if (!settings.idempotency_header.empty()) {

@@ -32,6 +32,7 @@ struct Outgoing {
   std::string url;
   Headers headers;
   Bytes body;
+  std::vector<std::string> updates{};  // "Observation/123": what the script says was created before
 };
 
 struct OutgoingSettings {

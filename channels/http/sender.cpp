@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "channels/http/created.h"
 #include "channels/http/curl_loop.h"
 #include "channels/http/outgoing.h"
 #include "channels/http/text.h"
@@ -31,6 +32,8 @@ struct SenderSettings {
   TransferSettings transfer;
   std::size_t connections = 0;
   std::optional<SecretReference> bearer;
+  bool fhir = false;
+  bool create_again = false;  // of what was created before, too
 };
 
 Answer answer_of(Answer::Kind kind, Error reason) {
@@ -101,7 +104,20 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
   Result<Outgoing> request = outgoing_of(settings_.outgoing, parcel, *token);
   if (!request) co_return answer_of(Answer::Kind::refused, request.error());
 
-  const std::size_t size = request->body->size();
+  if (!settings_.fhir && !request->updates.empty()) {
+    const Error not_fhir("T352", "`updates` of send() is for destinations of type fhir",
+                         "leave it out, or make the destination one of type fhir");
+    co_return answer_of(Answer::Kind::refused, not_fhir);
+  }
+  References before;
+  if (settings_.fhir && !settings_.create_again) {
+    before = created_in(parcel.before);
+    if (before.empty()) before = std::move(request->updates);
+    make_update(*request, before);
+  }
+  const std::string method = request->method;
+  const Bytes body = request->body;
+  const std::size_t size = body->size();
   Transfer transfer(settings_.transfer, *std::move(request));
   asio::steady_timer done(ports_.executor, steady_clock::time_point::max());
   std::optional<int> code;
@@ -124,7 +140,18 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
   const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
-  co_return verdict_on(std::move(outcome), now);
+  References created;
+  if (settings_.fhir && outcome.status >= 200 && outcome.status < 300) {
+    created = created_by(method, body, outcome.headers, outcome.body);
+    // What was an update created nothing: what it was an update of is still what is there.
+    created.resize(std::max(created.size(), before.size()));
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (created[i].empty()) created[i] = std::move(before[i]);
+    }
+  }
+  Answer answer = verdict_on(std::move(outcome), now);
+  answer.attributes = with_created(answer.attributes, created);
+  co_return answer;
 }
 
 constexpr std::string_view kFhirType = "application/fhir+json";
@@ -247,8 +274,11 @@ Result<SenderSettings> settings_of(const Values& values, const Ports& ports, Hea
   return settings;
 }
 
-Result<std::unique_ptr<Sender>> make(const Values& values, Ports ports, Headers headers) {
+Result<std::unique_ptr<Sender>> make(const Values& values, Ports ports, Headers headers,
+                                     bool fhir) {
   SenderSettings settings = TRY(settings_of(values, ports, std::move(headers)));
+  settings.fhir = fhir;
+  settings.create_again = fhir && values.text("again") == "create";
   std::string bearer;
   if (settings.bearer) bearer = TRY(ports.secret(*settings.bearer));
   if (!is_field_value(bearer)) {
@@ -265,19 +295,32 @@ std::span<const Option> sender_options() {
   return kOptions;
 }
 
+std::vector<Option> fhir_options() {
+  std::vector<Option> options = options_with(kFhirType);
+  options.push_back({.name = "again",
+                     .type = OptionType::text,
+                     .description =
+                         "What becomes of a delivery that created something and is sent again: "
+                         "\"update\" puts it in the place of what was created, \"create\" creates "
+                         "another one.",
+                     .default_value = "update",
+                     .choices = {"update", "create"}});
+  return options;
+}
+
 std::span<const Option> fhir_sender_options() {
-  static const std::vector<Option> kOptions = options_with(kFhirType);
+  static const std::vector<Option> kOptions = fhir_options();
   return kOptions;
 }
 
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {
-  return make(values, std::move(ports), {});
+  return make(values, std::move(ports), {}, false);
 }
 
 Result<std::unique_ptr<Sender>> make_fhir_sender(const Values& values, Ports ports) {
   Headers headers;
   headers.emplace_back("Accept", std::string(kFhirType));
-  return make(values, std::move(ports), std::move(headers));
+  return make(values, std::move(ports), std::move(headers), true);
 }
 
 }  // namespace cannula::http

@@ -68,6 +68,9 @@ struct Parcel {
   // What the script asked of this delivery beyond the payload, as a JSON object, or empty: of HTTP
   // {"method", "path", "headers": {name: text}, "content_type"}.
   std::string attributes{};
+  // Of the attempt that delivered it before, when it is delivered again: its Answer::attributes, by
+  // which a transport knows what the other side made of it. Otherwise empty.
+  std::string before{};
 };
 
 // How an attempt ended. Only `delivered` and `refused` are the other side's word; in doubt it is

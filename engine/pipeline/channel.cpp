@@ -618,7 +618,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
                    "name it in channel.toml again, or resend the whole message",
                    {}};
     }
-    LoadedDelivery loaded = TRY(load_delivery(store_, id, ordinal, one.outcome_position));
+    LoadedDelivery loaded = TRY(load_delivery(store_, id, ordinal, one.outcome_position, queued));
     Delivery delivery;
     delivery.id = id;
     delivery.ordinal = ordinal;
@@ -628,6 +628,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     delivery.accepted = loaded.accepted;
     delivery.payload = std::move(loaded.payload);
     delivery.attributes = std::move(loaded.attributes);
+    delivery.before = std::move(loaded.before);
     delivery.event = std::move(loaded.event);
     delivery.stat = one.priority > 0;
     destination->resend(std::move(delivery), one.order_keys);

@@ -11,10 +11,49 @@ Error missing(MessageId id, std::uint32_t ordinal, std::string_view what) {
                std::nullopt};
 }
 
+constexpr int kMostEdits = 100;  // of one message, looked back through
+
+// Of the last attempt that delivered it; null when none did.
+const store::Attempt* last_delivery(const std::vector<store::Record>& trail,
+                                    std::uint32_t ordinal) {
+  for (auto record = trail.rbegin(); record != trail.rend(); ++record) {
+    const auto* attempt = std::get_if<store::Attempt>(&*record);
+    if (attempt && attempt->ordinal == ordinal && attempt->state == store::DeliveryState::delivered)
+      return attempt;
+  }
+  return nullptr;
+}
+
+// The number of the n-th delivery that a run of the script asked for; 0 when there is none.
+std::uint32_t ordinal_of(const store::Outcome& outcome, const std::string& destination,
+                         std::size_t n) {
+  for (const store::DeliveryRequest& request : outcome.deliveries) {
+    if (request.destination == destination && --n == 0) return request.ordinal;
+  }
+  return 0;
+}
+
 }  // namespace
 
+Result<std::string> delivered_before(const store::Store& store, MessageId id,
+                                     const std::string& destination, std::size_t n) {
+  for (int edits = 0; id && n > 0 && edits < kMostEdits; ++edits) {
+    const std::vector<store::Record> trail = TRY(store.trail(id));
+    id = MessageId{};
+    for (auto record = trail.rbegin(); record != trail.rend(); ++record) {
+      if (const auto* accepted = std::get_if<store::Accepted>(&*record)) id = accepted->edited_from;
+      const auto* outcome = std::get_if<store::Outcome>(&*record);
+      if (!outcome || outcome->cause != 0) continue;
+      const std::uint32_t ordinal = ordinal_of(*outcome, destination, n);
+      const store::Attempt* delivery = ordinal != 0 ? last_delivery(trail, ordinal) : nullptr;
+      if (delivery) return delivery->attributes;
+    }
+  }
+  return std::string();
+}
+
 Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, std::uint32_t ordinal,
-                                     store::Position outcome) {
+                                     store::Position outcome, store::Position queued) {
   store::Record record = TRY(store.read(outcome));
   auto* asked = std::get_if<store::Outcome>(&record);
   if (!asked || asked->id != id) return missing(id, ordinal, "outcome");
@@ -26,6 +65,11 @@ Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, st
   if (!row) return missing(id, ordinal, "message");
   LoadedDelivery loaded{request->payload, row->event, row->accepted_at_position,
                         request->attributes};
+  if (queued != outcome) {
+    const std::vector<store::Record> trail = TRY(store.trail(id));
+    if (const store::Attempt* before = last_delivery(trail, ordinal))
+      loaded.before = before->attributes;
+  }
   if (!loaded.payload) {
     store::Record first = TRY(store.read(row->accepted_at_position));
     auto* accepted = std::get_if<store::Accepted>(&first);

@@ -13,11 +13,19 @@ struct LoadedDelivery {
   std::string event;
   store::Position accepted = 0;  // where the received message is
   std::string attributes{};      // of the transport
+  std::string before{};          // of the attempt that delivered it before, as Parcel::before
 };
 
-// `outcome` is the position of the Outcome that asked for it.
+// `outcome` is the position of the Outcome that asked for it, `queued` its place in the queue:
+// another one when it is delivered again.
 Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, std::uint32_t ordinal,
-                                     store::Position outcome);
+                                     store::Position outcome, store::Position queued);
+
+// What came with the answer (Answer::attributes) when the n-th delivery (from 1) of a message to a
+// destination was made: by the last run of its script that made one, or of the message that it was
+// edited from. Empty when there was none.
+Result<std::string> delivered_before(const store::Store& store, MessageId id,
+                                     const std::string& destination, std::size_t n);
 
 // How long a delivery that is retrying has been tried before this run, from its first attempt since
 // it was queued or resent to its last; at most what its attempts can have taken with waits of

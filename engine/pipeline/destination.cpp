@@ -153,17 +153,19 @@ Parcel Destination::parcel_of(const Delivery& delivery) const {
           delivery.payload,
           delivery.event,
           channel_,
-          delivery.attributes};
+          delivery.attributes,
+          delivery.before};
 }
 
 asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
   co_await asio::post(blocking_, asio::use_awaitable);
   Result<LoadedDelivery> loaded =
-      load_delivery(store_, delivery.id, delivery.ordinal, delivery.outcome);
+      load_delivery(store_, delivery.id, delivery.ordinal, delivery.outcome, delivery.queued);
   co_await asio::post(ports_.executor, asio::use_awaitable);
   if (!loaded) co_return loaded.error();
   delivery.payload = std::move(loaded->payload);
   delivery.attributes = std::move(loaded->attributes);
+  delivery.before = std::move(loaded->before);
   delivery.event = std::move(loaded->event);
   co_return Result<void>();
 }

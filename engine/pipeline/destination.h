@@ -38,6 +38,7 @@ struct Delivery {
   std::string asked_as{};  // the name its script gave: keys keep it when the destination is renamed
   Bytes payload;           // null: read again when it goes
   std::string attributes;  // of the transport; known when `payload` is
+  std::string before{};    // of an attempt that delivered it before; known when `payload` is
   std::string event;
   std::uint32_t attempts = 0;
   std::chrono::milliseconds tried_for{0};  // from its first attempt on, in earlier runs

@@ -231,7 +231,8 @@ Result<std::vector<store::DeliveryRow>> Destination::waiting(store::Position aft
 }
 
 Result<Delivery> Destination::delivery_of(const store::DeliveryRow& row) const {
-  LoadedDelivery loaded = TRY(load_delivery(store_, row.id, row.ordinal, row.outcome_position));
+  LoadedDelivery loaded =
+      TRY(load_delivery(store_, row.id, row.ordinal, row.outcome_position, row.queued));
   Delivery delivery;
   delivery.id = row.id;
   delivery.ordinal = row.ordinal;
@@ -240,6 +241,7 @@ Result<Delivery> Destination::delivery_of(const store::DeliveryRow& row) const {
   delivery.outcome = row.outcome_position;
   delivery.payload = std::move(loaded.payload);
   delivery.attributes = std::move(loaded.attributes);
+  delivery.before = std::move(loaded.before);
   delivery.accepted = loaded.accepted;
   delivery.event = std::move(loaded.event);
   delivery.attempts = row.attempts;

@@ -105,6 +105,8 @@ class Engine : private script::Host {
   std::optional<std::string> state(const std::string& channel,
                                    const std::string& key) const override;
   Result<std::string> secret(const std::string& channel, const std::string& name) const override;
+  Result<std::string> delivered_before(const std::string& message, const std::string& destination,
+                                       std::size_t n) const override;
 
   std::shared_ptr<const script::Program> program_of(const config::Site& site,
                                                     const config::ChannelConfig& config);

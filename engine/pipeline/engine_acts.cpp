@@ -6,6 +6,7 @@
 
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/engine.h"
 
 namespace cannula::pipeline {
@@ -166,6 +167,14 @@ Result<MessageId> Engine::edit(MessageId id, Bytes body, const std::string& acto
     channel->discarded(replaced);
   }
   return places.front().id;
+}
+
+Result<std::string> Engine::delivered_before(const std::string& message,
+                                             const std::string& destination, std::size_t n) const {
+  const auto id = MessageId::parse(message);
+  if (!id) return std::string();
+  store_->catch_up();
+  return pipeline::delivered_before(*store_, *id, destination, n);
 }
 
 BulkActs::Hands Engine::bulk_hands() {

@@ -24,8 +24,8 @@ std::string names_of(const std::vector<std::string>& names) {
 
 const std::string& destination_argument(lua_State* L, const Program& program) {
   if (lua_type(L, 1) != LUA_TSTRING) {
-    throw ScriptError("L212", std::string("send takes the name of a destination first, not a ") +
-                                  luaL_typename(L, 1));
+    throw ScriptError(
+        "L212", std::string("the name of a destination comes first, not a ") + luaL_typename(L, 1));
   }
   const std::string_view wanted = view_at(L, 1);
   for (const std::string& name : program.destinations) {
@@ -96,6 +96,23 @@ void add_attribute(lua_State* L, std::string_view name, std::string& attributes)
   attributes += headers.empty() ? "{}" : "}";
 }
 
+// { "Observation/123", "" }, as created() gives it.
+void add_updates(lua_State* L, std::string& attributes) {
+  if (lua_type(L, -1) != LUA_TTABLE) {
+    throw ScriptError("L214",
+                      "the option 'updates' of send is what created() gives, a table of texts");
+  }
+  const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, -1));
+  attributes += attributes.empty() ? "{\"updates\":[" : ",\"updates\":[";
+  for (lua_Integer i = 1; i <= count; ++i) {
+    if (i > 1) attributes += ',';
+    lua_rawgeti(L, -1, i);
+    append_json_string(attributes, text_value(L, -1, "what is to be updated").value_or(""));
+    lua_pop(L, 1);
+  }
+  attributes += ']';
+}
+
 void read_options(lua_State* L, Send& send) {
   if (lua_isnoneornil(L, 3)) return;
   if (lua_type(L, 3) != LUA_TTABLE) {
@@ -103,8 +120,8 @@ void read_options(lua_State* L, Send& send) {
                       std::string("send takes its options as a table, { key = … }, not a ") +
                           luaL_typename(L, 3));
   }
-  constexpr std::string_view kOptions[] = {"key",  "priority", "method",
-                                           "path", "headers",  "content_type"};
+  constexpr std::string_view kOptions[] = {"key",     "priority",     "method", "path",
+                                           "headers", "content_type", "updates"};
   lua_pushnil(L);
   while (lua_next(L, 3) != 0) {
     const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
@@ -115,17 +132,41 @@ void read_options(lua_State* L, Send& send) {
         throw ScriptError("L214", "the option 'priority' of send is \"stat\" or absent");
       }
       send.stat = true;
+    } else if (name == "updates") {
+      add_updates(L, send.attributes);
     } else if (std::find(std::begin(kOptions), std::end(kOptions), name) != std::end(kOptions)) {
       add_attribute(L, name, send.attributes);
     } else {
       throw ScriptError("L214", "send has no option '" + std::string(name.substr(0, 60)) + "'" +
                                     did_you_mean(name, kOptions) +
-                                    "; it has key, priority, method, path, headers and "
-                                    "content_type");
+                                    "; it has key, priority, method, path, headers, "
+                                    "content_type and updates");
     }
     lua_pop(L, 1);
   }
   if (!send.attributes.empty()) send.attributes += '}';
+}
+
+// created(destination, n): a table, empty when nothing was created before.
+int created(lua_State* L) {
+  LuaRuntime& runtime = LuaRuntime::of(L);
+  const std::string& destination = destination_argument(L, runtime.program());
+  const lua_Integer n = lua_isnoneornil(L, 2) ? 1 : lua_tointeger(L, 2);
+  if (n < 1) throw ScriptError("L214", "created takes the number of a delivery, from 1");
+  const auto before = runtime.host().delivered_before(runtime.session().input.id, destination,
+                                                      static_cast<std::size_t>(n));
+  if (!before) throw ScriptError(before.error().code, before.error().text());
+  lua_newtable(L);
+  if (before->empty()) return 1;
+  const auto attributes = tree::Document::parse(make_bytes(*before));
+  if (!attributes) return 1;
+  lua_Integer i = 0;
+  for (tree::Node one = attributes->root().member("created").first(); one; one = one.next()) {
+    const std::string reference = one.text();
+    lua_pushlstring(L, reference.data(), reference.size());
+    lua_rawseti(L, -2, ++i);
+  }
+  return 1;
 }
 
 int send(lua_State* L) {
@@ -208,8 +249,15 @@ constexpr Binding kBindings[] = {
      "Hands the payload to a destination of this channel when the script has finished; an error "
      "later on sends nothing. A message that was not edited is sent byte for byte as received. "
      "`key` sets the order key at the destination, `priority = \"stat\"` goes first; "
-     "`method`, `path`, `headers` and `content_type` are of HTTP destinations.",
+     "`method`, `path`, `headers` and `content_type` are of HTTP destinations; `updates`, of FHIR "
+     "destinations, is what `created()` gives: these are updated instead of created.",
      &guarded<send>},
+    {"created", "(destination: string, n?: integer): table",
+     "What the n-th (first) delivery of this message to a FHIR destination created when it was "
+     "made "
+     "before, as `{\"Observation/123\"}`, one for each entry of a bundle, `\"\"` for those that "
+     "created nothing. Empty unless a person sent the message again, or edited it.",
+     &guarded<created>},
     {"skip", "(reason: string)",
      "Ends the message: nothing is to be done with it. Nothing is sent.", &guarded<skip>},
     {"park", "(reason: string)",

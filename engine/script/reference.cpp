@@ -137,7 +137,8 @@ std::string lua_types() {
       "---@field method? string Of an HTTP destination: \"PUT\".\n"
       "---@field path? string Of an HTTP destination: what is added to its url.\n"
       "---@field headers? table<string, string> Of an HTTP destination.\n"
-      "---@field content_type? string Of an HTTP destination.\n\n";
+      "---@field content_type? string Of an HTTP destination.\n"
+      "---@field updates? string[] Of a FHIR destination: what created() gives.\n\n";
   for (const Library& library : libraries()) {
     if (library.standard || library.name == "Print") continue;
     if (library.kind != Library::Kind::globals) {

@@ -65,6 +65,13 @@ class Host {
                                            const std::string& key) const = 0;
   // A named secret of site.toml; the error names it, never its value.
   virtual Result<std::string> secret(const std::string& channel, const std::string& name) const = 0;
+  // What came with the answer when the n-th delivery of the message to a destination was made
+  // before (Answer::attributes); empty when it was not. May read from the disk.
+  virtual Result<std::string> delivered_before(const std::string& /*message*/,
+                                               const std::string& /*destination*/,
+                                               std::size_t /*n*/) const {
+    return std::string();
+  }
   // The tables and rule sets as they are now; a run keeps what it began with. Never null.
   virtual std::shared_ptr<const rules::Resources> resources() const = 0;
 };

@@ -210,6 +210,19 @@ TEST_F(DocumentTest, SendTakesTheOptionsOfHttp) {
   EXPECT_THAT(failure("send('ehr', msg, { headers = 'x' })"), HasSubstr("[L214]"));
 }
 
+TEST_F(DocumentTest, SendTakesWhatIsToBeUpdatedAsCreatedGivesIt) {
+  const auto attributes = [&](const std::string& options) {
+    const Conclusion conclusion =
+        work("function main(msg) send('ehr', json.parse('{}'), " + options + ") end");
+    return conclusion.sends.empty() ? conclusion.reason : conclusion.sends[0].attributes;
+  };
+  EXPECT_EQ(attributes("{ updates = { 'Patient/1', '' } }"), R"({"updates":["Patient/1",""]})");
+  EXPECT_EQ(attributes("{ updates = created('ehr') }"), R"({"updates":[]})");
+  EXPECT_THAT(failure("send('ehr', msg, { updates = 'Patient/1' })"), HasSubstr("[L214]"));
+  EXPECT_THAT(failure("created('nowhere')"), HasSubstr("[L212]"));
+  EXPECT_THAT(failure("created('ehr', 0)"), HasSubstr("[L214]"));
+}
+
 TEST_F(DocumentTest, RepliesTakeDocumentsAndTables) {
   const auto body = [&](const std::string& value) {
     const Conclusion conclusion =

@@ -362,7 +362,8 @@ TEST_F(SandboxTest, GlobalsAreTheAllowedOnes) {
     for name in pairs(_G) do names[#names + 1] = name end
     table.sort(names)
     send('ehr', table.concat(names, ' ')))"),
-      "_G _VERSION ack assert collectgarbage coroutine error fhir getmetatable hl7 ipairs json "
+      "_G _VERSION ack assert collectgarbage coroutine created error fhir getmetatable hl7 ipairs "
+      "json "
       "load "
       "log "
       "lookup main "
