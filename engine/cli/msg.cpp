@@ -130,7 +130,7 @@ std::string show_text(const json& answer) {
 }
 
 struct ActOptions {
-  std::string id, site, reason;
+  std::string id, site, reason, destination;
   std::int64_t delivery = 0;
 };
 
@@ -141,19 +141,24 @@ Verb act_verb(const std::string& act, std::string summary, std::string example) 
       .summary = std::move(summary),
       .example = std::move(example),
       .declare =
-          [options](Arguments& arguments) {
+          [options, act](Arguments& arguments) {
             arguments.positional("ID", options->id, "The message's id.", true);
             arguments.positional("SITE", options->site, "The site's folder.");
+            if (act == "resend") {
+              arguments.text("--destination", "NAME", options->destination,
+                             "Only its deliveries to it, as they are; \"*\": to all.");
+            }
             arguments.number("--delivery", "N", options->delivery, 0, 0xFFFFFFFF,
                              "Only this delivery of it; 0: the whole message.");
             arguments.text("--reason", "TEXT", options->reason, "Why; kept with the message.");
           },
       .run =
           [options, act](const Context& context) {
-            const json request{{"id", options->id},
-                               {"delivery", options->delivery},
-                               {"reason", options->reason},
-                               {"actor", acting_user()}};
+            json request{{"id", options->id},
+                         {"delivery", options->delivery},
+                         {"reason", options->reason},
+                         {"actor", acting_user()}};
+            if (!options->destination.empty()) request["destination"] = options->destination;
             return answer_question(options->site, act, request, context, [&](const json& answer) {
               return fmt::format("{} {}{}\n", answer.contains("resent") ? "resent" : "discarded",
                                  options->id,

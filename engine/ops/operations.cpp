@@ -248,6 +248,7 @@ Result<json> Operations::unmapped(const json& query) const {
 
 Result<json> Operations::resend(const json& asked) {
   const Request request = TRY(request_of(asked));
+  if (!text_of(asked, "destination").empty()) return resend_deliveries(request.id, asked);
   if (engine_) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
     return json{{"resent", request.id.text()}};

@@ -52,6 +52,9 @@ class Operations {
   // "last_at", "sample", "waiting"}…]}, the most frequent first.
   Result<nlohmann::json> unmapped(const nlohmann::json& query) const;
   // {"id", "delivery" (0 or absent: the message), "actor", "reason"}; answers {"resent": id}.
+  // Instead of "delivery", "destination" (of resend only): its deliveries to it, "*": to all;
+  // answers
+  // {"resent": id, "deliveries": n}.
   Result<nlohmann::json> resend(const nlohmann::json& asked);
   Result<nlohmann::json> discard(const nlohmann::json& asked);
   // {"channel", "parts" (of "intake", "work", "to:NAME"; empty or absent: all of it), "paused",
@@ -78,6 +81,7 @@ class Operations {
 
  private:
   Result<nlohmann::json> begin(pipeline::BulkOrder order);
+  Result<nlohmann::json> resend_deliveries(MessageId id, const nlohmann::json& asked);
   Result<Bytes> edited_body(const store::MessageRow& row, const nlohmann::json& asked) const;
   Result<std::unique_ptr<pipeline::ActLog>> act_log_at_rest() const;
   Result<std::vector<pipeline::Act>> pauses() const;

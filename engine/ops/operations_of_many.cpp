@@ -126,6 +126,33 @@ Result<json> Operations::begin(BulkOrder order) {
   return value;
 }
 
+Result<json> Operations::resend_deliveries(MessageId id, const json& asked) {
+  const auto [actor, reason] = TRY(actor_and_reason(asked));
+  const std::string destination = text_of(asked, "destination");
+  store_.catch_up();
+  TRY(pipeline::known_message(store_, id, 0));
+  std::vector<store::Letter> letters;
+  for (const store::DeliveryRow& row : TRY(store_.deliveries(id))) {
+    const bool discarded = row.state == store::DeliveryState::discarded;
+    if (!discarded && (destination == "*" || row.destination == destination))
+      letters.push_back({id, row.ordinal});
+  }
+  if (letters.empty()) {
+    return Error{"P304", "message " + id.text() + " has no delivery to " + destination,
+                 "see `cannula msg show`", std::nullopt};
+  }
+  BulkOrder order;
+  order.actor = actor;
+  order.reason = reason;
+  const BulkDone done = TRY(engine_ ? engine_->resend_all(letters, actor, reason)
+                                    : write_acts(store_, order, letters));
+  if (done.done == 0) {
+    return Error{"P308", "the deliveries of message " + id.text() + " are still being made",
+                 "`--delivery N` tries one of them at once", std::nullopt};
+  }
+  return json{{"resent", id.text()}, {"deliveries", done.done}};
+}
+
 Result<json> Operations::replay(const json& asked) {
   BulkOrder order;
   std::tie(order.actor, order.reason) = TRY(actor_and_reason(asked));

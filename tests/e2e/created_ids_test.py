@@ -150,6 +150,16 @@ url  = "http://127.0.0.1:{self.server.server_address[1]}/fhir"
         self.assertEqual(self.server.resources["Observation/id-1"][2]["code"], {"text": "Kalium"})
         self.assertIn("Observation/id-1", cannula("msg", "show", new, self.site, "--json"))
 
+    def test_all_deliveries_of_a_message_or_those_to_one_destination_are_sent_again(self):
+        old = self.start(SINGLE)
+        cannula("msg", "resend", old, self.site, "--destination", "ehr", "--reason", "x")
+        self.wait_for_deliveries(2)
+        cannula("msg", "resend", old, self.site, "--destination", "*", "--reason", "x")
+        self.wait_for_deliveries(3)
+        self.assertEqual(self.versions(), {"Observation/id-1": 3})
+        with self.assertRaisesRegex(RuntimeError, "no delivery to archive"):
+            cannula("msg", "resend", old, self.site, "--destination", "archive", "--reason", "x")
+
     def test_each_entry_of_a_transaction_is_updated(self):
         old = self.start(BUNDLE)
         self.assertEqual(self.versions(), {"Patient/id-1": 1, "Observation/id-2": 1})

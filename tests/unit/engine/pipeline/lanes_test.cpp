@@ -101,6 +101,19 @@ TEST(Lanes, WhatAPersonPutsBackGoesFirstAndPassesTheHold) {
   EXPECT_EQ(take(lanes, entry), 2);
 }
 
+TEST(Lanes, OfSeveralThatGoFirstTheOneThatWasAddedFirstGoesFirst) {
+  Lanes<int> lanes;
+  lanes.add(1, {7});
+  lanes.add_first(2, {7});
+  lanes.add_first(3, {7});
+  for (const int wanted : {2, 3, 1}) {
+    auto* entry = lanes.next();
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(entry->item, wanted);
+    lanes.release(entry);
+  }
+}
+
 TEST(Lanes, UrgentItemsGoBeforeOthersButNotBeforeEarlierOnesOfTheirKey) {
   IntLanes lanes;
   lanes.add(1, {10});
