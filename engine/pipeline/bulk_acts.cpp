@@ -131,7 +131,7 @@ void BulkActs::run(const std::shared_ptr<Running>& running) {
     }
     const auto some = left.first(std::min(step, left.size()));
     if (hands_.has_room && order.act == BulkOrder::Act::resend && any_script(some) &&
-        !hands_.has_room()) {
+        !hands_.has_room(order)) {
       next = steady_clock::now() + kRoomAgain;
       continue;
     }

@@ -56,7 +56,8 @@ class BulkActs {
   struct Hands {
     std::function<Result<std::vector<store::Letter>>(const store::LetterQuery&)> find;
     std::function<Result<BulkDone>(const BulkOrder&, std::span<const store::Letter>)> act;
-    std::function<bool()> has_room{};  // false: scripts that are to run again wait
+    // False: scripts that are to run again wait.
+    std::function<bool(const BulkOrder&)> has_room{};
     // Before the first is done; an error, and nothing is.
     std::function<Result<void>(const BulkProgress&)> began{};
     std::function<void(const BulkProgress&)> ended{};

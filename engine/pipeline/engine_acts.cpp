@@ -187,10 +187,11 @@ BulkActs::Hands Engine::bulk_hands() {
     return order.act == BulkOrder::Act::resend ? resend_all(letters, order.actor, order.reason)
                                                : discard_all(letters, order.actor, order.reason);
   };
-  hands.has_room = [this] {
+  hands.has_room = [this](const BulkOrder& order) {
     const auto channels = all_channels();
-    return std::all_of(channels.begin(), channels.end(), [](const auto& channel) {
-      return channel->queue().in_memory() < kMostWork;
+    return std::all_of(channels.begin(), channels.end(), [&](const auto& channel) {
+      const bool another = !order.of.channel.empty() && channel->name() != order.of.channel;
+      return another || channel->queue().in_memory() < kMostWork;
     });
   };
   hands.began = [this](const BulkProgress& progress) {
