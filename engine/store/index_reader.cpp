@@ -113,9 +113,10 @@ class IndexReader::Session {
     const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
     if (!query.channel.empty() && channel == 0) return {};
     if (!query.destination.empty() && destination == 0) return {};
+    const std::string place = query.place.value_or("");  // SQLite reads it until the last step
     for (const LetterArm& arm : letter_arms(query, channel, destination)) {
       const auto select = TRY(connection_->prepare(arm.*column));
-      select->bind(1, query.code).bind(2, query.place.value_or("")).bind(3, query.from);
+      select->bind(1, query.code).bind(2, place).bind(3, query.from);
       select->bind(4, query.to);
       while (TRY(select->step())) TRY(visit(arm, *select));
     }
