@@ -17,6 +17,7 @@ import unittest
 from engine import Program, cannula_json, free_port
 from fast_ehr import FastEhr
 
+SANITIZED = "CANNULA_SANITIZED" in os.environ  # then memory is the sanitizer's
 COUNT = int(os.environ.get("CANNULA_EHR_AWAY", "4000"))
 PATIENTS = 200
 MESSAGE = ("MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|M{number}|P|2.5.1\r"
@@ -140,7 +141,8 @@ give_up_after = "3d"
         print(f"{COUNT} messages: away for {away:.0f} s, drained in {drained:.0f} s; {seen['connections']} connections, "
               f"{wasted} attempts in vain, {seen['doubled']} repeated with the same key, at most {seen['most_in_a_second']} "
               f"in a second; memory {resting} MB with all queued, at most {self.rss('VmHWM')} MB")
-        self.assertLess(self.rss("VmHWM"), 400, "memory does not grow with the queue")
+        if not SANITIZED:
+            self.assertLess(self.rss("VmHWM"), 400, "memory does not grow with the queue")
 
 
 if __name__ == "__main__":

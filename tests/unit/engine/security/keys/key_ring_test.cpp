@@ -170,7 +170,8 @@ TEST_F(KeyRingTest, a_rotation_that_wrapped_only_some_keys_goes_on_too) {
   const auto after = open();
   EXPECT_TRUE(same_key(*before, *after, "lab"));
   EXPECT_TRUE(same_key(*before, *after, "adt"));
-  for (const WrappedKey& key : KeyRing::file(directory_)->keys) EXPECT_EQ(key.master, fresh.id());
+  const RingFile whole = *KeyRing::file(directory_);
+  for (const WrappedKey& key : whole.keys) EXPECT_EQ(key.master, fresh.id());
 }
 
 TEST_F(KeyRingTest, a_shredded_channel_is_told_by_whom_and_why_and_gets_another_key) {
