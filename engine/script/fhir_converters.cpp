@@ -1,16 +1,17 @@
 // HL7 v2 values as FHIR data types: fhir.date, fhir.name and so on. They take a node of a message
 // or a text as msg["PID-5"] reads it, and give nil where nothing stands.
+#include "engine/script/fhir_converters.h"
+
 #include <cmath>
 #include <string>
 #include <vector>
 
-#include "engine/script/fhir_library.h"
+#include "engine/script/fhir_observations.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/places.h"
 #include "engine/script/time_text.h"
 #include "parsers/fhir/v2_values.h"
 #include "parsers/hl7v2/values.h"
-#include "rules/units/unit.h"
 
 namespace cannula::script {
 
@@ -33,25 +34,32 @@ void leave_out_nulls(Value& value) {
   });
 }
 
-// A value of HL7 v2 as the argument `index` gives it: a node, or a text in the usual delimiters.
-// Nothing stands there, or HL7 null: nullopt.
-template <class Value>
-std::optional<Value> value_argument(lua_State* L, int index) {
+// What the argument `index` gives, a node or a text in the usual delimiters; empty where nothing
+// stands.
+hl7v2::Encoded encoded_argument(lua_State* L, int index) {
   static const hl7v2::Delimiters kUsual;
   const Object* object = object_at(L, index);
-  const auto encoded = [&]() -> hl7v2::Encoded {
-    if (object == nullptr || object->kind != Object::Kind::node) {
-      const auto text = text_value(L, index, "a converter of fhir");
-      return {hl7v2::part_of(text.value_or(""), kUsual.repetition, 1), kUsual};
-    }
-    const auto& node = checked_object<PlaceObject>(L, index, Object::Kind::node);
-    if (!node.present) return {"", kUsual};
-    return hl7v2::encoded_at(node.box->read(), node.place);
-  }();
+  if (object == nullptr || object->kind != Object::Kind::node) {
+    const auto text = text_value(L, index, "a converter of fhir");
+    return {hl7v2::part_of(text.value_or(""), kUsual.repetition, 1), kUsual};
+  }
+  const auto& node = checked_object<PlaceObject>(L, index, Object::Kind::node);
+  if (!node.present) return {"", kUsual};
+  return hl7v2::encoded_at(node.box->read(), node.place);
+}
+
+// Nothing stands there, or HL7 null: nullopt.
+template <class Value>
+std::optional<Value> value_of(const hl7v2::Encoded& encoded) {
   if (encoded.text.empty() || encoded.text == "\"\"") return std::nullopt;
   auto value = hl7v2::read<Value>(encoded);
   leave_out_nulls(value);
   return value;
+}
+
+template <class Value>
+std::optional<Value> value_argument(lua_State* L, int index) {
+  return value_of<Value>(encoded_argument(L, index));
 }
 
 // The text of the argument, "" for nil, HL7 null and nothing.
@@ -97,20 +105,6 @@ int date(lua_State* L) {
   if (!found) return give_nil(L, "'" + text.substr(0, 40) + "' is not a date");
   push(L, *found);
   return 1;
-}
-
-std::optional<std::string> to_date_time(lua_State* L, std::string_view text) {
-  LuaRuntime& runtime = LuaRuntime::of(L);
-  const bool has_zone = !runtime.program().timezone.empty();
-  bool needs_zone = false;
-  auto found = fhir::date_time_of(text, has_zone ? &runtime.timezone() : nullptr, &needs_zone);
-  if (needs_zone) {
-    throw ScriptError("L241", "the time '" + std::string(text.substr(0, 40)) +
-                                  "' has no offset from UTC, and the channel's source has no "
-                                  "timezone: set timezone = \"Europe/Vienna\" or the like under "
-                                  "[source]");
-  }
-  return found;
 }
 
 int date_time(lua_State* L) {
@@ -252,39 +246,8 @@ int telecom(lua_State* L) {
   return 1;
 }
 
-// CWE (2.A.13): code, text and system, twice, and the original text.
 int concept_of(lua_State* L) {
-  const auto cwe = value_argument<hl7v2::Cwe>(L, 1);
-  if (!cwe) return give_nil(L);
-  lua_createtable(L, 0, 2);
-  lua_Integer count = 0;
-  struct Coding {
-    const std::string& code;
-    const std::string& text;
-    const std::string& system;
-  };
-  for (const Coding& coding :
-       {Coding{cwe->identifier, cwe->text, cwe->system},
-        Coding{cwe->alternate_identifier, cwe->alternate_text, cwe->alternate_system}}) {
-    const std::string code = fhir::code_of(coding.code);
-    if (code.empty()) continue;
-    if (count == 0) lua_createtable(L, 2, 0);
-    lua_createtable(L, 0, 3);
-    set(L, "system", fhir::code_system_uri(coding.system));
-    set(L, "code", code);
-    set(L, "display", coding.text);
-    lua_rawseti(L, -2, ++count);
-  }
-  if (count != 0) lua_setfield(L, -2, "coding");
-  std::string text = cwe->original_text;
-  if (text.empty()) text = cwe->text;
-  if (text.empty()) text = cwe->alternate_text;
-  if (text.empty() && count == 0) {
-    lua_pop(L, 1);
-    return give_nil(L);
-  }
-  set(L, "text", text);
-  return 1;
+  return push_concept(L, encoded_argument(L, 1)) ? 1 : give_nil(L);
 }
 
 // A number with its unit; "<5" and the like as comparator and number.
@@ -310,19 +273,7 @@ int quantity(lua_State* L) {
   if (!number || !known) {
     return give_nil(L, "'" + (comparator + text).substr(0, 40) + "' is not a number");
   }
-  // A unit may be given as OBX-6 stands, code^text^system.
-  const auto given = value_argument<hl7v2::Cwe>(L, 2).value_or(hl7v2::Cwe{});
-  const std::string& unit = given.identifier;
-  const std::string& display = given.text;
-  lua_createtable(L, 0, 5);
-  set(L, "value", *number);
-  set(L, "comparator", comparator);
-  if (unit.empty()) return 1;
-  set(L, "unit", display.empty() ? unit : display);
-  if (const auto ucum = units::Unit::ucum_of(unit)) {
-    set(L, "system", "http://unitsofmeasure.org");
-    set(L, "code", *ucum);
-  }
+  push_quantity(L, *number, comparator, unit_of(encoded_argument(L, 2)));
   return 1;
 }
 
@@ -364,6 +315,55 @@ constexpr Binding kConverters[] = {
 };
 
 }  // namespace
+
+std::optional<std::string> to_date_time(lua_State* L, std::string_view text) {
+  LuaRuntime& runtime = LuaRuntime::of(L);
+  const bool has_zone = !runtime.program().timezone.empty();
+  bool needs_zone = false;
+  auto found = fhir::date_time_of(text, has_zone ? &runtime.timezone() : nullptr, &needs_zone);
+  if (needs_zone) {
+    throw ScriptError("L241", "the time '" + std::string(text.substr(0, 40)) +
+                                  "' has no offset from UTC, and the channel's source has no "
+                                  "timezone: set timezone = \"Europe/Vienna\" or the like under "
+                                  "[source]");
+  }
+  return found;
+}
+
+// CWE (2.A.13): code, text and system, twice, and the original text.
+bool push_concept(lua_State* L, const hl7v2::Encoded& encoded) {
+  const auto cwe = value_of<hl7v2::Cwe>(encoded);
+  if (!cwe) return false;
+  lua_createtable(L, 0, 2);
+  lua_Integer count = 0;
+  struct Coding {
+    const std::string& code;
+    const std::string& text;
+    const std::string& system;
+  };
+  for (const Coding& coding :
+       {Coding{cwe->identifier, cwe->text, cwe->system},
+        Coding{cwe->alternate_identifier, cwe->alternate_text, cwe->alternate_system}}) {
+    const std::string code = fhir::code_of(coding.code);
+    if (code.empty()) continue;
+    if (count == 0) lua_createtable(L, 2, 0);
+    lua_createtable(L, 0, 3);
+    set(L, "system", fhir::code_system_uri(coding.system));
+    set(L, "code", code);
+    set(L, "display", coding.text);
+    lua_rawseti(L, -2, ++count);
+  }
+  if (count != 0) lua_setfield(L, -2, "coding");
+  std::string text = cwe->original_text;
+  if (text.empty()) text = cwe->text;
+  if (text.empty()) text = cwe->alternate_text;
+  if (text.empty() && count == 0) {
+    lua_pop(L, 1);
+    return false;
+  }
+  set(L, "text", text);
+  return true;
+}
 
 std::span<const Binding> fhir_converters() {
   return kConverters;

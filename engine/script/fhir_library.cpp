@@ -9,6 +9,8 @@
 #include <xxhash.h>
 
 #include "engine/script/fhir_builder.h"
+#include "engine/script/fhir_converters.h"
+#include "engine/script/fhir_observations.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/places.h"
 #include "parsers/fhir/arrange.h"
@@ -71,7 +73,9 @@ int unknown_constructor(lua_State* L) {
   const std::string name(string_argument(L, 2).substr(0, 60));
   std::vector<std::string_view> names(Model::r4().resources().begin(),
                                       Model::r4().resources().end());
-  for (const Binding& converter : fhir_converters()) names.push_back(converter.name);
+  for (const auto converters : {fhir_converters(), fhir_observation_converters()}) {
+    for (const Binding& converter : converters) names.push_back(converter.name);
+  }
   throw ScriptError("L240", "fhir has no '" + name + "'" + did_you_mean(name, names));
 }
 
@@ -397,8 +401,9 @@ Library fhir_library() {
   static const std::vector<Binding> bindings = [] {
     std::vector<Binding> all = {
         {"transaction", "(): Transaction", "Begins a transaction.", &guarded<make_transaction>}};
-    const auto converters = fhir_converters();
-    all.insert(all.end(), converters.begin(), converters.end());
+    for (const auto converters : {fhir_converters(), fhir_observation_converters()}) {
+      all.insert(all.end(), converters.begin(), converters.end());
+    }
     for (const std::string_view name : Model::r4().resources()) {
       all.push_back({name, "(elements?: table): Document",
                      "A resource of FHIR R4: <http://hl7.org/fhir/R4/resourcelist.html>."});

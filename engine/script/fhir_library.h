@@ -16,7 +16,4 @@ void add_fhir_constructors(lua_State* L);
 void arrange_again(lua_State* L, DocumentObject& document);
 tree::Node transaction_bundle(const Object& transaction);
 
-// fhir.date, fhir.name and so on.
-std::span<const Binding> fhir_converters();
-
 }  // namespace cannula::script

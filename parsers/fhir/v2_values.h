@@ -35,6 +35,8 @@ std::string authority_uri(std::string_view name, std::string_view universal_id,
 std::string_view gender_of(std::string_view code);       // table 0001; "unknown" for others
 std::string_view name_use_of(std::string_view code);     // table 0200; empty for others
 std::string_view address_use_of(std::string_view code);  // table 0190; empty for others
+// The name that a code of table 0078 has in FHIR's ObservationInterpretation; empty for others.
+std::string_view interpretation_of(std::string_view code);
 // Tables 0201 (use) and 0202 (equipment) together.
 struct Telecom {
   std::string_view system;  // "phone"; never empty

@@ -1,0 +1,146 @@
+// What an OBX says, as FHIR: fhir.value, fhir.range, fhir.interpretation; and fhir.by_identifier.
+#include "tests/unit/engine/script/script_fixture.h"
+
+namespace cannula::script {
+namespace {
+
+using testing::HasSubstr;
+
+class FhirObservationTest : public ScriptTest {
+ protected:
+  // The Observation that fhir.value makes of an OBX with these fields from OBX-2 on.
+  std::string value(std::string_view type, std::string_view text, std::string_view unit = "") {
+    return sent(
+        "local value, doubt = fhir.value(msg.OBX)\n"
+        "if doubt then value.note = { text = doubt } end\n"
+        "send('ehr', fhir.Observation(value))",
+        obx(type, text, unit));
+  }
+
+  // What FHIR makes of OBX-7.
+  std::string range(std::string_view text, std::string_view unit = "mmol/L") {
+    return sent(
+        "send('ehr', fhir.Observation{ referenceRange = fhir.range(msg.OBX[7], msg.OBX[6]) })",
+        obx("NM", "4", unit, text));
+  }
+
+  static std::string obx(std::string_view type, std::string_view text, std::string_view unit = "",
+                         std::string_view range = "", std::string_view flags = "") {
+    std::string message =
+        "MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||1\rOBR|1|1\rOBX|"
+        "1|";
+    for (const std::string_view field :
+         {type, std::string_view("K^Potassium^L"), std::string_view(), text, unit, range, flags}) {
+      message += std::string(field) + "|";
+    }
+    return message + "||F\r";
+  }
+};
+
+constexpr std::string_view kHead = R"({"resourceType":"Observation")";
+
+TEST_F(FhirObservationTest, ANumberIsAQuantityWithItsDigits) {
+  EXPECT_EQ(value("NM", "+7.10", "mmol/L"),
+            std::string(kHead) + R"(,"valueQuantity":{"value":7.10,"unit":"mmol/L",)"
+                                 R"("system":"http://unitsofmeasure.org","code":"mmol/L"}})");
+  EXPECT_EQ(value("NM", "007"), std::string(kHead) + R"(,"valueQuantity":{"value":7}})");
+  EXPECT_EQ(value("NM", "4", "blobs"),
+            std::string(kHead) + R"(,"valueQuantity":{"value":4,"unit":"blobs"}})");
+}
+
+TEST_F(FhirObservationTest, AUnitInUcumIsShownAsTheLaboratoryWritesIt) {
+  EXPECT_THAT(value("NM", "4", "10*3/uL^10*3/uL^UCUM^K/uL^^L"),
+              HasSubstr(R"("unit":"K/uL","system":"http://unitsofmeasure.org","code":"10*3/uL")"));
+  EXPECT_THAT(value("NM", "4", "MG/DL^milligrams per deciliter^L"),
+              HasSubstr(R"("unit":"milligrams per deciliter","system":"http://unitsofmeasure.org",)"
+                        R"("code":"mg/dL")"));
+}
+
+TEST_F(FhirObservationTest, ANumberWithAComparatorIsOneAlsoAsText) {
+  EXPECT_THAT(value("ST", "< 0.010", "ng/mL"), HasSubstr(R"({"value":0.010,"comparator":"<")"));
+  EXPECT_THAT(value("", ">=100", "U/L"), HasSubstr(R"({"value":100,"comparator":">=")"));
+  EXPECT_EQ(value("ST", "<5"), std::string(kHead) + R"(,"valueString":"<5"})");
+  EXPECT_EQ(value("ST", "<>5", "U/L"), std::string(kHead) + R"(,"valueString":"<>5"})");
+}
+
+TEST_F(FhirObservationTest, WhatIsSentAsANumberAndIsNoneIsTextAndDoubtful) {
+  EXPECT_EQ(value("NM", "hemolyzed", "mmol/L"),
+            std::string(kHead) +
+                R"(,"valueString":"hemolyzed",)"
+                R"("note":[{"text":"'hemolyzed' is sent as a number and is none"}]})");
+}
+
+TEST_F(FhirObservationTest, StructuredNumbersAreQuantitiesRangesAndRatios) {
+  EXPECT_EQ(value("SN", ">^100", "U/L"),
+            std::string(kHead) + R"(,"valueQuantity":{"value":100,"comparator":">","unit":"U/L",)"
+                                 R"("system":"http://unitsofmeasure.org","code":"U/L"}})");
+  EXPECT_EQ(value("SN", "^3^-^5"),
+            std::string(kHead) + R"(,"valueRange":{"low":{"value":3},"high":{"value":5}}})");
+  EXPECT_EQ(value("SN", "^1^:^128"), std::string(kHead) +
+                                         R"(,"valueRatio":{"numerator":{"value":1},)"
+                                         R"("denominator":{"value":128}}})");
+  EXPECT_EQ(value("SN", "^2^+"), std::string(kHead) + R"(,"valueString":"2+"})");
+  EXPECT_EQ(value("SN", "<>^5"), std::string(kHead) + R"(,"valueString":"<>5"})");
+  EXPECT_EQ(value("SN", "=^5"), std::string(kHead) + R"(,"valueQuantity":{"value":5}})");
+  EXPECT_EQ(value("SN", ""), std::string(kHead) + "}");
+}
+
+TEST_F(FhirObservationTest, CodesTimesAndTexts) {
+  EXPECT_EQ(value("CWE", "112283007^Escherichia coli^SCT"),
+            std::string(kHead) + R"(,"valueCodeableConcept":{"coding":[{"system":)"
+                                 R"("http://snomed.info/sct","code":"112283007",)"
+                                 R"("display":"Escherichia coli"}],"text":"Escherichia coli"}})");
+  EXPECT_EQ(value("DT", "20260114"), std::string(kHead) + R"(,"valueDateTime":"2026-01-14"})");
+  EXPECT_EQ(value("DT", "soon"), std::string(kHead) + R"(,"valueString":"soon"})");
+  EXPECT_EQ(value("TX", "first~second\\.br\\third\\H\\!\\N\\"),
+            std::string(kHead) + R"(,"valueString":"first\nsecond\nthird!"})");
+}
+
+TEST_F(FhirObservationTest, NothingNullAndBlanksAreNoValue) {
+  for (const char* text : {"", "\"\"", "  ", "~"}) {
+    EXPECT_EQ(value("ST", text), std::string(kHead) + "}") << text;
+  }
+  EXPECT_EQ(sent("send('ehr', tostring(next(fhir.value(msg.ZZZ))))"), "nil");
+}
+
+TEST_F(FhirObservationTest, ReferenceRangesHaveTheirLimits) {
+  EXPECT_EQ(range("3.5-5.1", ""), std::string(kHead) +
+                                      R"(,"referenceRange":[{"low":{"value":3.5},)"
+                                      R"("high":{"value":5.1},"text":"3.5-5.1"}]})");
+  EXPECT_THAT(range("-2 - 2", ""), HasSubstr(R"("low":{"value":-2},"high":{"value":2})"));
+  EXPECT_THAT(range("-5--2", ""), HasSubstr(R"("low":{"value":-5},"high":{"value":-2})"));
+  EXPECT_THAT(range("<5"), HasSubstr(R"({"high":{"value":5,"unit":"mmol/L",)"));
+  EXPECT_THAT(range(">= 60", ""), HasSubstr(R"({"low":{"value":60},"text":">= 60"})"));
+  for (const char* text : {"negative", "5", "3.5-", "-", "3-4-5", "a-b"}) {
+    EXPECT_EQ(range(text), std::string(kHead) + R"(,"referenceRange":[{"text":")" + text + "\"}]}");
+  }
+  for (const char* text : {"", "\"\"", " "})
+    EXPECT_EQ(range(text), std::string(kHead) + "}") << text;
+}
+
+TEST_F(FhirObservationTest, InterpretationsOfAllRepetitions) {
+  const std::string script =
+      "send('ehr', fhir.Observation{ interpretation = fhir.interpretation(msg.OBX[8]) })";
+  constexpr std::string_view kSystem =
+      "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
+  EXPECT_EQ(sent(script, obx("NM", "4", "", "", "HH~doubtful")),
+            std::string(kHead) + R"(,"interpretation":[{"coding":[{"system":")" +
+                std::string(kSystem) +
+                R"(","code":"HH","display":"Critical high"}]},{"text":"doubtful"}]})");
+  EXPECT_EQ(sent(script, obx("NM", "4", "", "", "N^normal^HL70078")),
+            std::string(kHead) + R"(,"interpretation":[{"coding":[{"system":")" +
+                std::string(kSystem) + R"(","code":"N","display":"Normal"}]}]})");
+  EXPECT_EQ(sent(script, obx("NM", "4", "", "", "\"\"")), std::string(kHead) + "}");
+}
+
+TEST_F(FhirObservationTest, ASearchByIdentifierMeansThatOneIdentifier) {
+  EXPECT_EQ(sent("send('ehr', fhir.by_identifier('https://x.example/id', 'A/1 2'))"),
+            "identifier=https://x.example/id|A%2F1%202");
+  // A comma would ask for either, & for another condition.
+  EXPECT_EQ(sent("send('ehr', fhir.by_identifier('urn:x', 'A,B|C$D\\\\&e=\\u{FC}'))"),
+            "identifier=urn:x|A%5C%2CB%5C%7CC%5C%24D%5C%5C%26e%3D%C3%BC");
+  EXPECT_THAT(failure("fhir.by_identifier('urn:x', nil)"), HasSubstr("no value to search for"));
+}
+
+}  // namespace
+}  // namespace cannula::script
