@@ -28,6 +28,11 @@ function keep.read(kind, id)
   if kept then return kept.text, kept.version end
 end
 
+-- An identifier as a search has it, without the backslashes before what divides searches (R4, 3.1.1.5.7).
+function keep.plain(searched)
+  return (searched:gsub("\\(.)", "%1"))
+end
+
 -- The ids of a kind that have the identifier "system|value".
 function keep.search(kind, identifier)
   return state[kind .. "?" .. identifier] or {}

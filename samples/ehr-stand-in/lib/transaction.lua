@@ -14,7 +14,7 @@ end
 local function find(kind, search, entry)
   local identifier = search:match("^identifier=([^&]+)$")
   if not identifier then refuse(400, "not-supported", entry .. ": searches go by one identifier, not by '" .. search .. "'") end
-  identifier = keep.decode(identifier)
+  identifier = keep.plain(keep.decode(identifier))
   if not identifier:find("|", 1, true) then refuse(400, "invalid", entry .. ": an identifier is searched as system|value") end
   local ids = keep.search(kind, identifier)
   if #ids > 1 then refuse(412, "multiple-matches", entry .. ": " .. #ids .. " " .. kind .. " resources have " .. identifier) end

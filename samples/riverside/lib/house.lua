@@ -14,17 +14,6 @@ house.systems = {
 -- Assigning authorities, as they stand in CX.4, by the namespace of their numbers.
 local authorities = { RIVERSIDE = house.systems.patient, COUNTY = "https://county.example/id/patient" }
 
--- Every character as URLs have it where it does not stand for itself.
-local percent_encoded = {}
-for byte = 0, 255 do
-  percent_encoded[string.char(byte)] = string.format("%%%02X", byte)
-end
-
--- "identifier=system|value" for a conditional create or update. The value is percent-encoded, as in every URL.
-function house.by_identifier(system, value)
-  return "identifier=" .. system .. "|" .. value:gsub("[^%w%-._~]", percent_encoded)
-end
-
 -- What the conversion makes of each repetition of a field; nil when there is nothing.
 function house.each(field, convert)
   local made = {}

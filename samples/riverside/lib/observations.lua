@@ -2,11 +2,9 @@
 local attachments = require("attachments")
 local house = require("house")
 local standard = require("standard")
-local values = require("values")
 local observations = {}
 
 local CATEGORY = { coding = { { system = "http://terminology.hl7.org/CodeSystem/observation-category", code = "laboratory" } } }
-local INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 local NO_VALUE = { coding = { { system = "http://terminology.hl7.org/CodeSystem/data-absent-reason", code = "unknown" } } }
 local TEXT = { TX = true, FT = true, ST = true }
 
@@ -34,14 +32,6 @@ local function code(obx)
   return { coding = codings, text = obx["3.5"] or obx["3.2"] }
 end
 
-local function interpretations(obx)
-  return house.each(obx[8], function(flag)
-    local display = standard.interpretation[flag:text()]
-    if not display then return { text = flag:text() } end
-    return { coding = { { system = INTERPRETATION, code = flag:text(), display = display } } }
-  end)
-end
-
 -- What one item becomes in the EHR. `report` tells what its order says of all of them: subject, taken, issued, laboratory.
 function observations.resource(item, report)
   local obx, value = item.obx, item.value
@@ -61,10 +51,20 @@ function observations.resource(item, report)
     valueRatio = value.valueRatio,
     valueDateTime = value.valueDateTime,
     dataAbsentReason = next(value) == nil and NO_VALUE or nil,
-    interpretation = interpretations(obx),
+    interpretation = fhir.interpretation(obx[8]),
     note = item.notes[1] and { { text = table.concat(item.notes, "\n") } } or nil,
-    referenceRange = values.reference_range(obx),
+    referenceRange = fhir.range(obx[7], obx[6]),
   }
+end
+
+-- All repetitions of a field as lines of text; nil when there is nothing to read.
+local function lines(field)
+  local found = {}
+  for repetition in field:each() do
+    found[#found + 1] = repetition:formatted()
+  end
+  local text = table.concat(found, "\n")
+  return text:find("%S") and text or nil
 end
 
 -- Long texts come as one OBX a line, all with the same code.
@@ -91,7 +91,7 @@ function observations.of(order, report_key)
     if not status then return end
     -- The laboratory's own code, by which a correction finds what it corrects: it stays when the table of codes changes.
     local code_and_part = (obx["3.4"] or obx["3.1"]) .. (obx["4"] and "." .. obx["4"] or "")
-    local value, doubt = values.of(obx)
+    local value, doubt = fhir.value(obx)
     if continues(last, obx, code_and_part) then
       last.value.valueString = last.value.valueString .. "\n" .. (value.valueString or "")
       return
@@ -113,7 +113,7 @@ function observations.of(order, report_key)
     if segment.name == "OBX" then
       if observations.is_document(segment) then add_document(segment) else add_result(segment) end
     elseif segment.name == "NTE" then
-      table.insert(last and last.notes or found.notes, values.text(segment[3]))
+      table.insert(last and last.notes or found.notes, lines(segment[3]))
     end
   end
   return found

@@ -68,13 +68,13 @@ function reports.add(transaction, order, source)
   }
   local results, here = {}, {}
   for _, item in ipairs(items) do
-    local url = "Observation?" .. house.by_identifier(house.systems.observation, item.key)
+    local url = "Observation?" .. fhir.by_identifier(house.systems.observation, item.key)
     results[#results + 1] = transaction:update(observations.resource(item, report), url)
     here[item.name] = true
   end
   for name in pairs(filed.results) do
     if not here[name] then
-      local query = house.by_identifier(house.systems.observation, key .. "/" .. name)
+      local query = fhir.by_identifier(house.systems.observation, key .. "/" .. name)
       results[#results + 1] = { reference = "Observation?" .. query }
     end
   end
@@ -93,7 +93,7 @@ function reports.add(transaction, order, source)
     result = #results > 0 and results or nil,
     conclusion = #found.notes > 0 and table.concat(found.notes, "\n") or nil,
     presentedForm = #found.documents > 0 and found.documents or nil,
-  }, "DiagnosticReport?" .. house.by_identifier(house.systems.report, key))
+  }, "DiagnosticReport?" .. fhir.by_identifier(house.systems.report, key))
 
   for name in pairs(here) do filed.results[name] = true end
   state["report " .. key] = { at = late and filed.at or source.received_at, status = status, results = filed.results }

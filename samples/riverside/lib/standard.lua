@@ -20,12 +20,4 @@ standard.observation_status = {
   O = false,
 }
 
--- OBX-8, HL7 table 0078: codes that mean the same in FHIR's code system, with their names there.
-standard.interpretation = {
-  N = "Normal", A = "Abnormal", AA = "Critical abnormal", L = "Low", LL = "Critical low", H = "High", HH = "Critical high",
-  ["<"] = "Off scale low", [">"] = "Off scale high", U = "Significant change up", D = "Significant change down",
-  B = "Better", W = "Worse", S = "Susceptible", I = "Intermediate", R = "Resistant", POS = "Positive", NEG = "Negative",
-  IND = "Indeterminate", DET = "Detected", ND = "Not detected",
-}
-
 return standard

@@ -22,7 +22,7 @@ local function search(msg, kind)
   end
   local ids, total
   if query.identifier then
-    ids = keep.search(kind, query.identifier)
+    ids = keep.search(kind, keep.plain(query.identifier))
     total = #ids
   else
     ids, total = keep.page(kind, tonumber(query._offset) or 0, math.min(tonumber(query._count) or 50, 200))

@@ -50,7 +50,7 @@ local function merge(msg, transaction, survivor)
     active = false,
     name = house.each(msg.MRG[7], fhir.name),
     link = { { other = survivor, type = "replaced-by" } },
-  }, "Patient?" .. house.by_identifier(house.systems.patient, old))
+  }, "Patient?" .. fhir.by_identifier(house.systems.patient, old))
 end
 
 function main(msg)
@@ -60,12 +60,12 @@ function main(msg)
   if not number then reject("no patient number in PID-3") end
 
   local transaction = fhir.transaction()
-  local patient = transaction:update(house.patient(msg, number), "Patient?" .. house.by_identifier(house.systems.patient, number))
+  local patient = transaction:update(house.patient(msg, number), "Patient?" .. fhir.by_identifier(house.systems.patient, number))
   local visit = visit_number(msg)
   if event == "A40" then
     merge(msg, transaction, patient)
   elseif visit then
-    transaction:update(encounter(msg, patient, visit), "Encounter?" .. house.by_identifier(house.systems.visit, visit))
+    transaction:update(encounter(msg, patient, visit), "Encounter?" .. fhir.by_identifier(house.systems.visit, visit))
   end
   send("ehr", transaction)  -- in the order of the channel: a merge keeps its place in the line of both patients
 end
