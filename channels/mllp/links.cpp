@@ -57,8 +57,8 @@ class ConnectingLinks final : public Links {
     // Waited for here, and not called directly, so that stop() need not wait for a machine that
     // does not answer.
     auto opening = std::make_shared<Opening>(
-        asio::steady_timer(ports_.executor, steady_clock::time_point::max()),
-        Result<std::unique_ptr<Stream>>(stopped_error()));
+        Opening{asio::steady_timer(ports_.executor, steady_clock::time_point::max()),
+                Result<std::unique_ptr<Stream>>(stopped_error())});
     asio::co_spawn(ports_.executor, open(opening, settings_), asio::detached);
     openings_.insert(opening.get());
     co_await opening->done.async_wait(asio::as_tuple(asio::use_awaitable));

@@ -134,9 +134,9 @@ asio::awaitable<void> keep_connected(std::shared_ptr<Service> service) {
 class MllpReceiver final : public Receiver {
  public:
   MllpReceiver(ReceiverSettings settings, Ports ports, Intake& intake)
-      : service_(std::make_shared<Service>(std::move(settings), ports, intake,
-                                           asio::steady_timer(ports.executor),
-                                           asio::steady_timer(ports.executor))) {}
+      : service_(std::make_shared<Service>(Service{std::move(settings), ports, intake,
+                                                   asio::steady_timer(ports.executor),
+                                                   asio::steady_timer(ports.executor)})) {}
 
   ~MllpReceiver() override { end(); }
 

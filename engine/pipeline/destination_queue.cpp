@@ -410,8 +410,9 @@ Destination::Read Destination::read_stat(store::Position after, std::uint32_t af
     if (row.state == store::DeliveryState::held) return true;
     if (row.priority == 0 && !shares_a_key(row)) return true;
     auto delivery = delivery_of(row);
-    if (delivery) read.arriving.push_back({*std::move(delivery), row.order_keys, false});
-    return delivery.has_value();
+    if (!delivery) return false;
+    read.arriving.push_back({*std::move(delivery), row.order_keys, false});
+    return true;
   });
   return read;
 }

@@ -59,7 +59,7 @@ std::vector<std::string_view> key_argument(lua_State* L, const tables::Table& ta
       parts.push_back(text_value(L, -1, "a part of the key of lookup").value_or(""));
       lua_pop(L, 1);
     }
-    lua_rawgeti(L, 2, static_cast<lua_Integer>(wanted + 1));
+    lua_rawgeti(L, 2, static_cast<lua_Integer>(wanted) + 1);
     const bool too_many = !lua_isnil(L, -1);
     lua_pop(L, 1);
     if (!too_many) return parts;

@@ -92,7 +92,7 @@ void push_finding(lua_State* L, const Finding& finding) {
   lua_createtable(L, static_cast<int>(finding.because.size()), 0);
   for (std::size_t at = 0; at < finding.because.size(); ++at) {
     push(L, finding.because[at]);
-    lua_rawseti(L, -2, static_cast<lua_Integer>(at + 1));
+    lua_rawseti(L, -2, static_cast<lua_Integer>(at) + 1);
   }
   lua_setfield(L, -2, "because");
 }

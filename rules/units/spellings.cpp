@@ -237,7 +237,7 @@ std::string kind_of(const Unit& unit) {
   static constexpr std::string_view kNames[] = {"m", "s", "g", "rad", "K", "C", "cd", "mol", "eq"};
   std::string text;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    const int exponent = unit.dimension[slot];
+    const int exponent{unit.dimension[slot]};
     if (exponent == 0) continue;
     if (!text.empty()) text += '.';
     text += slot < kFirstArbitrary ? kNames[slot] : std::string_view("{arbitrary unit}");

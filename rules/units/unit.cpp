@@ -186,7 +186,7 @@ class TermReader {
 
 // Equivalents as moles, by the charge.
 Unit in_moles(Unit unit, const Substance& substance) {
-  const int equivalents = unit.dimension[kEquivalent];
+  const int equivalents{unit.dimension[kEquivalent]};
   if (equivalents != 0) {
     unit.factor /= std::pow(substance.charge, equivalents);
     unit.dimension[kMole] = static_cast<std::int8_t>(unit.dimension[kMole] + equivalents);
@@ -196,7 +196,7 @@ Unit in_moles(Unit unit, const Substance& substance) {
   static const Unit international = find_atom("[IU]")->unit;
   for (std::size_t slot = kFirstArbitrary; slot < kSlots; ++slot) {
     if (international.dimension[slot] == 0) continue;
-    const int count = unit.dimension[slot];
+    const int count{unit.dimension[slot]};
     unit.factor *= std::pow(find_atom("U")->unit.factor, count);
     unit.dimension[kMole] = static_cast<std::int8_t>(unit.dimension[kMole] + count);
     unit.dimension[kSecond] = static_cast<std::int8_t>(unit.dimension[kSecond] - count);

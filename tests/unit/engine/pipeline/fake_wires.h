@@ -46,7 +46,7 @@ class FakeWires {
     auto peer = std::make_shared<Peer>();
     boost::asio::co_spawn(
         executor,
-        [intake, arrivals, peer]() -> boost::asio::awaitable<void> {
+        [intake = intake, arrivals, peer]() -> boost::asio::awaitable<void> {
           co_await intake->offer(*peer, std::move(*arrivals));
         },
         boost::asio::detached);

@@ -209,10 +209,16 @@ TEST_F(PatternTest, OtherStringAndTableFunctionsAnswerAsInLua) {
         "table.concat(table.move({1, 2, 3}, 1, 3, 1, {}), ',')",
         "show(pcall(table.move, {}, 1, math.maxinteger, 2))",
         "show(pcall(table.move, {}, -1, math.maxinteger, 2))",
-        "(function() local t = {1, 2, 3} table.insert(t, 4) table.insert(t, 1, 0) return "
-        "table.concat(t, ',') end)()",
-        "(function() local t = {1, 2, 3} return show(table.remove(t), table.remove(t, 1), #t) "
-        "end)()",
+        R"((function()
+             local t = {1, 2, 3}
+             table.insert(t, 4)
+             table.insert(t, 1, 0)
+             return table.concat(t, ',')
+           end)())",
+        R"((function()
+             local t = {1, 2, 3}
+             return show(table.remove(t), table.remove(t, 1), #t)
+           end)())",
         "(function() local t = {} return show(table.remove(t), table.remove(t, 0), #t) end)()",
         "show(pcall(table.insert, {1}, 5, 1))",
         "show(pcall(table.insert, {1}, 0, 1))",
@@ -221,8 +227,11 @@ TEST_F(PatternTest, OtherStringAndTableFunctionsAnswerAsInLua) {
         "show(pcall(table.remove, {1}, 2))",
 
         "(function() local t = {3, 1, 2, 5, 4} table.sort(t) return table.concat(t) end)()",
-        "(function() local t = {3, 1, 2, 5, 4} table.sort(t, function(a, b) return a > b end) "
-        "return table.concat(t) end)()",
+        R"((function()
+             local t = {3, 1, 2, 5, 4}
+             table.sort(t, function(a, b) return a > b end)
+             return table.concat(t)
+           end)())",
         "show(pcall(table.sort, {1, 'x'}))",
         "show('10' + 5, '3' * '4', -'2', 10 .. 20)",
         "show(tostring(nil), tostring(1.0), tostring('x'))",

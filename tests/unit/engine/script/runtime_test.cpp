@@ -59,8 +59,9 @@ TEST_F(ScriptTest, NothingCatchesSkip) {
                            "coroutine.resume(coroutine.create(function() pcall(skip, 'out') end))",
                            "table.sort({2, 1}, function() skip('out') end)",
                            "local s = ('a'):gsub('a', function() skip('out') end)",
-                           "local t <close> = setmetatable({}, {__close = function() send('ehr', "
-                           "'x') end}) skip('out')"}) {
+                           R"(local sends = {__close = function() send('ehr', 'x') end}
+                              local t <close> = setmetatable({}, sends)
+                              skip('out'))"}) {
     const Conclusion conclusion =
         work("function main(msg) " + std::string(body) + " send('ehr', msg) end");
     EXPECT_EQ(conclusion.kind, Conclusion::Kind::skipped) << body << conclusion.reason;
