@@ -75,8 +75,12 @@ std::optional<std::string> acknowledgement_of(const std::string& body, const Rec
                        : receipt.reason.code == "P105" ? "101"  // required field missing
                                                        : "207";
   details.diagnostics = receipt.reason.code;
-  const auto outcome = receipt.disposition == Disposition::refused ? hl7v2::AckOutcome::rejected
-                                                                   : hl7v2::AckOutcome::error;
+  auto outcome = receipt.disposition == Disposition::refused ? hl7v2::AckOutcome::rejected
+                                                             : hl7v2::AckOutcome::error;
+  if (receipt.reply && receipt.reply->ack) {
+    outcome = receipt.reply->ack->outcome;
+    receipt.reply->ack->fill(details);
+  }
   return hl7v2::acknowledge(*header, outcome, details);
 }
 
@@ -129,7 +133,10 @@ Response answer_of(const RequestHead& head, const std::string& body, const Recei
                    const MountSettings& settings, const std::optional<Problem>& problem) {
   const std::string id = receipt.id ? receipt.id.text() : std::string();
   if (problem) return response_of(*problem, id);
-  if (settings.processed && receipt.reply) return response_of_reply(*receipt.reply);
+  const bool refused_with_ack = receipt.disposition == Disposition::refused && receipt.reply &&
+                                receipt.reply->ack && !receipt.reply->body;
+  if (settings.processed && receipt.reply && !refused_with_ack)
+    return response_of_reply(*receipt.reply);
 
   Response response;
   switch (receipt.disposition) {

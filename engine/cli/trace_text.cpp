@@ -64,11 +64,17 @@ std::string verdict_text(const json& verdict) {
   return text;
 }
 
+std::string validation_text(const json& finding) {
+  return fmt::format("    {}[{}] {}: {}\n", member(finding, "severity"), member(finding, "code"),
+                     visible(member(finding, "path")), visible(member(finding, "text")));
+}
+
 }  // namespace
 
 std::string trace_text(const json& line) {
   if (const auto lookup = line.find("lookup"); lookup != line.end()) return lookup_text(*lookup);
   if (const auto verdict = line.find("rules"); verdict != line.end()) return verdict_text(*verdict);
+  if (const auto found = line.find("finding"); found != line.end()) return validation_text(*found);
   return log_text(line);
 }
 

@@ -76,7 +76,7 @@ class Validation {
       if (!text) return print_error(context_, text.error()), kUsage;
       profile_ = hl7v2::Profile::read(
           std::make_shared<const Source>(options_.profile, std::move(*text)), findings);
-      rules_.profile = &*profile_;
+      rules_.profiles = {&*profile_};
     }
     rules_.site_segments = &segments_;
     print(context_.err, render(findings));

@@ -69,6 +69,7 @@ ChannelConfig Reading::read_channel(const std::string& name, const Node& root, c
   if (values.has("renamed_from")) channel.renamed_from = values.texts("renamed_from");
   read_destinations(channel, root, file);
   read_order(channel, root, file);
+  read_validation(channel, root, file);
   read_script(channel, root, file);
   if (const Member* source = root.find("source")) {
     if (source->value.is(Node::Kind::table)) {

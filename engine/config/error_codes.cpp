@@ -148,6 +148,12 @@ constexpr ErrorCode kCodes[] = {
     {"C144", "A former name is still in use",
      "`renamed_from` takes over what waits under a former name, so that name must not be the one "
      "of a channel or destination that is there."},
+    {"C145", "[validate] names a profile, a finding or a policy that there is not",
+     "`profile` names a file hl7/NAME.profile of the site. `on` takes codes of findings, such as "
+     "H704, and places as findings give them, such as PID-8 or OBX-3.1; what is done is "
+     "\"ignore\", "
+     "\"warn\", \"park\" or \"reject\"; a `version` is one from 2.1 to 2.8. See "
+     "docs/how-to/validate-a-feed.md."},
 };
 
 }  // namespace

@@ -140,6 +140,34 @@ const Option kOrder[] = {
      .choices = {"pass", "hold_key"}},
 };
 
+const Option kValidate[] = {
+    {.name = "errors",
+     .description =
+         "What is done about a message with errors: `\"ignore\"`; `\"warn\"`, it is worked, and "
+         "its "
+         "findings are shown with it and counted; `\"park\"`, it waits for a person; "
+         "`\"reject\"`, it is refused, with the places and reasons in the acknowledgement. Without "
+         "[validate] nothing is looked at.",
+     .default_value = "warn",
+     .choices = {"ignore", "warn", "park", "reject"}},
+    {.name = "warnings",
+     .description = "The same about warnings.",
+     .default_value = "warn",
+     .choices = {"ignore", "warn", "park", "reject"}},
+    {.name = "on",
+     .type = table,
+     .description =
+         "The same by code or place, which goes before `errors` and `warnings`: `{ H704 = "
+         "\"ignore\", PID-8 = \"park\" }`. A place counts before a code."},
+    {.name = "profile",
+     .type = texts,
+     .description =
+         "What the site expects beyond the standard: `\"lab\"` is `hl7/lab.profile`. One "
+         "or several."},
+    {.name = "version",
+     .description = "The version to go by, such as `2.5.1`, for a sender whose MSH-12 is wrong."},
+};
+
 const Option kSource[] = {
     {.name = "type", .description = "The transport that messages come by.", .required = true},
     {.name = "partner",
@@ -259,6 +287,10 @@ const Option kChannel[] = {
      .description = "Names the channel had before: what waits under them is worked here."},
     {.name = "source", .type = table, .description = "Where messages come from.", .required = true},
     {.name = "order", .type = table, .description = "What is kept in order.", .members = kOrder},
+    {.name = "validate",
+     .type = table,
+     .description = "What is done about what is wrong with HL7 v2 messages.",
+     .members = kValidate},
     {.name = "script", .type = table, .description = "Limits of `main.lua`.", .members = kScript},
     {.name = "destination",
      .type = table,
@@ -299,6 +331,9 @@ std::span<const Option> script_options() {
 }
 std::span<const Option> source_options() {
   return kSource;
+}
+std::span<const Option> validate_options() {
+  return kValidate;
 }
 std::span<const Option> order_options() {
   return kOrder;

@@ -21,6 +21,7 @@ std::span<const Option> agreement_options();    // [agreement]
 std::span<const Option> channel_options();      // channels/NAME/channel.toml
 std::span<const Option> script_options();       // [script]
 std::span<const Option> source_options();       // [source], before what its type adds
+std::span<const Option> validate_options();     // [validate]
 std::span<const Option> order_options();        // [order]
 std::span<const Option> destination_options();  // [[destination]], before what its type adds
 std::span<const Option> retry_options();        // [destination.retry]

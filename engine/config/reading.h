@@ -61,6 +61,9 @@ class Reading {
   void read_respond(ChannelConfig& channel, const Node& table, const File& file);
   void read_timezone(ChannelConfig& channel, const Node& table, const File& file);
   void read_charset(ChannelConfig& channel, const Node& table, const File& file);
+  // validation_policy.cpp
+  void read_validation(ChannelConfig& channel, const Node& root, const File& file);
+  void read_policies(ValidationConfig& validation, const Node& on, const File& file) const;
   void read_order(ChannelConfig& channel, const Node& root, const File& file);
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
   DestinationConfig read_destination(const Node& table, const File& file);

@@ -6,6 +6,8 @@
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/schema.h"
+#include "parsers/hl7v2/validation/profile.h"
+#include "parsers/hl7v2/validation/site_segments.h"
 
 namespace cannula::config {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSettingsSuffix = ".table.toml";
+constexpr std::string_view kProfileSuffix = ".profile";
+constexpr std::string_view kSegmentsSuffix = ".segments";
 
 class ResourceReader {
  public:
@@ -22,6 +26,7 @@ class ResourceReader {
   LoadedResources read() && {
     read_tables();
     read_rule_sets();
+    read_hl7();
     return {std::make_shared<const rules::Resources>(std::move(resources_)), std::move(findings_)};
   }
 
@@ -105,6 +110,49 @@ class ResourceReader {
     }
   }
 
+  void read_hl7() {
+    std::vector<std::string> segments;
+    for (const std::string& file : list_folder(root_, "hl7", findings_)) {
+      if (file.ends_with(kProfileSuffix)) {
+        const std::string name = file.substr(0, file.size() - kProfileSuffix.size());
+        if (is_usable("profile", "hl7/" + file, name)) read_profile(name, file);
+      } else if (file.ends_with(kSegmentsSuffix)) {
+        segments.push_back(file);
+      }
+    }
+    if (!segments.empty()) read_segments(segments);
+  }
+
+  void read_profile(const std::string& name, const std::string& file) {
+    std::vector<Diagnostic> found;
+    std::shared_ptr<const hl7v2::Profile> profile;
+    if (const auto source = read_source(root_, fs::path("hl7") / file, findings_)) {
+      profile = std::make_shared<const hl7v2::Profile>(hl7v2::Profile::read(source, found));
+    }
+    if (profile && !has_errors(found)) {
+      resources_.profiles[name] = std::move(profile);
+    } else if (last_good_ && last_good_->profiles.contains(name)) {
+      resources_.profiles[name] = last_good_->profiles.at(name);
+    }
+    add(std::move(found));
+  }
+
+  void read_segments(const std::vector<std::string>& files) {
+    std::vector<Diagnostic> found;
+    auto segments = std::make_shared<hl7v2::SiteSegments>();
+    for (const std::string& file : files) {
+      if (const auto source = read_source(root_, fs::path("hl7") / file, found)) {
+        segments->read(source, found);
+      }
+    }
+    if (!has_errors(found)) {
+      resources_.segments = std::move(segments);
+    } else if (last_good_) {
+      resources_.segments = last_good_->segments;
+    }
+    add(std::move(found));
+  }
+
   bool is_usable(std::string_view what, const std::string& file, const std::string& name) {
     if (is_name(name)) return true;
     findings_.push_back(
@@ -148,6 +196,7 @@ std::string resources_stamp(const fs::path& root) {
   std::string stamp;
   append_stamps(stamp, root / "tables");
   append_stamps(stamp, root / "rules");
+  append_stamps(stamp, root / "hl7");
   return stamp;
 }
 

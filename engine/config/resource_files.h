@@ -1,4 +1,5 @@
-// The files that clinical staff keep: tables/NAME.csv with NAME.table.toml, and rules/NAME.rules.
+// The files that clinical staff keep: tables/NAME.csv with NAME.table.toml, and rules/NAME.rules,
+// and what the site expects of HL7 v2 messages: hl7/NAME.profile and hl7/NAME.segments.
 #pragma once
 
 #include <filesystem>

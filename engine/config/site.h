@@ -13,6 +13,7 @@
 #include "channels/transport/options.h"
 #include "channels/transport/transport.h"
 #include "engine/config/delivery_window.h"
+#include "parsers/hl7v2/dictionary/dictionary.h"
 #include "parsers/hl7v2/path.h"
 #include "parsers/text/diagnostic.h"
 #include "rules/language/resources.h"
@@ -93,6 +94,21 @@ struct RateLimit {
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
+// What is done about what is wrong with the HL7 v2 messages of a channel.
+struct ValidationConfig {
+  // Each stronger than those before it.
+  enum class Policy { ignore, warn, park, reject };
+  Policy errors = Policy::ignore;
+  Policy warnings = Policy::ignore;
+  // By code, "H704", or by the place that findings are counted by, "PID-8"; goes before the above.
+  std::map<std::string, Policy, std::less<>> on{};
+  std::vector<std::string> profiles{};      // of hl7/NAME.profile
+  std::optional<hl7v2::Version> version{};  // in place of MSH-12
+  bool looks() const;                       // messages have to be looked at
+  bool may(Policy policy) const;            // something leads to it
+  friend bool operator==(const ValidationConfig&, const ValidationConfig&) = default;
+};
+
 struct DestinationConfig {
   std::string name;
   std::string type;
@@ -124,6 +140,7 @@ struct ChannelConfig {
   enum class OnError { pass, stop } on_error = OnError::pass;
   std::vector<std::string> renamed_from{};  // names it had: what waits under them is worked here
   std::shared_ptr<const Source> script;  // main.lua; null only when the file is missing (an error)
+  ValidationConfig validation{};
 };
 
 struct Site {
@@ -136,7 +153,7 @@ struct Site {
   std::map<std::string, PartnerConfig> partners;
   std::map<std::string, ChannelConfig> channels;
   std::map<std::string, std::shared_ptr<const Source>> modules;  // lib/*.lua by module name
-  // tables/*.csv and rules/*.rules; never null.
+  // tables/*.csv, rules/*.rules and hl7/*; never null.
   std::shared_ptr<const rules::Resources> resources = std::make_shared<const rules::Resources>();
   AuditConfig audit{};
 };

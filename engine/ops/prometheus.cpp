@@ -121,6 +121,26 @@ void channel_times(const pipeline::Engine& engine, Page& page) {
     page.sample("cannula_channel_paused", label("channel", view.channel.name()),
                 view.channel.paused() ? 1 : 0);
   });
+  page.family("cannula_validation_findings_total", "counter",
+              "What [validate] found wrong with messages and does not ignore.");
+  engine.each_channel([&](const ChannelView& view) {
+    const auto& metrics = view.channel.metrics();
+    const std::string channel = label("channel", view.channel.name()) + ",";
+    page.sample("cannula_validation_findings_total", channel + label("severity", "error"),
+                static_cast<double>(metrics.validation_errors.load()));
+    page.sample("cannula_validation_findings_total", channel + label("severity", "warning"),
+                static_cast<double>(metrics.validation_warnings.load()));
+  });
+  page.family("cannula_validation_messages_total", "counter",
+              "Messages that [validate] parked or rejected.");
+  engine.each_channel([&](const ChannelView& view) {
+    const auto& metrics = view.channel.metrics();
+    const std::string channel = label("channel", view.channel.name()) + ",";
+    page.sample("cannula_validation_messages_total", channel + label("policy", "park"),
+                static_cast<double>(metrics.validation_parked.load()));
+    page.sample("cannula_validation_messages_total", channel + label("policy", "reject"),
+                static_cast<double>(metrics.validation_rejected.load()));
+  });
   page.family("cannula_transport_events_total", "counter",
               "What happened on the wire, as the transport names it.");
   engine.each_channel([&](const ChannelView& view) {

@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/validation.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -25,6 +26,9 @@ struct Offer {
   std::vector<Duplicates::Verdict> verdicts;
   std::vector<Duplicates::Fingerprint> fingerprints;
   std::vector<std::size_t> twins;
+  // Where [validate] of the channel refuses messages, one an arrival; null for what is refused
+  // anyway.
+  std::vector<std::shared_ptr<const Judgement>> judgements;
   std::vector<Fate> fates;           // the same, when the sender waits for more than the disk
   std::atomic<std::size_t> open{0};  // fates still to come, and one for the commit itself
   Commits committed{std::vector<store::Committed>{}};
@@ -70,13 +74,14 @@ std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
 
 ChannelIntake::ChannelIntake(std::shared_ptr<Channel> channel,
                              std::shared_ptr<const security::AccessList> access,
-                             store::Store& store, audit::Log* audit)
+                             store::Store& store, audit::Log* audit, Resources resources)
     : channel_(std::move(channel)),
       access_(std::move(access)),
       store_(store),
       duplicates_(
           std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)),
-      audit_(audit) {}
+      audit_(audit),
+      resources_(std::move(resources)) {}
 
 void ChannelIntake::enter_refusal(const char* act, const std::string& address, const Error& why,
                                   const std::string& event) const {
@@ -139,6 +144,30 @@ std::optional<Error> ChannelIntake::refusal_of(const Arrival& arrival) const {
   enter_refusal("message.refused", arrival.peer_address, allowed.error(),
                 word_for_log(arrival.event));
   return std::move(allowed).error();
+}
+
+// What its policy refuses is refused here, so that the sender is told at once; the rest of the
+// policy is for the worker, who need not look again.
+void ChannelIntake::validate(Offer& offer) const {
+  using Policy = config::ValidationConfig::Policy;
+  if (!resources_ || !channel_->config().validation.may(Policy::reject)) return;
+  const auto resources = resources_();
+  offer.judgements.resize(offer.arrivals.size());
+  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
+    if (offer.refusals[i]) continue;
+    auto judgement = std::make_shared<const Judgement>(
+        pipeline::judge(offer.arrivals[i].body, channel_->config(), *resources));
+    if (judgement->policy == Policy::reject) {
+      offer.refusals[i] = judgement->reason;
+      count(channel_->metrics(), *judgement);
+      spdlog::warn(
+          "channel {}: a message from {} was refused for what is wrong with it [P322]; see "
+          "`cannula "
+          "msg list --state rejected`",
+          channel_->name(), offer.arrivals[i].peer_address);
+    }
+    offer.judgements[i] = std::move(judgement);
+  }
 }
 
 // Fills in what is known of each arrival. False when one of them is just being taken in by another
@@ -231,6 +260,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   auto offer = std::make_shared<Offer>();
   offer->arrivals = std::move(arrivals);
   for (const Arrival& arrival : offer->arrivals) offer->refusals.push_back(refusal_of(arrival));
+  validate(*offer);
   const std::shared_ptr<Duplicates> duplicates = duplicates_;
   if (duplicates->watches()) co_await judge(*offer);
   offer->records.reserve(offer->arrivals.size());
@@ -278,6 +308,7 @@ Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::si
     ++metrics.refused;
     receipt.disposition = refusal->code == "P313" ? Disposition::failed : Disposition::refused;
     receipt.reason = *refusal;
+    if (refusal->code == "P322") receipt.reply = Reply{.ack = offer.judgements[i]->ack};
     return receipt;
   }
   ++metrics.received;
@@ -328,6 +359,7 @@ void ChannelIntake::hand_over(Channel& channel, const std::shared_ptr<Offer>& of
     item.received_at = now;
     item.body = offer->arrivals[i].body;
     item.attributes = offer->arrivals[i].attributes;
+    if (!offer->judgements.empty()) item.judgement = offer->judgements[i];
     Waiter waiter;
     if (waits) {
       offer->open.fetch_add(1);

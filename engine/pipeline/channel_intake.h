@@ -13,6 +13,7 @@
 #include "engine/security/audit/log.h"
 #include "engine/security/partners.h"
 #include "engine/store/store.h"
+#include "rules/language/resources.h"
 
 namespace cannula::pipeline {
 
@@ -21,10 +22,11 @@ struct Offer;
 // Belongs to one channel's receiver; used on that receiver's executor.
 class ChannelIntake : public Intake {
  public:
-  // `access` is null for a channel without partner.
+  using Resources = std::function<std::shared_ptr<const rules::Resources>()>;
+  // `access` is null for a channel without partner. `resources` gives those in use, for [validate].
   ChannelIntake(std::shared_ptr<Channel> channel,
                 std::shared_ptr<const security::AccessList> access, store::Store& store,
-                audit::Log* audit = nullptr);
+                audit::Log* audit = nullptr, Resources resources = {});
 
   Result<void> admit(const Peer& peer) override;
   boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
@@ -33,6 +35,7 @@ class ChannelIntake : public Intake {
  private:
   store::Accepted record_of(const Arrival& arrival) const;
   std::optional<Error> refusal_of(const Arrival& arrival) const;
+  void validate(Offer& offer) const;
   boost::asio::awaitable<void> judge(Offer& offer);
   bool judge_once(Offer& offer, Duplicates::Fingerprint& under_way);
   // Without the intake, which may be gone when an offer ends.
@@ -53,6 +56,7 @@ class ChannelIntake : public Intake {
   const std::shared_ptr<Duplicates> duplicates_;
   std::chrono::steady_clock::time_point reuse_logged_{};
   audit::Log* const audit_;  // null: refusals are only logged
+  const Resources resources_;
 };
 
 }  // namespace cannula::pipeline

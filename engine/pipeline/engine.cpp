@@ -92,9 +92,9 @@ bool same_but_script(const config::Site& old_site, const config::ChannelConfig& 
     return found == site.partners.end() ? config::PartnerConfig{} : found->second;
   };
   return a.source_written == b.source_written && a.enabled == b.enabled && a.order == b.order &&
-         a.ack == b.ack && a.on_error == b.on_error && a.renamed_from == b.renamed_from &&
-         a.script_time == b.script_time && a.script_memory == b.script_memory &&
-         partner_of(old_site, a) == partner_of(new_site, b) &&
+         a.validation == b.validation && a.ack == b.ack && a.on_error == b.on_error &&
+         a.renamed_from == b.renamed_from && a.script_time == b.script_time &&
+         a.script_memory == b.script_memory && partner_of(old_site, a) == partner_of(new_site, b) &&
          std::equal(a.destinations.begin(), a.destinations.end(), b.destinations.begin(),
                     b.destinations.end(), [](const auto& x, const auto& y) {
                       return x.written == y.written && x.name == y.name;
@@ -255,8 +255,8 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   if (!config.partner.empty()) {
     access = std::make_shared<const security::AccessList>(site.partners.at(config.partner));
   }
-  running->intake =
-      std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_, audit_.get());
+  running->intake = std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_,
+                                                    audit_.get(), [this] { return resources(); });
 
   const bool hold_key = config.order.on_hold == config::OrderConfig::OnHold::hold_key;
   for (const config::DestinationConfig& destination : config.destinations) {

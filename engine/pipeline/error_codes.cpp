@@ -85,6 +85,15 @@ constexpr ErrorCode kCodes[] = {
     {"P321", "There is no such replay or discard",
      "They are counted from 1 since the engine started; the last fifty are remembered. What they "
      "did is in the audit trail and in `cannula channel acts`."},
+    {"P322", "A message was refused for what is wrong with it",
+     "[validate] of the channel says that messages with such findings are rejected. The sender was "
+     "told each finding with its place (ERR-2), its code (ERR-3, ERR-7) and a text (ERR-8); the "
+     "message is on record as rejected. docs/how-to/validate-a-feed.md tells how to choose what is "
+     "refused, parked or only shown."},
+    {"P323", "A message is parked for what is wrong with it",
+     "[validate] of the channel says that messages with such findings wait for a person. `cannula "
+     "msg show` lists the findings; `cannula msg resend` works the message as it is, `cannula msg "
+     "edit` makes a corrected one of it, `cannula msg discard` ends it."},
 };
 
 }  // namespace

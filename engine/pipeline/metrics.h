@@ -65,6 +65,9 @@ struct ChannelMetrics {
   Counter finished{0}, filtered{0}, parked{0}, rejected{0},
       dead{0};  // by what the script concluded
   Counter limit_hits{0};
+  Counter validation_errors{0}, validation_warnings{0};  // findings that [validate] does not ignore
+  Counter validation_parked{0},
+      validation_rejected{0};  // messages, by the policy on their findings
   Histogram
       acknowledge;  // from the whole message read to its acknowledgement handed to the transport
   Histogram work;   // of the script, parse and encode included

@@ -83,8 +83,9 @@ void ResourceKeeper::read_files() {
       spdlog::warn("{}", render(finding));
     }
   }
-  spdlog::info("tables and rules: {} tables, {} rule sets are in use now{}",
+  spdlog::info("tables and rules: {} tables, {} rule sets, {} profiles are in use now{}",
                loaded.resources->tables.size(), loaded.resources->rule_sets.size(),
+               loaded.resources->profiles.size(),
                has_errors(loaded.findings)
                    ? "; a file with errors is left out, or in use as it was before"
                    : "");

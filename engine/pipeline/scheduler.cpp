@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/pipeline/validation.h"
+
 namespace cannula::pipeline {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -295,6 +297,34 @@ script::Runtime* Scheduler::runtime_for(Worker& worker, const std::shared_ptr<Ch
   return state.runtime.get();
 }
 
+// By [validate] of the channel. False when the message is parked for what is wrong with it, and has
+// been concluded; what a person puts back to work is worked nevertheless. What is wrong with it is
+// added to `findings`.
+bool Scheduler::validated(Channel& channel, WorkQueue::Lane::Entry* entry, std::string& findings) {
+  using Policy = config::ValidationConfig::Policy;
+  WorkItem& item = entry->item;
+  if (item.response || !channel.config().validation.looks()) return true;
+  std::shared_ptr<const Judgement> judgement = std::move(item.judgement);
+  if (!judgement) {
+    judgement =
+        std::make_shared<const Judgement>(judge(item.body, channel.config(), *host_.resources()));
+  }
+  if (!item.resent) count(channel.metrics(), *judgement);
+  // What is to be refused and stands here was accepted under another policy, or a person wrote it.
+  if (judgement->policy < Policy::park || item.resent) {
+    findings = judgement->trace;
+    return true;
+  }
+  script::Conclusion parked;
+  parked.kind = script::Conclusion::Kind::parked;
+  parked.code = "P323";
+  parked.reason = judgement->reason.message;
+  parked.trace = judgement->trace;
+  const std::shared_ptr<const hl7v2::Message> message = item.parsed;
+  channel.conclude(entry, message.get(), std::move(parked));
+  return false;
+}
+
 // False when the turn ends with it, because the script cannot be run.
 bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel,
                          WorkQueue::Lane::Entry* entry) {
@@ -334,10 +364,13 @@ bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel
       item.parsed = std::make_shared<const hl7v2::Message>(*std::move(parsed));
     }
   }
+  std::string findings;
+  if (!validated(*channel, entry, findings)) return true;
   input.parsed = item.parsed;
   input.attributes = item.attributes;
 
   Suspended run;
+  run.findings = std::move(findings);
   run.channel = channel;
   run.entry = entry;
   run.message = item.parsed;
@@ -365,6 +398,7 @@ void Scheduler::end_run(Suspended& run) {
   run.channel->metrics().work.record(run.worked);
   script::Conclusion conclusion = run.run->conclusion();
   run.run.reset();
+  if (!run.findings.empty()) conclusion.trace.insert(0, std::exchange(run.findings, {}));
   run.channel->conclude(run.entry, run.message.get(), std::move(conclusion));
 }
 

@@ -50,6 +50,7 @@ class Scheduler {
     std::unique_ptr<script::Runtime> runtime;
     std::unique_ptr<script::Run> run;  // ends before its runtime
     std::chrono::nanoseconds worked{0};
+    std::string findings{};  // of [validate], as trace lines
   };
   struct Worker;
 
@@ -63,6 +64,7 @@ class Scheduler {
                 WorkQueue::Lane::Entry* entry);
   script::Runtime* runtime_for(Worker& worker, const std::shared_ptr<Channel>& channel,
                                std::string& why_not);
+  bool validated(Channel& channel, WorkQueue::Lane::Entry* entry, std::string& findings);
   void end_run(Suspended& run);
   bool take_spare(Channel& channel, Suspended& into);
   void refill_queues();

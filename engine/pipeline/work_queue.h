@@ -18,6 +18,8 @@
 
 namespace cannula::pipeline {
 
+struct Judgement;
+
 struct WorkItem {
   MessageId id;
   store::Position accepted = 0;  // where the body is
@@ -29,6 +31,7 @@ struct WorkItem {
   std::string attributes;                        // of its Arrival; known once `body` is
   std::optional<script::Response> response;      // set: on_response is to run
   bool resent = false;                           // a person put it back to work
+  std::shared_ptr<const Judgement> judgement{};  // of [validate], when it was looked at already
 
  private:
   friend class WorkQueue;

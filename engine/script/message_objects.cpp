@@ -10,6 +10,7 @@
 #include "engine/script/registry.h"
 #include "parsers/hl7v2/diff.h"
 #include "parsers/hl7v2/structure.h"
+#include "parsers/hl7v2/validation/validation.h"
 
 namespace cannula::script {
 
@@ -181,6 +182,59 @@ int diff(lua_State* L) {
   return 1;
 }
 
+// The rules of { profile = "lab", version = "2.5.1" }, with the site's Z segments.
+hl7v2::ValidationRules validation_rules(lua_State* L, int index,
+                                        const rules::Resources& resources) {
+  hl7v2::ValidationRules rules;
+  rules.site_segments = resources.segments.get();
+  rules.limit = 200;  // each becomes a table of the script
+  if (lua_isnoneornil(L, index)) return rules;
+  luaL_checktype(L, index, LUA_TTABLE);
+  if (lua_getfield(L, index, "profile") != LUA_TNIL) {
+    const std::string_view name = string_argument(L, lua_gettop(L));
+    const auto found = resources.profiles.find(name);
+    if (found == resources.profiles.end()) {
+      throw ScriptError("L222", "there is no profile '" + std::string(name) + "': hl7/" +
+                                    std::string(name) + ".profile is missing or has errors");
+    }
+    rules.profiles.push_back(found->second.get());
+  }
+  if (lua_getfield(L, index, "version") != LUA_TNIL) {
+    rules.version = hl7v2::version_of(string_argument(L, lua_gettop(L)));
+    if (!rules.version) throw ScriptError("L222", "there is no such version; 2.1 to 2.8 are known");
+  }
+  lua_pop(L, 2);
+  return rules;
+}
+
+int validate(lua_State* L) {
+  const Message& message = self(L).read();
+  const auto resources = LuaRuntime::of(L).session().resources;
+  const hl7v2::ValidationRules rules = validation_rules(L, 2, *resources);
+  Machine::of(L).work(L, message.received()->size() * 2);
+  const auto findings = hl7v2::validate(message, rules);
+  lua_createtable(L, static_cast<int>(findings.size()), 0);
+  lua_Integer at = 0;
+  const auto set = [L](const char* name, std::string_view text) {
+    push(L, text);
+    lua_setfield(L, -2, name);
+  };
+  for (const hl7v2::Finding& finding : findings) {
+    lua_createtable(L, 0, 7);
+    set("severity", finding.severity == Severity::error     ? "error"
+                    : finding.severity == Severity::warning ? "warning"
+                                                            : "note");
+    set("code", finding.code);
+    set("path", finding.path);
+    set("group_path", finding.group_path);
+    set("text", finding.message);
+    set("condition", finding.condition);
+    set("location", hl7v2::error_location(finding, message));
+    lua_rawseti(L, -2, ++at);
+  }
+  return 1;
+}
+
 int encode(lua_State* L) {
   MessageBox& box = self(L);
   Machine::of(L).work(L, box.read().received()->size() / 16);
@@ -222,6 +276,13 @@ constexpr Binding kMembers[] = {
      "`\"changed\"`), `path`, `before` and `after`. The same value with other escapes or "
      "delimiters is no difference. `{ ignore = { \"MSH-7\" } }` leaves places out.",
      &guarded<diff>},
+    {"validate", "(options?: table): table[]",
+     "What the standard, the site's Z segments and, with `{ profile = \"lab\" }`, "
+     "`hl7/lab.profile` do not allow: a list of tables with `severity` (`\"error\"`, "
+     "`\"warning\"`, `\"note\"`), `code`, `path`, `group_path`, `text`, and `condition` and "
+     "`location` as ERR-3 and ERR-2 take them. `{ version = \"2.5.1\" }` goes before MSH-12. At "
+     "most 200.",
+     &guarded<validate>},
     {"encode", "(): string",
      "The bytes of the message as it would be sent now, in its own character set.",
      &guarded<encode>},

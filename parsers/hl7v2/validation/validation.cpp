@@ -78,7 +78,7 @@ std::vector<Finding> validate(const Message& message, const ValidationRules& rul
       report_unknown_segment(message, segment, version, findings);
     }
   }
-  if (rules.profile != nullptr) rules.profile->check(message, findings);
+  for (const Profile* profile : rules.profiles) profile->check(message, findings);
   return std::move(findings).take();
 }
 

@@ -44,7 +44,7 @@ struct Finding {
 struct ValidationRules {
   std::optional<Version> version;               // in place of what MSH-12 says
   const SiteSegments* site_segments = nullptr;  // the site's own definitions of Z segments
-  const Profile* profile = nullptr;
+  std::vector<const Profile*> profiles{};       // each looks at the messages it is for
   std::size_t limit = 1000;  // findings kept; a last note says how many more there are
 };
 

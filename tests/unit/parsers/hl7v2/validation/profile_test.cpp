@@ -35,7 +35,7 @@ std::vector<std::string> found(const Profile& profile, std::string_view segments
   const Message message = *Message::parse(
       make_bytes("MSH|^~\\&|LAB|X|EHR|Y|20260101||ORU^R01|1|P|2.5.1\r" + std::string(segments)));
   ValidationRules rules;
-  rules.profile = &profile;
+  rules.profiles = {&profile};
   std::vector<std::string> lines;
   for (const Finding& each : validate(message, rules)) {
     if (each.code >= "H721") lines.push_back(std::string(each.code) + " " + each.path);
