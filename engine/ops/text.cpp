@@ -111,6 +111,10 @@ void put_bytes(json& into, const char* name, const Bytes& bytes) {
   if (!bytes) return;
   if (is_utf8(*bytes) && !hl7v2::is_utf16(*bytes)) {
     into[name] = *bytes;
+    // ASCII whose escape sequences mean letters of another set.
+    if (!is_ascii(*bytes)) return;
+    const auto parsed = hl7v2::Message::parse(bytes);
+    if (parsed && !hl7v2::is_plain(*parsed)) put_decoded(into, name, bytes);
     return;
   }
   into[std::string(name) + "_base64"] = encode_base64(*bytes);

@@ -9,6 +9,7 @@ namespace cannula::hl7v2 {
 namespace {
 
 constexpr Place kCharacterSet{0, 18, Place::kWholeField, 0, 0};  // MSH-18
+constexpr Place kSwitching{0, 20, Place::kWholeField, 0, 0};     // MSH-20, table 0356
 
 Diagnostic warning(std::string code, std::string message, std::string hint) {
   return {Severity::warning, std::move(code), std::move(message), nullptr, std::nullopt,
@@ -93,9 +94,7 @@ CharacterSet judge(const Label& label, std::string_view bytes, Origin origin,
   return *label.set;
 }
 
-void report_undecodable(const CharacterSet::Decoded& decoded, CharacterSet set,
-                        std::vector<Diagnostic>& findings) {
-  const std::size_t count = decoded.undecodable.size();
+void report_undecodable(std::size_t count, CharacterSet set, std::vector<Diagnostic>& findings) {
   if (count == 0) return;
   findings.push_back(
       warning("D202",
@@ -104,22 +103,48 @@ void report_undecodable(const CharacterSet::Decoded& decoded, CharacterSet set,
               "the sender's character set is another than MSH-18 says, or a text was cut"));
 }
 
-// A piece that stands as received: encoded, with the bytes that could not be decoded put back.
-Result<void> encode_received(std::string_view piece, std::size_t offset, const Encoding& encoding,
-                             std::string& out) {
-  constexpr std::size_t kReplacementSize = 3;  // U+FFFD in UTF-8
-  auto next = std::lower_bound(
-      encoding.undecodable.begin(), encoding.undecodable.end(), offset,
-      [](const CharacterSet::Undecodable& each, std::size_t at) { return each.offset < at; });
-  while (next != encoding.undecodable.end() && next->offset < offset + piece.size()) {
+// The switches that further repetitions of MSH-18 name.
+Switches switches_named(std::string_view field, char repetition) {
+  Switches named = 0;
+  while (repetition != 0 && field.find(repetition) != std::string_view::npos) {
+    field.remove_prefix(field.find(repetition) + 1);
+    named |= switch_named(field.substr(0, field.find(repetition)));
+  }
+  return named;
+}
+
+// Whether parts of the message are in other sets by \C..\ and \M..\. Only where MSH says that
+// there may be: elsewhere they are left as they stand.
+bool is_switched(const Message& parsed) {
+  const Delimiters& delimiters = parsed.delimiters();
+  const bool repeats =
+      delimiters.repetition != 0 &&
+      parsed.raw(kCharacterSet).find(delimiters.repetition) != std::string_view::npos;
+  return (repeats || parsed.raw(kSwitching) == "2.3") &&
+         has_switches(*parsed.received(), delimiters);
+}
+
+// `text` in the set of a message.
+Result<std::string> written_in(CharacterSet set, std::string_view text, const Message& message,
+                               const Encoding& encoding) {
+  if (encoding.switches == 0 || is_ascii(text)) return set.encode(text);
+  return encode_switched(text, set, encoding.switches, message.delimiters());
+}
+
+// A piece that stands as received: encoded, with what is kept put back.
+Result<void> encode_received(std::string_view piece, std::size_t offset, const Message& message,
+                             const Encoding& encoding, std::string& out) {
+  auto next = std::lower_bound(encoding.kept.begin(), encoding.kept.end(), offset,
+                               [](const Kept& each, std::size_t at) { return each.offset < at; });
+  while (next != encoding.kept.end() && next->offset + next->size <= offset + piece.size()) {
     const std::size_t before = next->offset - offset;
-    out += TRY(encoding.set.encode(piece.substr(0, before)));
-    out += next->byte;
-    piece.remove_prefix(before + kReplacementSize);
-    offset += before + kReplacementSize;
+    out += TRY(written_in(encoding.set, piece.substr(0, before), message, encoding));
+    out += next->bytes;
+    piece.remove_prefix(before + next->size);
+    offset += before + next->size;
     ++next;
   }
-  out += TRY(encoding.set.encode(piece));
+  out += TRY(written_in(encoding.set, piece, message, encoding));
   return {};
 }
 
@@ -142,15 +167,40 @@ Result<Target> target_of(const Message& message, const Encoding& encoding) {
 
 bool is_plain(const Message& parsed) {
   const std::string_view bytes = *parsed.received();
-  return is_ascii(bytes) && bytes.find('\x1B') == std::string_view::npos;
+  return is_ascii(bytes) && bytes.find('\x1B') == std::string_view::npos && !is_switched(parsed);
 }
+
+namespace {
+
+// Of a message with switches: `decoded` has the findings and the label already. The default set is
+// the first that MSH-18 names, never one with escape sequences of its own.
+Result<Decoded> decode_with_switches(Decoded decoded, const Message& parsed, const Label& label,
+                                     std::optional<CharacterSet> told) {
+  const std::string_view bytes = *parsed.received();
+  CharacterSet set = told ? *told : label.set.value_or(CharacterSet::windows_1252());
+  if (set.uses_escapes()) set = CharacterSet::windows_1252();
+  Switched text = decode_switched(bytes, set, parsed.delimiters());
+  report_undecodable(text.undecodable, set, decoded.findings);
+  decoded.message = TRY(Message::parse(make_bytes(std::move(text.text))));
+  Encoding& encoding = decoded.encoding;
+  encoding.set = set;
+  encoding.kept = std::move(text.kept);
+  encoding.label = decoded.message.raw(kCharacterSet);
+  encoding.switches =
+      text.used | switches_named(parsed.raw(kCharacterSet), parsed.delimiters().repetition);
+  return decoded;
+}
+
+}  // namespace
 
 Result<Decoded> decode(const Message& parsed, Origin origin, std::optional<CharacterSet> told) {
   const std::string_view bytes = *parsed.received();
   const std::string_view field = parsed.raw(kCharacterSet);
-  Decoded decoded{parsed, {CharacterSet::utf8(), std::string(field), {}}, {}};
+  Decoded decoded{parsed, {CharacterSet::utf8(), std::string(field)}, {}};
   const bool ascii = is_ascii(bytes);
-  if (ascii && field.empty() && !told) return decoded;  // what is written into it will be UTF-8
+  const bool switched = origin == Origin::received && is_switched(parsed);
+  // What is written into a message without a label will be UTF-8.
+  if (ascii && field.empty() && !told && !switched) return decoded;
   Label label = read_label(field, parsed.delimiters().repetition);
   if (told) {
     if (!ascii && label.set && *label.set != *told) {
@@ -161,6 +211,7 @@ Result<Decoded> decode(const Message& parsed, Origin origin, std::optional<Chara
     }
     label = Label{label.first, *told, std::nullopt};
   }
+  if (switched) return decode_with_switches(std::move(decoded), parsed, label, told);
   CharacterSet& set = decoded.encoding.set;
   if (ascii) {
     if (label.unknown) {
@@ -175,9 +226,12 @@ Result<Decoded> decode(const Message& parsed, Origin origin, std::optional<Chara
     if (set.reads_as_it_stands(bytes)) return decoded;
   }
   CharacterSet::Decoded text = set.decode(bytes);
-  report_undecodable(text, set, decoded.findings);
+  report_undecodable(text.undecodable.size(), set, decoded.findings);
   decoded.message = TRY(Message::parse(make_bytes(std::move(text.text))));
-  decoded.encoding.undecodable = std::move(text.undecodable);
+  for (const CharacterSet::Undecodable& each : text.undecodable) {
+    constexpr std::size_t kReplacementSize = 3;  // U+FFFD in UTF-8
+    decoded.encoding.kept.push_back({each.offset, kReplacementSize, std::string(1, each.byte)});
+  }
   decoded.encoding.label = decoded.message.raw(kCharacterSet);  // decoded, too
   return decoded;
 }
@@ -194,7 +248,7 @@ Result<Decoded> decode(Bytes bytes, Origin origin, std::optional<CharacterSet> t
   Message message = TRY(Message::parse(make_bytes(decode_utf16(*bytes, order))));
   std::string label(message.raw(kCharacterSet));
   return Decoded{std::move(message),
-                 {CharacterSet::utf8(), std::move(label), {}, order},
+                 {CharacterSet::utf8(), std::move(label), {}, order, 0},
                  {note("D208", "the message is in UTF-16",
                        "it is read, and what is sent on unchanged stays UTF-16; most receivers "
                        "want UTF-8")}};
@@ -203,11 +257,12 @@ Result<Decoded> decode(Bytes bytes, Origin origin, std::optional<CharacterSet> t
 Result<std::string> encode(const Message& message, const Encoding& encoding) {
   if (encoding.utf16 != Utf16::none) return encode_utf16(message.encode(), encoding.utf16);
   const Target target = TRY(target_of(message, encoding));
-  const bool whole = target.changed || encoding.undecodable.empty();
+  const bool whole = target.changed || encoding.kept.empty();
   if (whole) {
     std::string text = message.encode();
     if (target.set.is_utf8() || is_ascii(text)) return text;
-    return target.set.encode(text);
+    return target.changed ? target.set.encode(text)
+                          : written_in(target.set, text, message, encoding);
   }
   const std::string_view received = *message.received();
   std::string out;
@@ -219,9 +274,9 @@ Result<std::string> encode(const Message& message, const Encoding& encoding) {
     const auto written = [&]() -> Result<void> {
       if (stands) {
         const auto offset = static_cast<std::size_t>(piece.data() - received.data());
-        return encode_received(piece, offset, encoding, out);
+        return encode_received(piece, offset, message, encoding, out);
       }
-      out += TRY(encoding.set.encode(piece));
+      out += TRY(written_in(encoding.set, piece, message, encoding));
       return {};
     }();
     if (!written) failure = written.error();
@@ -233,7 +288,8 @@ Result<std::string> encode(const Message& message, const Encoding& encoding) {
 Result<void> check_encodable(const Message& message, const Encoding& encoding,
                              std::string_view text) {
   if (is_ascii(text)) return {};
-  TRY(TRY(target_of(message, encoding)).set.encode(text));
+  const Target target = TRY(target_of(message, encoding));
+  TRY(target.changed ? target.set.encode(text) : written_in(target.set, text, message, encoding));
   return {};
 }
 

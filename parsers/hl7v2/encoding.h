@@ -13,6 +13,9 @@
 //   * MSH-18 names ASCII or a set of one byte a character, but the bytes are valid UTF-8 with
 //     characters of several bytes: UTF-8, with a warning (D203).
 //   * "~ISO IR87", as Japanese systems send it: ASCII with escape sequences.
+//   * A further repetition of MSH-18, or "2.3" in MSH-20 (table 0356), and \Cxxyy\ or \Mxxyyzz\ in
+//     the message: what stands behind these is read as code_switching.h says, and what is written
+//     leaves with such sequences where the default set does not have it.
 //   * UTF-16, by its byte order mark or an MSH in it: read as what it is (D208), and written back
 //     in it. MSH-18 cannot say so, because the label would have to be read first.
 // The channel's own say, `charset` under [source], goes before all of this but UTF-16 (D207).
@@ -24,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "parsers/hl7v2/code_switching.h"
 #include "parsers/hl7v2/message.h"
 #include "parsers/text/character_set.h"
 #include "parsers/text/utf16.h"
@@ -33,9 +37,10 @@ namespace cannula::hl7v2 {
 // What encode() needs to know of how a message was decoded.
 struct Encoding {
   CharacterSet set = CharacterSet::utf8();
-  std::string label;                                   // MSH-18 as received, decoded
-  std::vector<CharacterSet::Undecodable> undecodable;  // by place in the decoded bytes
-  Utf16 utf16 = Utf16::none;                           // then `set` is UTF-8
+  std::string label;          // MSH-18 as received, decoded
+  std::vector<Kept> kept{};   // what could not be decoded or was switched, by place
+  Utf16 utf16 = Utf16::none;  // then `set` is UTF-8
+  Switches switches = 0;      // where the message has them: those it names or uses
 };
 
 struct Decoded {
@@ -44,8 +49,8 @@ struct Decoded {
   std::vector<Diagnostic> findings;  // D201 to D208: warnings and notes
 };
 
-// Whether there is nothing to decode whatever MSH-18 says: ASCII without escape sequences. Takes a
-// few dozen nanoseconds a kilobyte.
+// Whether there is nothing to decode whatever MSH-18 says: ASCII without escape sequences that
+// switch. Takes a few dozen nanoseconds a kilobyte.
 bool is_plain(const Message& parsed);
 
 enum class Origin {

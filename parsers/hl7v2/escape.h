@@ -14,8 +14,9 @@ namespace cannula::hl7v2 {
 
 // Delimiter escapes and \Xdd..\ (pairs of hexadecimal digits) become what they stand for.
 // Everything else stays as it is, because it says how text is to be shown or means something by
-// local agreement only: formatting (\.br\ \H\ \N\), character set switches (\Cxxyy\ \Mxxyyzz\),
-// local \Z..\, sequences nobody knows, and an escape character alone.
+// local agreement only: formatting (\.br\ \H\ \N\), switches of character sets that MSH-18 does not
+// announce (\Cxxyy\ \Mxxyyzz\; those it does are gone by then, see code_switching.h), local \Z..\,
+// sequences nobody knows, and an escape character alone.
 std::string unescape(std::string_view encoded, const Delimiters& delimiters);
 void unescape_to(std::string& out, std::string_view encoded, const Delimiters& delimiters);
 

@@ -14,10 +14,11 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-constexpr const char* kNames[] = {"",          "8859/1",         "8859/7",    "UNICODE UTF-8",
-                                  "ISO IR87",  "~ISO IR87",      "KS X 1001", "GB 18030-2000",
-                                  "Shift_JIS", "windows-1255",   "BIG-5",     "CNS 11643-1992",
-                                  "ASCII",     "UNICODE UTF-16", "8859/15",   "nonsense"};
+constexpr const char* kNames[] = {
+    "",          "8859/1",         "8859/7",    "UNICODE UTF-8",
+    "ISO IR87",  "~ISO IR87",      "KS X 1001", "GB 18030-2000",
+    "Shift_JIS", "windows-1255",   "BIG-5",     "CNS 11643-1992",
+    "ASCII",     "UNICODE UTF-16", "8859/15",   "8859/1~ISO IR87~8859/7"};
 
 // Sets whose bytes come back one for one.
 bool exact(const Encoding& encoding) {
@@ -48,11 +49,14 @@ void try_bytes(std::string text) {
     if (!decoded) continue;
     require(is_utf8(decoded->message.encode()));
     std::size_t last = 0;
-    for (const auto& each : decoded->encoding.undecodable) {
+    for (const auto& each : decoded->encoding.kept) {
       require(each.offset >= last);
-      require(std::string_view(*decoded->message.received()).substr(each.offset, 3) ==
-              "\xEF\xBF\xBD");
-      last = each.offset + 3;
+      last = each.offset + each.size;
+    }
+    require(last <= decoded->message.received()->size());
+    if (decoded->encoding.switches != 0) {
+      // What is only read leaves as it came.
+      require(!exact(decoded->encoding) || *encode(decoded->message, decoded->encoding) == *bytes);
     }
     if (origin == Origin::received && !is_utf16(*bytes)) try_edit(bytes, *decoded);
   }
