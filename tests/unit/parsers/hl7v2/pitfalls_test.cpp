@@ -273,6 +273,23 @@ TEST(Pitfall, ALineFeedInsideAFieldIsSaidAndKept) {
   EXPECT_EQ(findings[0].code, "H201");
 }
 
+// 2.5.2, 2.7.1: fields, components and repetitions beyond those of the version are ignored, and are
+// there all the same.
+TEST(RulesOfTheStandard, MoreThanIsExpectedIsIgnoredAndKept) {
+  const std::string fields(60, '|');
+  const std::string segments = "PID|1||4711^1^M11^N^MR^W^^^^^more~4712|" + fields +
+                               "|last\rPV1|1|I|A^B^C^D^E^F^G^H^I^J^K^L^M&1&2&3&4\r";
+  Message message = parsed(segments, "MSH|^~\\&|LAB|N|EHR|W|20260115||ORU^R01|1|P|9.9|x\r");
+  EXPECT_EQ(get(message, "PID-3.1"), "4711");
+  EXPECT_EQ(get(message, "PID-3.11"), "more");
+  EXPECT_EQ(get(message, "PID-3[2].1"), "4712");
+  EXPECT_EQ(get(message, "PID-65"), "last");
+  EXPECT_EQ(get(message, "PV1-3.13.5"), "4");
+  set(message, "PID-3.1", "4713");
+  EXPECT_NE(message.encode().find("|4713^1^M11^N^MR^W^^^^^more~4712|" + fields + "|last\r"),
+            std::string::npos);
+}
+
 // -0500 became 0500, and precision was lost (design, section 9).
 TEST(Pitfall, OffsetsAndPrecisionAreKept) {
   Message message = parsed("OBX|1|DTM|T||20260115093042.10-0500\rOBX|2|DTM|U||202601\r");
