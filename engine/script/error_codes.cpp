@@ -173,6 +173,10 @@ constexpr std::array kCodes = {
               "hl7.new takes a message type such as ADT^A08 or ORU^R01, and options by name: "
               "version, control_id, time, sending_application and the others that the reference "
               "lists."},
+    ErrorCode{"L252", "A batch that cannot be made",
+              "hl7.batch takes a list of messages, or of texts that are messages, and puts BHS and "
+              "BTS around them. The list has at least one, because the batch is addressed as its "
+              "first message is; none of them is in UTF-16."},
 };
 
 }  // namespace

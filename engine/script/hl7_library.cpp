@@ -9,7 +9,9 @@
 #include "engine/script/objects.h"
 #include "engine/script/registry.h"
 #include "engine/script/time_text.h"
+#include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/continuation.h"
+#include "parsers/hl7v2/encoding.h"
 #include "parsers/hl7v2/escape.h"
 #include "parsers/hl7v2/structure.h"
 
@@ -186,6 +188,82 @@ int join(lua_State* L) {
   return push_written(L, *std::move(joined));
 }
 
+[[noreturn]] void refuse_batch(const std::string& what) {
+  throw ScriptError("L252", "hl7.batch: " + what);
+}
+
+// The options of hl7.batch at 2.
+struct BatchOptions {
+  std::string name;
+  std::string comment;
+  std::string control_id;
+  bool file = false;
+};
+BatchOptions batch_options(lua_State* L) {
+  BatchOptions options;
+  if (lua_isnoneornil(L, 2)) return options;
+  if (lua_type(L, 2) != LUA_TTABLE) refuse_batch("the options are a table, { file = true }");
+  static constexpr std::string_view kNames[] = {"name", "comment", "control_id", "file"};
+  lua_pushnil(L);
+  while (lua_next(L, 2) != 0) {
+    const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
+    if (name == "file") {
+      if (lua_type(L, -1) != LUA_TBOOLEAN) refuse_batch("the option 'file' is true or false");
+      options.file = lua_toboolean(L, -1) != 0;
+    } else if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames)) {
+      refuse_batch("there is no option '" + std::string(name.substr(0, 40)) + "'" +
+                   did_you_mean(name, kNames));
+    } else {
+      std::string& text = name == "name"      ? options.name
+                          : name == "comment" ? options.comment
+                                              : options.control_id;
+      text = text_value(L, -1, "an option of hl7.batch").value_or("");
+    }
+    lua_pop(L, 1);
+  }
+  return options;
+}
+
+// hl7.batch(messages, options)
+int batch(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  LuaRuntime& runtime = LuaRuntime::of(L);
+  BatchOptions options = batch_options(L);
+  if (options.control_id.empty()) options.control_id = control_id(runtime.session());
+  std::vector<std::string> texts;
+  std::size_t size = 0;
+  const lua_Integer count = luaL_len(L, 1);
+  for (lua_Integer at = 1; at <= count; ++at) {
+    lua_rawgeti(L, 1, at);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      texts.emplace_back(view_at(L, -1));
+    } else {
+      texts.push_back(
+          checked_object<MessageObject>(L, lua_gettop(L), Object::Kind::message).box->encode());
+    }
+    lua_pop(L, 1);
+    const std::string which = "message " + std::to_string(at);
+    if (hl7v2::is_utf16(texts.back())) {
+      refuse_batch(which +
+                   " is in UTF-16, which cannot stand beside others; put tostring(msg) "
+                   "into the batch, which is UTF-8");
+    }
+    if (auto header = hl7v2::Header::peek(texts.back()); !header) {
+      refuse_batch(which + " is no HL7 v2 message: " + header.error().message);
+    }
+    size += texts.back().size();
+    Machine::of(L).work(L, texts.back().size() / 4);
+    charge(L, runtime.session(), 2 * texts.back().size());
+  }
+  if (texts.empty()) refuse_batch("there are no messages, and a batch is addressed as its first");
+  const std::vector<std::string_view> messages(texts.begin(), texts.end());
+  charge(L, runtime.session(), size + 1024);
+  push(L, hl7v2::build_batch(
+              messages, {runtime.session().now, options.control_id, options.comment, options.name},
+              options.file));
+  return 1;
+}
+
 constexpr Binding kFunctions[] = {
     {"parse", "(text: string): Message", "Reads a message; an error when the text is none.",
      &guarded<parse>},
@@ -201,6 +279,12 @@ constexpr Binding kFunctions[] = {
      "Makes one message of the pieces of a long one, by DSC-1 and MSH-14, in any order, and puts "
      "the text of ADD segments where it belongs. An error when a piece is missing.",
      &guarded<join>},
+    {"batch", "(messages: (Message|string)[], options?: table): string",
+     "One payload of many messages: BHS, the messages as they would be sent, and BTS with their "
+     "count, addressed as the first message is: `send(\"ehr\", hl7.batch{ first, second })`. "
+     "BHS-11 is unique, and the same when the received message is worked again. Options: `file` "
+     "(true puts FHS and FTS around it), `name` (BHS-9), `comment` (BTS-2), `control_id`.",
+     &guarded<batch>},
 };
 
 }  // namespace

@@ -215,7 +215,9 @@ class EnvelopeWriter {
     }
     out_ += delimiters.field;
     out_ += format_timestamp(details_.time);
-    out_.append(4, delimiters.field);
+    out_.append(2, delimiters.field);
+    escape_to(out_, details_.name, delimiters);
+    out_.append(2, delimiters.field);
     escape_to(out_, details_.control_id, delimiters);
     if (!reference.empty()) {
       out_ += delimiters.field;
@@ -306,8 +308,8 @@ std::string acknowledge_batch(const BatchFile& file, const std::vector<std::stri
   return out;
 }
 
-std::string build_batch(const std::vector<std::string_view>& messages,
-                        const BatchDetails& details) {
+std::string build_batch(const std::vector<std::string_view>& messages, const BatchDetails& details,
+                        bool file) {
   std::string out;
   if (messages.empty()) return out;
   const auto first = Header::peek(messages.front());
@@ -320,12 +322,14 @@ std::string build_batch(const std::vector<std::string_view>& messages,
   model.receiving_application = first->receiving_application;
   model.receiving_facility = first->receiving_facility;
   EnvelopeWriter envelope(out, details);
+  if (file) envelope.begin("FHS", model, "");
   envelope.begin("BHS", model, "");
   for (const std::string_view message : messages) {
     out += message;
     if (!message.ends_with('\r')) out += '\r';
   }
   envelope.end("BTS", model.delimiters, messages.size(), details.comment);
+  if (file) envelope.end("FTS", model.delimiters, 1, "");
   return out;
 }
 

@@ -69,6 +69,7 @@ struct BatchDetails {
   std::int64_t time = 0;        // microseconds since 1970-01-01 UTC, for FHS-7 and BHS-7
   std::string_view control_id;  // FHS-11 and BHS-11
   std::string_view comment{};   // BTS-2
+  std::string_view name{};      // BHS-9 and FHS-9: name, id or type
 };
 
 // The batch that answers `file`: envelopes with the addresses swapped where it had some, with
@@ -78,8 +79,10 @@ struct BatchDetails {
 std::string acknowledge_batch(const BatchFile& file, const std::vector<std::string>& answers,
                               const BatchDetails& details);
 
-// Puts messages into one batch, addressed as its first message is: BHS, the messages, BTS. Each
-// ends with CR. Empty for no messages, or when the first has no readable MSH.
-std::string build_batch(const std::vector<std::string_view>& messages, const BatchDetails& details);
+// Puts messages into one batch, addressed as its first message is: BHS, the messages, BTS; `file`
+// puts FHS and FTS around it. Each ends with CR. Empty for no messages, or when the first has no
+// readable MSH.
+std::string build_batch(const std::vector<std::string_view>& messages, const BatchDetails& details,
+                        bool file = false);
 
 }  // namespace cannula::hl7v2

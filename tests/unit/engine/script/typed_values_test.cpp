@@ -147,5 +147,23 @@ TEST_F(TypedValuesTest, FragmentsAreJoined) {
   EXPECT_THAT(failure("hl7.join{}"), HasSubstr("H503"));
 }
 
+TEST_F(TypedValuesTest, ABatchIsMadeOfMessages) {
+  const std::string made = sent(
+      "local a = hl7.parse('MSH|^~\\\\&|A|B|C|D|1||ADT^A08|1|P|2.5\\rPID|1|\\r') "
+      "a['PID-3'] = '4711' "
+      "send('ehr', hl7.batch({ a, 'MSH|^~\\\\&|A|B|C|D|1||ADT^A08|2|P|2.5' }, { file = true }))");
+  EXPECT_TRUE(made.starts_with("FHS|^~\\&|A|B|C|D|")) << made;
+  EXPECT_THAT(made, HasSubstr("\rMSH|^~\\&|A|B|C|D|1||ADT^A08|1|P|2.5\rPID|1||4711\r"
+                              "MSH|^~\\&|A|B|C|D|1||ADT^A08|2|P|2.5\rBTS|2\rFTS|1\r"));
+  EXPECT_EQ(
+      sent("local a = 'MSH|^~\\\\&|A|||||||1' send('ehr', hl7.batch{ a } == hl7.batch{ a } and "
+           "'same' or 'two')"),
+      "two")
+      << "each batch has its own id";
+  EXPECT_THAT(failure("hl7.batch{}"), HasSubstr("L252"));
+  EXPECT_THAT(failure("hl7.batch{ 'PID|1' }"), HasSubstr("message 1"));
+  EXPECT_THAT(failure("hl7.batch({}, { fil = true })"), HasSubstr("did you mean 'file'"));
+}
+
 }  // namespace
 }  // namespace cannula::script

@@ -109,6 +109,10 @@ TEST(BatchFile, IsBuiltFromMessagesAndReadBack) {
   const std::string two = "MSH|^~\\&|A|B|C|D|1||ORU^R01|2|P|2.5.1";
   const std::string built = build_batch({one, two}, {1767268800000000, "9"});
   EXPECT_EQ(built, "BHS|^~\\&|A|B|C|D|20260101120000.000+0000||||9\r" + one + two + "\rBTS|2\r");
+  EXPECT_EQ(build_batch({one, two}, {1767268800000000, "9", "the day", "D|1"}, true),
+            "FHS|^~\\&|A|B|C|D|20260101120000.000+0000||D\\F\\1||9\r"
+            "BHS|^~\\&|A|B|C|D|20260101120000.000+0000||D\\F\\1||9\r" +
+                one + two + "\rBTS|2|the day\rFTS|1\r");
   const BatchFile file = BatchFile::read(built);
   EXPECT_THAT(file.findings, testing::IsEmpty());
   EXPECT_EQ(file.message_count(), 2u);
