@@ -131,22 +131,88 @@ Result<std::string> written_in(CharacterSet set, std::string_view text, const Me
   return encode_switched(text, set, encoding.switches, message.delimiters());
 }
 
-// A piece that stands as received: encoded, with what is kept put back.
-Result<void> encode_received(std::string_view piece, std::size_t offset, const Message& message,
-                             const Encoding& encoding, std::string& out) {
-  auto next = std::lower_bound(encoding.kept.begin(), encoding.kept.end(), offset,
-                               [](const Kept& each, std::size_t at) { return each.offset < at; });
-  while (next != encoding.kept.end() && next->offset + next->size <= offset + piece.size()) {
-    const std::size_t before = next->offset - offset;
-    out += TRY(written_in(encoding.set, piece.substr(0, before), message, encoding));
-    out += next->bytes;
-    piece.remove_prefix(before + next->size);
-    offset += before + next->size;
-    ++next;
+// Writes a message piece by piece where some of what was received is kept. What was edited is
+// compared with what stood there, because an edit of one repetition writes the whole field anew:
+// the bytes of the others stay.
+class KeepingWriter {
+ public:
+  KeepingWriter(const Message& message, const Encoding& encoding)
+      : message_(message), encoding_(encoding), received_(*message.received()) {}
+
+  Result<void> add(std::string_view piece) {
+    const bool stands = piece.data() >= received_.data() &&
+                        piece.data() + piece.size() <= received_.data() + received_.size();
+    if (!stands) {
+      edited_ += piece;
+      return {};
+    }
+    const auto offset = static_cast<std::size_t>(piece.data() - received_.data());
+    TRY(add_edited(offset));
+    TRY(add_received(piece, offset));
+    written_to_ = offset + piece.size();
+    return {};
   }
-  out += TRY(written_in(encoding.set, piece, message, encoding));
-  return {};
-}
+
+  Result<std::string> take() {
+    TRY(add_edited(received_.size()));
+    return std::move(out_);
+  }
+
+ private:
+  static bool is_within_character(std::string_view text, std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  }
+
+  Result<void> add_edited(std::size_t up_to) {
+    const std::string_view now = edited_;
+    const std::size_t from = written_to_;
+    const std::string_view before =
+        up_to > from ? received_.substr(from, up_to - from) : std::string_view();
+    const std::size_t shorter = std::min(now.size(), before.size());
+    std::size_t same = 0;
+    while (same < shorter && now[same] == before[same]) ++same;
+    while (same > 0 && (is_within_character(now, same) || is_within_character(before, same))) {
+      --same;
+    }
+    std::size_t end = 0;
+    while (end < shorter - same && now[now.size() - 1 - end] == before[before.size() - 1 - end]) {
+      ++end;
+    }
+    while (end > 0 && is_within_character(now, now.size() - end)) --end;
+    TRY(add_received(now.substr(0, same), from));
+    TRY(add_new(now.substr(same, now.size() - same - end)));
+    TRY(add_received(now.substr(now.size() - end), from + before.size() - end));
+    edited_.clear();
+    return {};
+  }
+
+  Result<void> add_new(std::string_view text) {
+    out_ += TRY(written_in(encoding_.set, text, message_, encoding_));
+    return {};
+  }
+
+  // What stood at `offset`, with what is kept put back.
+  Result<void> add_received(std::string_view piece, std::size_t offset) {
+    auto next = std::lower_bound(encoding_.kept.begin(), encoding_.kept.end(), offset,
+                                 [](const Kept& each, std::size_t at) { return each.offset < at; });
+    while (next != encoding_.kept.end() && next->offset + next->size <= offset + piece.size()) {
+      const std::size_t before = next->offset - offset;
+      TRY(add_new(piece.substr(0, before)));
+      out_ += next->bytes;
+      piece.remove_prefix(before + next->size);
+      offset += before + next->size;
+      ++next;
+    }
+    return add_new(piece);
+  }
+
+  const Message& message_;
+  const Encoding& encoding_;
+  std::string_view received_;
+  std::size_t written_to_ = 0;  // of `received_`
+  std::string edited_;          // stands behind that in place of what was received
+  std::string out_;
+};
 
 // The set to write in: the message's own, or the one that MSH-18 was changed to.
 struct Target {
@@ -264,25 +330,14 @@ Result<std::string> encode(const Message& message, const Encoding& encoding) {
     return target.changed ? target.set.encode(text)
                           : written_in(target.set, text, message, encoding);
   }
-  const std::string_view received = *message.received();
-  std::string out;
+  KeepingWriter writer(message, encoding);
   std::optional<Error> failure;
   message.encode_to([&](std::string_view piece) {
     if (failure) return;
-    const bool stands = piece.data() >= received.data() &&
-                        piece.data() + piece.size() <= received.data() + received.size();
-    const auto written = [&]() -> Result<void> {
-      if (stands) {
-        const auto offset = static_cast<std::size_t>(piece.data() - received.data());
-        return encode_received(piece, offset, message, encoding, out);
-      }
-      out += TRY(written_in(encoding.set, piece, message, encoding));
-      return {};
-    }();
-    if (!written) failure = written.error();
+    if (const Result<void> added = writer.add(piece); !added) failure = added.error();
   });
   if (failure) return *failure;
-  return out;
+  return writer.take();
 }
 
 Result<void> check_encodable(const Message& message, const Encoding& encoding,

@@ -193,6 +193,20 @@ TEST(MislabelledUtf8, IsReadAsUtf8AndSaid) {
   EXPECT_EQ(of("UNICODE UTF-8"), std::vector<std::string>{});
 }
 
+// The field is written anew; the repetitions and components that were not edited keep their bytes,
+// also those that could not be read.
+TEST(Encoding, AnEditChangesNoByteOfAnotherRepetition) {
+  for (const std::string_view path : {"PID-5[1].1", "PID-5[2].2", "PID-5[3].1"}) {
+    const std::string bytes = message("UNICODE UTF-8", "a\xFF^b\xFE~c\xFD^d~e\xFCü^f");
+    auto decoded = decode(make_bytes(bytes));
+    ASSERT_TRUE(decoded);
+    Message plain = *Message::parse(make_bytes(bytes));
+    ASSERT_TRUE(decoded->message.set(*Path::parse(path), "ö"));
+    ASSERT_TRUE(plain.set(*Path::parse(path), "ö"));
+    EXPECT_EQ(*encode(decoded->message, decoded->encoding), plain.encode()) << path;
+  }
+}
+
 TEST(Utf16Messages, AreReadEditedAndWrittenInUtf16) {
   for (const Utf16 order : {Utf16::little_endian, Utf16::big_endian}) {
     for (const std::string_view mark : {"", "\xEF\xBB\xBF"}) {
