@@ -28,6 +28,7 @@ SEED = int(os.environ.get("CANNULA_SEED", random.randrange(1_000_000)))
 MEGABYTE = 1 << 20
 INDEX_CACHE = 70 * MEGABYTE  # engine/store/index.cpp keeps 64 MB of pages, and what SQLite needs for them
 MARGIN = 32 * MEGABYTE       # queues fill and drain with every fault
+OPEN_SEGMENTS = 32 + 2       # engine/store/journal.cpp keeps that many open to read; the last one is open twice more
 
 
 class Soaked(Relay):
@@ -89,8 +90,16 @@ class Sample:
 
     past: float
     resident: int
-    descriptors: int
-    index: int  # size of the index's file
+    descriptors: int  # without those of journal segments
+    segments: int     # descriptors of journal segments
+    index: int        # size of the index's file
+
+
+def target_of(descriptor):
+    try:
+        return os.readlink(descriptor)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 class Soak(unittest.TestCase):
@@ -153,9 +162,12 @@ class Soak(unittest.TestCase):
         process = pathlib.Path("/proc") / str(self.relay.engine.process.pid)
         resident = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         index = self.relay.site / "state" / "index.db"
-        self.samples.append(Sample(past, resident, len(list((process / "fd").iterdir())), index.stat().st_size))
-        print(f"{past:4.0%} {resident / MEGABYTE:.0f} MB, index {self.samples[-1].index / MEGABYTE:.0f} MB, "
-              f"{self.samples[-1].descriptors} descriptors, {self.relay.arrived()} arrived", flush=True)
+        opened = [target_of(one) for one in (process / "fd").iterdir()]
+        segments = sum(one.endswith(".seg") for one in opened)
+        sample = Sample(past, resident, len(opened) - segments, segments, index.stat().st_size)
+        self.samples.append(sample)
+        print(f"{past:4.0%} {resident / MEGABYTE:.0f} MB, index {sample.index / MEGABYTE:.0f} MB, "
+              f"{sample.descriptors} descriptors and {segments} of segments, {self.relay.arrived()} arrived", flush=True)
 
     def judge_resources(self):
         """From two fifths of the run to its end, in medians of a tenth of it. The cache of the index is allowed to
@@ -169,9 +181,11 @@ class Soak(unittest.TestCase):
         filling = max(0, INDEX_CACHE - early[0].index)
         found = (f"{len(self.samples)} samples; memory {memory[0] / MEGABYTE:.1f} MB early and "
                  f"{memory[1] / MEGABYTE:.1f} MB late, of which the index's cache may be {filling / MEGABYTE:.0f}; "
-                 f"descriptors {descriptors[0]:.0f} and {descriptors[1]:.0f}, at the end {self.samples[-1].descriptors}")
+                 f"descriptors {descriptors[0]:.0f} and {descriptors[1]:.0f}, at the end {self.samples[-1].descriptors}; "
+                 f"of segments at most {max(one.segments for one in self.samples)}")
         self.promise(SANITIZED or memory[1] <= memory[0] + filling + MARGIN, found)
         self.promise(descriptors[1] <= descriptors[0] + 8, found)
+        self.promise(all(one.segments <= OPEN_SEGMENTS for one in self.samples), found)
         return found
 
     def judge_counts(self, counts):
