@@ -7,6 +7,7 @@
 
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
+#include "engine/ops/prometheus.h"
 
 namespace cannula::cli {
 namespace {
@@ -28,24 +29,38 @@ std::string cli_page(const Context& context) {
 
 std::string_view room_of(char letter) {
   switch (letter) {
+    case 'A':
+      return "Audit trail";
     case 'C':
       return "Configuration";
+    case 'D':
+      return "Dates, time zones and character sets";
+    case 'E':
+      return "FHIR";
     case 'F':
       return "Files";
     case 'H':
       return "HL7 v2";
     case 'J':
       return "Store and journal";
+    case 'K':
+      return "Keys and sealing";
     case 'L':
       return "Lua";
     case 'M':
       return "MLLP";
+    case 'N':
+      return "JSON";
     case 'P':
       return "Pipeline and partners";
+    case 'R':
+      return "Tables, rules and units";
     case 'T':
       return "Transports";
     case 'U':
       return "Usage of the command line";
+    case 'V':
+      return "Channel tests and trials";
   }
   return "Other";
 }
@@ -78,7 +93,7 @@ Verb reference_verb() {
           .example = "cannula reference config > docs/reference/config.md",
           .declare =
               [page](Arguments& arguments) {
-                arguments.positional("PAGE", *page, "cli, config, errors or lua.", true);
+                arguments.positional("PAGE", *page, "cli, config, errors, lua or metrics.", true);
               },
           .run =
               [page](const Context& context) {
@@ -90,10 +105,12 @@ Verb reference_verb() {
                   print(context.out, errors_page(context));
                 } else if (*page == "lua") {
                   print(context.out, script::reference_page());
+                } else if (*page == "metrics") {
+                  print(context.out, ops::metrics_reference_page());
                 } else {
                   print_error(context, {"U102",
                                         fmt::format("there is no page `{}`", *page),
-                                        "cli, config, errors or lua",
+                                        "cli, config, errors, lua or metrics",
                                         {}});
                   return int(kUsage);
                 }

@@ -7,8 +7,13 @@
 namespace cannula::ops {
 namespace {
 
+using pipeline::Breaker;
+using pipeline::ChannelMetrics;
 using pipeline::ChannelView;
+using pipeline::Destination;
+using pipeline::Engine;
 using pipeline::Histogram;
+using pipeline::Standing;
 
 // Label values: backslash, quote and line feed are escaped (format 0.0.4, "Comments, help text, and
 // type information").
@@ -25,227 +30,335 @@ std::string label(std::string_view name, std::string_view value) {
   return text + '"';
 }
 
-class Page {
+// The samples of one family.
+class Samples {
  public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  Samples(std::string& text, std::string_view family) : text_(text), family_(family) {}
+
+  void add(const std::string& labels, double value) {
+    text_ += fmt::format("{}{{{}}} {}\n", family_, labels, value);
   }
-  void sample(std::string_view name, const std::string& labels, double value) {
-    text_ += fmt::format("{}{{{}}} {}\n", name, labels, value);
-  }
-  void plain(std::string_view name, double value) { text_ += fmt::format("{} {}\n", name, value); }
-  void histogram(std::string_view name, const std::string& labels, const Histogram& histogram) {
+  void add(double value) { text_ += fmt::format("{} {}\n", family_, value); }
+  void add(const std::string& labels, const Histogram& histogram) {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
       below += histogram.count(i);
-      text_ += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels,
+      text_ += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", family_, labels,
                            static_cast<double>(1ull << i) / 1e6, below);
     }
     below += histogram.count(Histogram::kBuckets);
     text_ += fmt::format(
-        "{}_bucket{{{},le=\"+Inf\"}} {}\n{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name, labels, below,
-        name, labels, static_cast<double>(histogram.sum_microseconds()) / 1e6, name, labels, below);
+        "{0}_bucket{{{1},le=\"+Inf\"}} {2}\n{0}_sum{{{1}}} {3}\n{0}_count{{{1}}} {2}\n", family_,
+        labels, below, static_cast<double>(histogram.sum_microseconds()) / 1e6);
   }
-  std::string take() { return std::move(text_); }
 
  private:
-  std::string text_;
+  std::string& text_;
+  const std::string_view family_;
 };
 
+double number(const pipeline::Counter& counter) {
+  return static_cast<double>(counter.load());
+}
+
 template <class Visit>
-void each_destination(const pipeline::Engine& engine, Visit visit) {
-  engine.each_channel([&](const ChannelView& view) {
-    for (const auto& [name, destination] : view.channel.destinations()) {
-      visit(label("channel", view.channel.name()) + "," + label("destination", name), *destination);
+void each_channel(const Engine& engine, Visit visit) {
+  engine.each_channel(
+      [&](const ChannelView& view) { visit(label("channel", view.channel.name()), view.channel); });
+}
+
+template <class Visit>
+void each_destination(const Engine& engine, Visit visit) {
+  each_channel(engine, [&](const std::string& channel, const pipeline::Channel& of) {
+    for (const auto& [name, destination] : of.destinations()) {
+      visit(channel + "," + label("destination", name), *destination);
     }
   });
 }
 
-void channel_counters(const pipeline::Engine& engine, Page& page) {
-  using Metrics = pipeline::ChannelMetrics;
-  struct Family {
-    std::string_view name, help;
-    pipeline::Counter Metrics::*counter;
+template <pipeline::Counter ChannelMetrics::*counter>
+void channel_counter(const Engine& engine, Samples& samples) {
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    samples.add(labels, number(channel.metrics().*counter));
+  });
+}
+
+template <Histogram ChannelMetrics::*histogram>
+void channel_times(const Engine& engine, Samples& samples) {
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    samples.add(labels, channel.metrics().*histogram);
+  });
+}
+
+// One sample a channel for each value of the label `name`.
+template <std::size_t count>
+void channel_kinds(
+    const Engine& engine, Samples& samples, std::string_view name,
+    const std::pair<std::string_view, pipeline::Counter ChannelMetrics::*> (&kinds)[count]) {
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    for (const auto& [kind, counter] : kinds) {
+      samples.add(labels + "," + label(name, kind), number(channel.metrics().*counter));
+    }
+  });
+}
+
+void outcomes(const Engine& engine, Samples& samples) {
+  channel_kinds(engine, samples, "outcome",
+                {{"finished", &ChannelMetrics::finished},
+                 {"filtered", &ChannelMetrics::filtered},
+                 {"parked", &ChannelMetrics::parked},
+                 {"rejected", &ChannelMetrics::rejected},
+                 {"dead", &ChannelMetrics::dead}});
+}
+
+void validation_findings(const Engine& engine, Samples& samples) {
+  channel_kinds(engine, samples, "severity",
+                {{"error", &ChannelMetrics::validation_errors},
+                 {"warning", &ChannelMetrics::validation_warnings}});
+}
+
+void validation_messages(const Engine& engine, Samples& samples) {
+  channel_kinds(engine, samples, "policy",
+                {{"park", &ChannelMetrics::validation_parked},
+                 {"reject", &ChannelMetrics::validation_rejected}});
+}
+
+void channel_paused(const Engine& engine, Samples& samples) {
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    samples.add(labels, channel.paused() ? 1 : 0);
+  });
+}
+
+void transport_events(const Engine& engine, Samples& samples) {
+  const auto add = [&](const std::string& labels, const pipeline::NamedCounters& counters) {
+    for (const auto& [name, value] : counters.snapshot()) {
+      samples.add(labels + "," + label("event", name), static_cast<double>(value));
+    }
   };
-  static constexpr Family kFamilies[] = {
-      {"cannula_messages_received_total", "Messages accepted and on disk.", &Metrics::received},
-      {"cannula_messages_refused_total", "Messages refused by intake and kept as rejected.",
-       &Metrics::refused},
-      {"cannula_messages_not_taken_total", "Messages whose sender was told to try again.",
-       &Metrics::not_taken},
-      {"cannula_received_bytes_total", "Bytes of accepted messages.", &Metrics::received_bytes},
-      {"cannula_script_limit_hits_total", "Messages whose script ran into a limit.",
-       &Metrics::limit_hits},
-  };
-  for (const Family& family : kFamilies) {
-    page.family(family.name, "counter", family.help);
-    engine.each_channel([&](const ChannelView& view) {
-      page.sample(family.name, label("channel", view.channel.name()),
-                  static_cast<double>((view.channel.metrics().*family.counter).load()));
-    });
-  }
-  page.family("cannula_script_outcomes_total", "counter",
-              "Messages by what their script concluded.");
-  engine.each_channel([&](const ChannelView& view) {
-    const Metrics& metrics = view.channel.metrics();
-    const std::string channel = label("channel", view.channel.name());
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    add(labels, channel.metrics().transport);
+  });
+  each_destination(engine, [&](const std::string& labels, const Destination& destination) {
+    add(labels, destination.metrics().transport);
+  });
+}
+
+void deliveries(const Engine& engine, Samples& samples) {
+  each_destination(engine, [&](const std::string& labels, const Destination& destination) {
+    const auto& metrics = destination.metrics();
     const std::pair<std::string_view, const pipeline::Counter*> kinds[] = {
-        {"finished", &metrics.finished},
-        {"filtered", &metrics.filtered},
-        {"parked", &metrics.parked},
-        {"rejected", &metrics.rejected},
+        {"delivered", &metrics.delivered},
+        {"retried", &metrics.retried},
+        {"held", &metrics.held},
         {"dead", &metrics.dead}};
     for (const auto& [kind, counter] : kinds) {
-      page.sample("cannula_script_outcomes_total", channel + "," + label("outcome", kind),
-                  static_cast<double>(counter->load()));
+      samples.add(labels + "," + label("result", kind), number(*counter));
     }
   });
 }
 
-void channel_times(const pipeline::Engine& engine, Page& page) {
-  page.family("cannula_acknowledge_seconds", "histogram",
-              "From the whole message read to its acknowledgement handed to the transport.");
-  engine.each_channel([&](const ChannelView& view) {
-    page.histogram("cannula_acknowledge_seconds", label("channel", view.channel.name()),
-                   view.channel.metrics().acknowledge);
-  });
-  page.family("cannula_script_seconds", "histogram",
-              "Work of the script on a message, parse and encode included.");
-  engine.each_channel([&](const ChannelView& view) {
-    page.histogram("cannula_script_seconds", label("channel", view.channel.name()),
-                   view.channel.metrics().work);
-  });
-  page.family("cannula_channel_paused", "gauge",
-              "1 while work is paused because the script runs into its limits.");
-  engine.each_channel([&](const ChannelView& view) {
-    page.sample("cannula_channel_paused", label("channel", view.channel.name()),
-                view.channel.paused() ? 1 : 0);
-  });
-  page.family("cannula_validation_findings_total", "counter",
-              "What [validate] found wrong with messages and does not ignore.");
-  engine.each_channel([&](const ChannelView& view) {
-    const auto& metrics = view.channel.metrics();
-    const std::string channel = label("channel", view.channel.name()) + ",";
-    page.sample("cannula_validation_findings_total", channel + label("severity", "error"),
-                static_cast<double>(metrics.validation_errors.load()));
-    page.sample("cannula_validation_findings_total", channel + label("severity", "warning"),
-                static_cast<double>(metrics.validation_warnings.load()));
-  });
-  page.family("cannula_validation_messages_total", "counter",
-              "Messages that [validate] parked or rejected.");
-  engine.each_channel([&](const ChannelView& view) {
-    const auto& metrics = view.channel.metrics();
-    const std::string channel = label("channel", view.channel.name()) + ",";
-    page.sample("cannula_validation_messages_total", channel + label("policy", "park"),
-                static_cast<double>(metrics.validation_parked.load()));
-    page.sample("cannula_validation_messages_total", channel + label("policy", "reject"),
-                static_cast<double>(metrics.validation_rejected.load()));
-  });
-  page.family("cannula_transport_events_total", "counter",
-              "What happened on the wire, as the transport names it.");
-  engine.each_channel([&](const ChannelView& view) {
-    for (const auto& [name, value] : view.channel.metrics().transport.snapshot()) {
-      page.sample("cannula_transport_events_total",
-                  label("channel", view.channel.name()) + "," + label("event", name),
-                  static_cast<double>(value));
-    }
+void delivery_times(const Engine& engine, Samples& samples) {
+  each_destination(engine, [&](const std::string& labels, const Destination& destination) {
+    samples.add(labels, destination.metrics().deliver);
   });
 }
 
-void destinations(const pipeline::Engine& engine, Page& page) {
-  page.family("cannula_deliveries_total", "counter", "Attempts at deliveries by how they ended.");
-  each_destination(
-      engine, [&](const std::string& labels, const pipeline::Destination& destination) {
-        const auto& metrics = destination.metrics();
-        const std::pair<std::string_view, std::uint64_t> kinds[] = {
-            {"delivered", metrics.delivered}, {"retried", metrics.retried}, {"dead", metrics.dead}};
-        for (const auto& [kind, value] : kinds) {
-          page.sample("cannula_deliveries_total", labels + "," + label("result", kind),
-                      static_cast<double>(value));
-        }
-      });
-  page.family("cannula_delivery_seconds", "histogram", "Time of one attempt at a delivery.");
-  each_destination(
-      engine, [&](const std::string& labels, const pipeline::Destination& destination) {
-        page.histogram("cannula_delivery_seconds", labels, destination.metrics().deliver);
-      });
-  struct Gauge {
-    std::string_view name, help;
-    double (*value)(const pipeline::Standing&);
-  };
-  using pipeline::Standing;
-  static constexpr Gauge kGauges[] = {
-      {"cannula_destination_away", "1 while a destination does not answer.",
-       [](const Standing& s) { return s.breaker == pipeline::Breaker::State::closed ? 0.0 : 1.0; }},
-      {"cannula_destination_breaker", "0 closed, 1 half-open (a probe may go), 2 open.",
-       [](const Standing& s) {
-         return s.breaker == pipeline::Breaker::State::closed      ? 0.0
-                : s.breaker == pipeline::Breaker::State::half_open ? 1.0
-                                                                   : 2.0;
-       }},
-      {"cannula_destination_failures_in_a_row", "Attempts without an answer since the last one.",
-       [](const Standing& s) { return static_cast<double>(s.failures_in_a_row); }},
-      {"cannula_destination_paused", "1 while a person has paused it.",
-       [](const Standing& s) { return s.paused ? 1.0 : 0.0; }},
-      {"cannula_destination_window_closed", "1 outside its delivery window.",
-       [](const Standing& s) { return s.window_closed ? 1.0 : 0.0; }},
-      {"cannula_destination_in_memory", "Deliveries of its queue that are in memory.",
-       [](const Standing& s) { return static_cast<double>(s.in_memory); }},
-  };
-  for (const Gauge& gauge : kGauges) {
-    page.family(gauge.name, "gauge", gauge.help);
-    each_destination(engine,
-                     [&](const std::string& labels, const pipeline::Destination& destination) {
-                       page.sample(gauge.name, labels, gauge.value(destination.standing()));
-                     });
+template <double (*value)(const Standing&)>
+void standing(const Engine& engine, Samples& samples) {
+  each_destination(engine, [&](const std::string& labels, const Destination& destination) {
+    samples.add(labels, value(destination.standing()));
+  });
+}
+
+double is_away(const Standing& standing) {
+  return standing.breaker == Breaker::State::closed ? 0 : 1;
+}
+double breaker(const Standing& standing) {
+  return standing.breaker == Breaker::State::closed      ? 0
+         : standing.breaker == Breaker::State::half_open ? 1
+                                                         : 2;
+}
+double failures(const Standing& standing) {
+  return static_cast<double>(standing.failures_in_a_row);
+}
+double is_paused(const Standing& standing) {
+  return standing.paused ? 1 : 0;
+}
+double window_closed(const Standing& standing) {
+  return standing.window_closed ? 1 : 0;
+}
+double in_memory(const Standing& standing) {
+  return static_cast<double>(standing.in_memory);
+}
+
+void stored_messages(const Engine& engine, Samples& samples) {
+  const auto counts = engine.store().counts();
+  if (!counts) return;
+  for (const store::StateCount& one : *counts) {
+    if (!one.destination.empty()) continue;
+    samples.add(label("channel", one.channel) + "," + label("state", one.state),
+                static_cast<double>(one.count));
   }
 }
 
-void stored(const pipeline::Engine& engine, Page& page) {
-  if (auto counts = engine.store().counts()) {
-    page.family("cannula_messages", "gauge", "Messages in the store by state.");
-    for (const auto& count : *counts) {
-      if (!count.destination.empty()) continue;
-      page.sample("cannula_messages",
-                  label("channel", count.channel) + "," + label("state", count.state),
-                  static_cast<double>(count.count));
-    }
-    page.family("cannula_queued_deliveries", "gauge", "Deliveries in the store by state.");
-    for (const auto& count : *counts) {
-      if (count.destination.empty()) continue;
-      page.sample("cannula_queued_deliveries",
-                  label("channel", count.channel) + "," + label("destination", count.destination) +
-                      "," + label("state", count.state),
-                  static_cast<double>(count.count));
-    }
+void stored_deliveries(const Engine& engine, Samples& samples) {
+  const auto counts = engine.store().counts();
+  if (!counts) return;
+  for (const store::StateCount& one : *counts) {
+    if (one.destination.empty()) continue;
+    samples.add(label("channel", one.channel) + "," + label("destination", one.destination) + "," +
+                    label("state", one.state),
+                static_cast<double>(one.count));
   }
-  page.family("cannula_journal_bytes_total", "counter",
-              "Bytes written to the journal since the store was made.");
-  page.plain("cannula_journal_bytes_total", static_cast<double>(engine.store().end()));
-  page.family("cannula_index_behind_bytes", "gauge",
-              "Bytes of the journal that the index has still to follow.");
-  page.plain("cannula_index_behind_bytes",
-             static_cast<double>(engine.store().end() -
-                                 std::min(engine.store().end(), engine.store().indexed_up_to())));
-  if (auto free = engine.store().free_space()) {
-    page.family("cannula_store_free_bytes", "gauge", "Free bytes on the disk of the store.");
-    page.plain("cannula_store_free_bytes", static_cast<double>(*free));
-  }
-  page.family("cannula_disk_low", "gauge", "1 while nothing new is taken for want of disk space.");
-  page.plain("cannula_disk_low", engine.disk_low() ? 1 : 0);
-  page.family("cannula_script_memory_bytes", "gauge", "Memory of all Lua states together.");
-  page.plain("cannula_script_memory_bytes", static_cast<double>(engine.script_memory_used()));
 }
+
+void journal_bytes(const Engine& engine, Samples& samples) {
+  samples.add(static_cast<double>(engine.store().end()));
+}
+
+void index_behind(const Engine& engine, Samples& samples) {
+  const store::Position indexed = engine.store().indexed_up_to();
+  samples.add(static_cast<double>(std::max(engine.store().end(), indexed) - indexed));
+}
+
+void free_bytes(const Engine& engine, Samples& samples) {
+  if (const auto free = engine.store().free_space()) samples.add(static_cast<double>(*free));
+}
+
+void disk_low(const Engine& engine, Samples& samples) {
+  samples.add(engine.disk_low() ? 1 : 0);
+}
+
+void script_memory(const Engine& engine, Samples& samples) {
+  samples.add(static_cast<double>(engine.script_memory_used()));
+}
+
+struct Family {
+  std::string_view name, type, labels, help;
+  void (*samples)(const Engine&, Samples&);
+};
+
+constexpr Family kFamilies[] = {
+    {"cannula_messages_received_total", "counter", "channel", "Messages accepted and on disk.",
+     channel_counter<&ChannelMetrics::received>},
+    {"cannula_messages_refused_total", "counter", "channel",
+     "Messages refused by intake and kept as rejected.", channel_counter<&ChannelMetrics::refused>},
+    {"cannula_messages_not_taken_total", "counter", "channel",
+     "Messages whose sender was told to try again.", channel_counter<&ChannelMetrics::not_taken>},
+    {"cannula_received_bytes_total", "counter", "channel", "Bytes of accepted messages.",
+     channel_counter<&ChannelMetrics::received_bytes>},
+    {"cannula_script_limit_hits_total", "counter", "channel",
+     "Messages whose script ran into a limit.", channel_counter<&ChannelMetrics::limit_hits>},
+    {"cannula_script_outcomes_total", "counter", "channel, outcome",
+     "Messages by what their script concluded.", outcomes},
+    {"cannula_acknowledge_seconds", "histogram", "channel",
+     "From the whole message read to its acknowledgement handed to the transport.",
+     channel_times<&ChannelMetrics::acknowledge>},
+    {"cannula_script_seconds", "histogram", "channel",
+     "Work of the script on a message, parse and encode included.",
+     channel_times<&ChannelMetrics::work>},
+    {"cannula_channel_paused", "gauge", "channel",
+     "1 while work is paused because the script runs into its limits.", channel_paused},
+    {"cannula_validation_findings_total", "counter", "channel, severity",
+     "What [validate] found wrong with messages and does not ignore.", validation_findings},
+    {"cannula_validation_messages_total", "counter", "channel, policy",
+     "Messages that [validate] parked or rejected.", validation_messages},
+    {"cannula_transport_events_total", "counter", "channel, destination, event",
+     "What happened on the wire, as the transport names it; of a destination where it has that "
+     "label, else of the source.",
+     transport_events},
+    {"cannula_deliveries_total", "counter", "channel, destination, result",
+     "Attempts at deliveries by how they ended.", deliveries},
+    {"cannula_delivery_seconds", "histogram", "channel, destination",
+     "Time of one attempt at a delivery.", delivery_times},
+    {"cannula_destination_away", "gauge", "channel, destination",
+     "1 while a destination does not answer.", standing<is_away>},
+    {"cannula_destination_breaker", "gauge", "channel, destination",
+     "0 closed, 1 half-open (a probe may go), 2 open.", standing<breaker>},
+    {"cannula_destination_failures_in_a_row", "gauge", "channel, destination",
+     "Attempts without an answer since the last one.", standing<failures>},
+    {"cannula_destination_paused", "gauge", "channel, destination",
+     "1 while a person has paused it.", standing<is_paused>},
+    {"cannula_destination_window_closed", "gauge", "channel, destination",
+     "1 outside its delivery window.", standing<window_closed>},
+    {"cannula_destination_in_memory", "gauge", "channel, destination",
+     "Deliveries of its queue that are in memory.", standing<in_memory>},
+    {"cannula_messages", "gauge", "channel, state", "Messages in the store by state.",
+     stored_messages},
+    {"cannula_queued_deliveries", "gauge", "channel, destination, state",
+     "Deliveries in the store by state.", stored_deliveries},
+    {"cannula_journal_bytes_total", "counter", "",
+     "Bytes written to the journal since the store was made.", journal_bytes},
+    {"cannula_index_behind_bytes", "gauge", "",
+     "Bytes of the journal that the index has still to follow.", index_behind},
+    {"cannula_store_free_bytes", "gauge", "", "Free bytes on the disk of the store.", free_bytes},
+    {"cannula_disk_low", "gauge", "", "1 while nothing new is taken for want of disk space.",
+     disk_low},
+    {"cannula_script_memory_bytes", "gauge", "", "Memory of all Lua states together.",
+     script_memory},
+};
+
+// What the transports and the intake count. Held against their sources by a test of the page.
+struct Event {
+  std::string_view name, meaning;
+};
+constexpr Event kEvents[] = {
+    {"accept_shortages_total", "a connection could not be taken for want of descriptors or memory"},
+    {"acknowledgements_lost_total", "the sender was gone before it got its acknowledgement"},
+    {"acknowledgements_unmatched_total", "an acknowledgement of no message under way (MSA-2)"},
+    {"answers_lost_total", "the HTTP client was gone before it got its answer"},
+    {"bytes_received_total", "bytes of messages received, or of requests"},
+    {"bytes_sent_total", "bytes of messages sent, framing included"},
+    {"commit_blocks_received_total", "commit acknowledgements of MLLP release 2"},
+    {"connections_failed_total", "ended by an error, TLS handshakes among them"},
+    {"connections_refused_total", "over the limit, or of an address that may not send"},
+    {"connections_stale_total", "a kept connection that the other side had closed"},
+    {"connections_total", "connections taken, or made"},
+    {"control_ids_reused_total", "a control id came again with another message"},
+    {"duplicates_total", "a message came again and was answered as the first was"},
+    {"files_received_total", "files taken from the folder"},
+    {"files_with_refusals_total", "files of which a part was refused"},
+    {"frames_defective_total", "truncated, over max_size, or without a message in them"},
+    {"frames_received_total", "whole MLLP frames"},
+    {"garbage_bytes_total", "bytes between frames"},
+    {"requests_defective_total", "HTTP requests that could not be read"},
+    {"requests_failed_total", "HTTP requests without an answer"},
+    {"requests_total", "HTTP requests, received or made"},
+};
 
 }  // namespace
 
-std::string prometheus_page(const pipeline::Engine& engine) {
-  Page page;
-  channel_counters(engine, page);
-  channel_times(engine, page);
-  destinations(engine, page);
-  stored(engine, page);
-  return page.take();
+std::string prometheus_page(const Engine& engine) {
+  std::string text;
+  for (const Family& family : kFamilies) {
+    text += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", family.name, family.type, family.help);
+    Samples samples(text, family.name);
+    family.samples(engine, samples);
+  }
+  return text;
+}
+
+std::string metrics_reference_page() {
+  std::string page =
+      "# Metrics\n\n"
+      "<!-- Generated by `cannula reference metrics`; do not edit. -->\n\n"
+      "`GET /metrics` on the admin listener (`admin.listen` of site.toml) answers in Prometheus' "
+      "text format 0.0.4. Counters\n"
+      "begin at 0 when the engine starts, `cannula_journal_bytes_total` when the store was made. "
+      "Histograms have buckets at\n"
+      "powers of two of a microsecond up to 67 seconds.\n\n"
+      "| name | type | labels | meaning |\n|---|---|---|---|\n";
+  for (const Family& family : kFamilies) {
+    page += fmt::format("| `{}` | {} | {} | {} |\n", family.name, family.type, family.labels,
+                        family.help);
+  }
+  page +=
+      "\n## Events\n\nThe label `event` of `cannula_transport_events_total`:\n\n"
+      "| event | meaning |\n|---|---|\n";
+  for (const Event& event : kEvents) {
+    page += fmt::format("| `{}` | {} |\n", event.name, event.meaning);
+  }
+  return page;
 }
 
 }  // namespace cannula::ops

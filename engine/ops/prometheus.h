@@ -13,4 +13,7 @@ namespace cannula::ops {
 // Any thread; costs one look at the store's counters.
 std::string prometheus_page(const pipeline::Engine& engine);
 
+// docs/reference/metrics.md.
+std::string metrics_reference_page();
+
 }  // namespace cannula::ops
