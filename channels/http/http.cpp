@@ -12,8 +12,8 @@ Transport transport() {
   made.description = "HTTP requests, in and out: webhooks, FHIR and other interfaces of the web.";
   made.source_options = receiver_options();
   made.destination_options = sender_options();
-  made.make_receiver = [servers](const Values& values, Ports ports, Intake& intake) {
-    return make_receiver(servers, values, std::move(ports), intake);
+  made.make_receiver = [servers](const Values& values, const Ports& ports, Intake& intake) {
+    return make_receiver(servers, values, ports, intake);
   };
   made.make_sender = make_sender;
   return made;

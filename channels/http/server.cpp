@@ -220,7 +220,7 @@ void Server::close() {
   for (Connection* connection : connections) connection->stop(true);
 }
 
-Result<std::shared_ptr<Server>> Servers::join(asio::any_io_executor executor,
+Result<std::shared_ptr<Server>> Servers::join(const asio::any_io_executor& executor,
                                               const Endpoint& endpoint, const ServerTls& tls,
                                               const std::shared_ptr<Mount>& mount) {
   std::scoped_lock lock(mutex_);
@@ -229,7 +229,7 @@ Result<std::shared_ptr<Server>> Servers::join(asio::any_io_executor executor,
     TRY(server->add(mount, tls));
     return server;
   }
-  auto server = TRY(Server::open(std::move(executor), endpoint, tls, mount));
+  auto server = TRY(Server::open(executor, endpoint, tls, mount));
   known = server;
   return server;
 }

@@ -113,7 +113,7 @@ class Server : public std::enable_shared_from_this<Server> {
 class Servers {
  public:
   // Joins the listener of this address, or opens it. On `executor`.
-  Result<std::shared_ptr<Server>> join(boost::asio::any_io_executor executor,
+  Result<std::shared_ptr<Server>> join(const boost::asio::any_io_executor& executor,
                                        const Endpoint& endpoint, const ServerTls& tls,
                                        const std::shared_ptr<Mount>& mount);
   // Whether nobody is left: then the caller ends the server.

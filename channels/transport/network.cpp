@@ -22,7 +22,7 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kShortagePause = std::chrono::milliseconds(200);
 
 // An IPv4 client of an IPv6 socket is written as the IPv4 address that allow-lists name.
-std::string text_of(asio::ip::address address) {
+std::string text_of(const asio::ip::address& address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   }

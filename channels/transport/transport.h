@@ -98,6 +98,7 @@ class Sender {
   // Once, before the first deliver(), when the destination it belongs to is in use. `reachable` may
   // be called from then on, on the executor, when an other side that was away is known to be there
   // again, so that nothing waits for its next attempt any longer.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): senders keep it
   virtual void start(std::function<void()> /*reachable*/) {}
   virtual boost::asio::awaitable<Answer> deliver(const Parcel& parcel) = 0;
   virtual std::size_t concurrency() const = 0;

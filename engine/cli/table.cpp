@@ -69,6 +69,7 @@ std::string miss_hint(const Table& table, std::span<const std::string_view> key)
   const std::vector<Row> others = table.find_all(key);
   if (!others.empty()) {
     std::vector<std::string> days;
+    days.reserve(others.size());
     for (const Row& row : others)
       days.push_back(fmt::format("{} (line {})", days_of(row), row.line()));
     return fmt::format("it has one {}", fmt::join(days, ", "));
@@ -100,7 +101,7 @@ int miss(const Table& table, std::span<const std::string_view> key, sys_days day
 }
 
 int look_up(const LookupOptions& options, const Context& context) {
-  const auto usage = [&](Error error) {
+  const auto usage = [&](const Error& error) {
     print_error(context, error);
     return kUsage;
   };

@@ -85,14 +85,14 @@ void Arguments::choice(std::string name, std::string& target, std::vector<std::s
                   }});
 }
 
-void Arguments::positional(std::string name, std::string& target, std::string description,
+void Arguments::positional(const std::string& name, std::string& target, std::string description,
                            bool required) {
   text(name, name, target, std::move(description));
   all_.back().kind = Argument::Kind::positional;
   all_.back().required = required;
 }
 
-void Arguments::positionals(std::string name, std::vector<std::string>& target,
+void Arguments::positionals(const std::string& name, std::vector<std::string>& target,
                             std::string description, bool required) {
   texts(name, name, target, std::move(description));
   all_.back().kind = Argument::Kind::positional;

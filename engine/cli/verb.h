@@ -77,10 +77,10 @@ class Arguments {
   void duration(std::string name, std::chrono::milliseconds& target, std::string description);
   void choice(std::string name, std::string& target, std::vector<std::string> choices,
               std::string description);
-  void positional(std::string name, std::string& target, std::string description,
+  void positional(const std::string& name, std::string& target, std::string description,
                   bool required = false);
-  void positionals(std::string name, std::vector<std::string>& target, std::string description,
-                   bool required = false);
+  void positionals(const std::string& name, std::vector<std::string>& target,
+                   std::string description, bool required = false);
 
   const std::vector<Argument>& all() const { return all_; }
 

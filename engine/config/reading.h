@@ -56,7 +56,7 @@ class Reading {
   void check_together(const Result<void>& checked, const Node& table, const File& file);
   void check_exposure(const ChannelConfig& channel, const Node& source, const File& file);
   void check_certificate(const ChannelConfig& channel, const Node& source, const File& file);
-  void read_ack(ChannelConfig& channel, const Node& root, const Values& values, const File& file);
+  void read_ack(ChannelConfig& channel, const Node& table, const Values& values, const File& file);
   void check_application_ack(const ChannelConfig& channel, const Node& table, const File& file);
   void read_respond(ChannelConfig& channel, const Node& table, const File& file);
   void read_timezone(ChannelConfig& channel, const Node& table, const File& file);

@@ -111,7 +111,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void work_again(const Chosen& message, store::Position queued);
   // One of many deliveries that are put back to work: on the journal's thread, in its order, so
   // that what memory has no room for can be left on disk. It goes behind what waits already.
-  void deliver_again(const Chosen& delivery, store::Position queued);
+  void deliver_again(const Chosen& chosen, store::Position queued);
   // A delivery that waits for its next attempt is tried at once.
   void try_now(MessageId id, std::uint32_t ordinal);
   // A message that a person made of another one is on disk (journal's thread). It takes the place

@@ -265,7 +265,7 @@ void Destination::commit(store::Attempt attempt, std::function<void()> committed
   std::vector<store::Record> records;
   records.emplace_back(*shared);
   auto done = [self = shared_from_this(), shared, committed = std::move(committed)](
-                  Result<std::vector<store::Committed>> result) mutable {
+                  const Result<std::vector<store::Committed>>& result) mutable {
     if (!committed) return;
     if (result) return committed();
     asio::post(self->ports_.executor, [self, shared, committed = std::move(committed)]() mutable {

@@ -75,6 +75,7 @@ Result<BulkDone> Engine::resend_all(std::span<const store::Letter> letters,
   const BulkDone done{chosen.size(), letters.size() - chosen.size()};
   if (chosen.empty()) return done;
   std::vector<std::shared_ptr<Channel>> channels;
+  channels.reserve(chosen.size());
   for (const Chosen& one : chosen) channels.push_back(channel_of(one));
 
   using Commits = Result<std::vector<store::Committed>>;

@@ -19,7 +19,8 @@ namespace {
 
 // HL7 null, "", means: delete what you have. FHIR says it by leaving out.
 std::string without_null(std::string text) {
-  return text == "\"\"" ? std::string() : text;
+  if (text == "\"\"") text.clear();
+  return text;
 }
 
 // Of all members of a value.
@@ -159,7 +160,7 @@ std::string given_system(lua_State* L, std::string_view authority, std::string_v
     if (key.empty()) continue;
     push(L, key);
     lua_rawget(L, 2);
-    const std::string found(text_value(L, -1, "a system of fhir.identifier").value_or(""));
+    std::string found(text_value(L, -1, "a system of fhir.identifier").value_or(""));
     lua_pop(L, 1);
     if (!found.empty()) return found;
   }

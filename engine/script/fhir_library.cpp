@@ -192,7 +192,7 @@ int add_entry(lua_State* L, TransactionObject& transaction, const Entry& entry) 
 // The text member `name` of the table at `index`; empty when there is none.
 std::string option(lua_State* L, int index, const char* name) {
   lua_getfield(L, index, name);
-  const std::string text(text_value(L, -1, name).value_or(""));
+  std::string text(text_value(L, -1, name).value_or(""));
   lua_pop(L, 1);
   return text;
 }

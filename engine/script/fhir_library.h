@@ -14,6 +14,6 @@ void add_fhir_constructors(lua_State* L);
 
 // Gives a resource made by fhir.* FHIR's form once more when something was edited since.
 void arrange_again(lua_State* L, DocumentObject& document);
-tree::Node transaction_bundle(const Object& transaction);
+tree::Node transaction_bundle(const Object& object);
 
 }  // namespace cannula::script

@@ -36,6 +36,7 @@ const tables::Table& table_argument(lua_State* L) {
   const auto found = known.find(view_at(L, 1));
   if (found != known.end()) return *found->second;
   std::vector<std::string_view> names;
+  names.reserve(known.size());
   for (const auto& [name, table] : known) names.push_back(name);
   const std::string wanted(view_at(L, 1).substr(0, 60));
   throw ScriptError("L230", "there is no table '" + wanted + "'" + did_you_mean(wanted, names) +
@@ -94,7 +95,7 @@ std::string text_option(lua_State* L) {
                           luaL_typename(L, 3));
   }
   lua_getfield(L, 3, "text");
-  const std::string text(
+  std::string text(
       text_value(L, -1, "the option 'text' of lookup").value_or("").substr(0, kLongestKey));
   lua_pop(L, 1);
   return text;

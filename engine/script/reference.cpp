@@ -97,7 +97,7 @@ void append_class(std::string& out, const Library& library) {
 }
 
 std::string heading_of(const Library& library) {
-  const std::string name(library.name);
+  std::string name(library.name);
   switch (library.kind) {
     case Library::Kind::globals:
       return name;
@@ -110,7 +110,7 @@ std::string heading_of(const Library& library) {
 }
 
 std::string call_of(const Library& library, const Binding& binding) {
-  const std::string own = std::string(binding.name);
+  std::string own(binding.name);
   const std::string signature(is_function(binding) ? binding.signature : "");
   switch (library.kind) {
     case Library::Kind::globals:

@@ -37,6 +37,7 @@ const rules::RuleSet& set_argument(lua_State* L) {
   const auto found = known.find(view_at(L, 1));
   if (found != known.end()) return *found->second;
   std::vector<std::string_view> names;
+  names.reserve(known.size());
   for (const auto& [name, set] : known) names.push_back(name);
   const std::string wanted(view_at(L, 1).substr(0, 60));
   throw ScriptError("L233", "there is no rule set '" + wanted + "'" + did_you_mean(wanted, names) +

@@ -14,7 +14,6 @@ namespace cannula::script {
 namespace {
 
 using hl7v2::DateTime;
-using hl7v2::Message;
 
 template <class Member>
 constexpr bool kIsText = std::is_same_v<std::remove_cvref_t<Member>, std::string>;

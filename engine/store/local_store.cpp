@@ -6,7 +6,7 @@
 
 namespace cannula::store {
 
-Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
+Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   FileSystem& file_system = options.file_system ? *options.file_system : FileSystem::real();
   std::unique_ptr<LocalStore> store(new LocalStore);
   TRY(file_system.make_directories(options.directory));

@@ -15,7 +15,7 @@ namespace cannula::store {
 
 class LocalStore final : public Store {
  public:
-  static Result<std::unique_ptr<Store>> open(Options options);
+  static Result<std::unique_ptr<Store>> open(const Options& options);
   ~LocalStore() override;
 
   void submit(std::vector<Record> records, Completion done) override;

@@ -150,6 +150,7 @@ class Conversion {
   ~Conversion() {
     if (usable()) iconv_close(handle_);
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): iconv_open(3) says it so
   bool usable() const { return handle_ != reinterpret_cast<iconv_t>(-1); }
 
   // Appends what can be converted and gives the bytes that were read; all of them at the end.

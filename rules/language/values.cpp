@@ -24,7 +24,8 @@ std::string name_in_message(const Observation& observation) {
 }
 
 std::string or_unknown(std::string text) {
-  return text.empty() ? std::string(kUnknown) : text;
+  if (text.empty()) text = kUnknown;
+  return text;
 }
 
 std::string result_in_words(const Observed& observed, TermIndex term) {

@@ -14,6 +14,7 @@
 #include "tests/conformance/corpus.h"
 
 // Memory that is held, and the most that was: everything goes through here, operator new too.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_realloc(void*, std::size_t);
@@ -42,6 +43,7 @@ extern "C" void free(void* block) {
   if (block != nullptr) held -= malloc_usable_size(block);
   __libc_free(block);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 
 namespace cannula::hl7v2 {
 namespace {

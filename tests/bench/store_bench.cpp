@@ -129,7 +129,8 @@ std::shared_ptr<security::KeyRing> keys_in(const std::filesystem::path& folder) 
   security::MasterKeySource source;
   source.place = "the benchmark";
   source.read = []() -> Result<std::string> { return std::string(64, '7'); };
-  return std::move(*security::KeyRing::open({folder, source}));
+  auto keys = security::KeyRing::open({folder, source});
+  return *std::move(keys);
 }
 
 std::unique_ptr<Store> open(const Folder& folder, std::size_t zero_ahead = 4u << 20,
@@ -138,7 +139,8 @@ std::unique_ptr<Store> open(const Folder& folder, std::size_t zero_ahead = 4u <<
   if (sealed) options.keys = keys_in(folder.path());
   options.directory = folder.path();
   options.zero_ahead = zero_ahead;
-  return std::move(*Store::open(std::move(options)));
+  auto store = Store::open(std::move(options));
+  return *std::move(store);
 }
 
 // The least it could cost: append and fdatasync, a 1 KB record each or 100 at once, to a growing
@@ -205,8 +207,9 @@ class Life {
     store_.submit({accepted(number)}, [this](Done done) {
       const MessageId id = done->front().id;
       if (steps_ == 1) return end();
-      store_.submit({outcome(id)},
-                    [this, id](Done) { store_.submit({attempt(id)}, [this](Done) { end(); }); });
+      store_.submit({outcome(id)}, [this, id](const Done&) {
+        store_.submit({attempt(id)}, [this](const Done&) { end(); });
+      });
     });
   }
   void end() {
@@ -260,6 +263,7 @@ void commit_from_64_threads(benchmark::State& state) {
   Meter meter(state);
   for (auto _ : state) {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&store] {
         for (int n = 0; n < kEach; ++n) benchmark::DoNotOptimize(store->commit({accepted(n)}));

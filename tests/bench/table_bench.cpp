@@ -35,9 +35,11 @@ std::shared_ptr<const Table> table_of(int rows, bool periods, TableSettings sett
 
 // In an order that no cache foresees.
 std::vector<std::string> asked_keys(int rows) {
+  constexpr int kAsked = 1 << 16;
   std::vector<std::string> keys;
+  keys.reserve(kAsked);
   std::minstd_rand random(1);
-  for (int i = 0; i < 1 << 16; ++i) {
+  for (int i = 0; i < kAsked; ++i) {
     keys.push_back(key_of(static_cast<int>(random() % static_cast<unsigned>(rows))));
   }
   return keys;

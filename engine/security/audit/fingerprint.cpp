@@ -44,7 +44,7 @@ Fingerprint fingerprint_of(const fs::path& site) {
 
 std::string hash_of(const Fingerprint& files) {
   std::string all;
-  for (const auto& [path, hash] : files) all += hash + "  " + path + "\n";
+  for (const auto& [path, hash] : files) all.append(hash).append("  ").append(path).append("\n");
   return sha256(all);
 }
 
@@ -62,6 +62,7 @@ std::vector<std::string> changes(const Fingerprint& before, const Fingerprint& a
     if (!after.contains(path)) found[path] = "gone ";
   }
   std::vector<std::string> texts;
+  texts.reserve(found.size());
   for (const auto& [path, what] : found) texts.push_back(what + path);
   return texts;
 }
