@@ -63,6 +63,8 @@ int main(int argc, char** argv) {
                              cli::keys_rotate_verb(),
                              cli::keys_drop_old_verb(),
                              cli::keys_shred_verb(),
+                             cli::store_stats_verb(),
+                             cli::store_check_verb(),
                              cli::test_verb(),
                              cli::try_verb(),
                              cli::rules_check_verb(),

@@ -144,6 +144,8 @@ Verb rules_test_verb();
 Verb run_verb();
 Verb send_verb();
 Verb status_verb();
+Verb store_check_verb();
+Verb store_stats_verb();
 Verb table_check_verb();
 Verb table_list_verb();
 Verb table_lookup_verb();

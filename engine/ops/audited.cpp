@@ -98,7 +98,7 @@ audit::Actor person(std::uint32_t uid, const std::string& says) {
 }
 
 bool is_audited(const std::string& verb, const json& request) {
-  constexpr std::string_view kCounts[] = {"status", "unmapped", "causes", "replays"};
+  constexpr std::string_view kCounts[] = {"status", "unmapped", "causes", "replays", "store"};
   if (std::find(std::begin(kCounts), std::end(kCounts), verb) != std::end(kCounts)) return false;
   if (verb != "list" || !request.is_object()) return true;
   return std::any_of(request.items().begin(), request.items().end(), [](const auto& member) {

@@ -28,6 +28,7 @@ std::string says(const json& request) {
 Result<json> perform(Operations& operations, const std::string& verb, const json& request) {
   try {  // nlohmann/json throws where a member has another type than asked for
     if (verb == "status") return operations.status();
+    if (verb == "store") return operations.store_stats();
     if (verb == "list") return operations.list(request);
     if (verb == "show") return operations.show(request.value("id", ""));
     if (verb == "unmapped") return operations.unmapped(request);
@@ -100,21 +101,25 @@ std::filesystem::path control_socket(const config::Site& site) {
   return site.store.directory / "control.sock";
 }
 
-Result<json> ask_site(const config::Site& site, const std::string& verb, const json& request) {
-  auto answer = ask(control_socket(site), {"POST", "/" + verb, dump(request)});
-  if (answer) {
-    json value = json::parse(answer->body, nullptr, false);
-    if (value.is_discarded()) {
-      return Error{"U203", "the engine's answer cannot be read",
-                   "engine and command line may be of two versions", std::nullopt};
-    }
-    if (auto error = value.find("error"); error != value.end()) {
-      return Error{error->value("code", ""), error->value("message", ""), error->value("hint", ""),
-                   std::nullopt};
-    }
-    return value;
+Result<std::optional<json>> ask_engine(const config::Site& site, const std::string& verb,
+                                       const json& request) {
+  const auto answer = ask(control_socket(site), {"POST", "/" + verb, dump(request)});
+  if (!answer && answer.error().code == "U202") return std::optional<json>();
+  if (!answer) return answer.error();
+  json value = json::parse(answer->body, nullptr, false);
+  if (value.is_discarded()) {
+    return Error{"U203", "the engine's answer cannot be read",
+                 "engine and command line may be of two versions", std::nullopt};
   }
-  if (answer.error().code != "U202") return answer.error();
+  if (auto error = value.find("error"); error != value.end()) {
+    return Error{error->value("code", ""), error->value("message", ""), error->value("hint", ""),
+                 std::nullopt};
+  }
+  return std::optional<json>(std::move(value));
+}
+
+Result<json> ask_site(const config::Site& site, const std::string& verb, const json& request) {
+  if (auto answer = TRY(ask_engine(site, verb, request))) return *std::move(answer);
   if (!std::filesystem::exists(site.store.directory)) {
     return Error{"U205", "the site has no store yet: " + site.store.directory.string(),
                  "it is made when the site runs for the first time", std::nullopt};

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ HttpHandler admin_handler(const pipeline::Engine& engine);
 
 std::filesystem::path control_socket(const config::Site& site);
 
+// Asks the running engine; nothing when none runs.
+Result<std::optional<nlohmann::json>> ask_engine(const config::Site& site, const std::string& verb,
+                                                 const nlohmann::json& request);
 // Asks the running engine, or else the store itself when none runs. `verb` is "status", "list",
 // "show", "resend" or "discard".
 Result<nlohmann::json> ask_site(const config::Site& site, const std::string& verb,

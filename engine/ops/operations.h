@@ -41,6 +41,11 @@ class Operations {
   // {"running", "channels": {NAME: {"messages": {STATE: n}, "destinations": {NAME: {STATE: n}},
   // "address", "paused", …}}}
   Result<nlohmann::json> status() const;
+  // How large the store is and where: {"identity", "journal": {"segments", "begin", "end", "bytes",
+  // "file_bytes"}, "index": {"bytes", "up_to"}, "audit_bytes", "other_bytes", "free_bytes",
+  // "messages", "bytes_per_message", "oldest", "newest", "counts": [{"channel", "destination",
+  // "state", "count"}…]}. "end" is where the journal is on disk.
+  Result<nlohmann::json> store_stats() const;
   // Query: {"channel", "state", "control_id", "destination", "delivery_state", "limit",
   // "oldest_first"}, all optional. Answer: {"messages": [row…]}.
   Result<nlohmann::json> list(const nlohmann::json& query) const;

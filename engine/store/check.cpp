@@ -74,11 +74,23 @@ Diagnostic index_finding(std::string message) {
   return finding;
 }
 
-Result<void> compare_index(const Journal& journal, const std::filesystem::path& path,
+// A journal to look at. `end_of_open` as check() has it.
+Result<std::unique_ptr<Journal>> journal_to_read(const std::filesystem::path& directory,
+                                                 FileSystem& files, security::KeyRing* keys,
+                                                 const EndOfOpenStore& end_of_open,
+                                                 Recovery& found) {
+  return Journal::open({.directory = journal_directory(directory),
+                        .file_system = &files,
+                        .segment_size = 0,
+                        .zero_ahead = 0,
+                        .read_only = true,
+                        .keys = keys,
+                        .up_to = end_of_open ? TRY(end_of_open()) : Position{0}},
+                       found);
+}
+
+Result<void> compare_index(const Journal& journal, Connection& index, Position indexed,
                            const RowSeal& seal, Recovery& found) {
-  const auto connection = TRY(Connection::open(path, Connection::Mode::read));
-  const auto indexed =
-      static_cast<Position>(TRY(connection->number("SELECT indexed_up_to FROM progress")));
   if (indexed > journal.end()) {
     found.damage.push_back(index_finding(
         fmt::format("the index is ahead of the journal (position {}, the journal ends at {})",
@@ -91,26 +103,66 @@ Result<void> compare_index(const Journal& journal, const std::filesystem::path& 
     TRY(start_index(journal, *built));
     TRY(replay_journal(journal, indexed, *built, nullptr, nullptr));
   }
-  for (std::string& difference : TRY(index_differences(path, expected.path()))) {
+  for (std::string& difference : TRY(index_differences(index, expected.path()))) {
     found.damage.push_back(index_finding(std::move(difference)));
   }
+  found.index_compared = true;
   return {};
+}
+
+// Reads every record; true when one is sealed and there are no keys to open it with.
+Result<bool> read_records(const Journal& journal, const security::KeyRing* keys, Recovery& found) {
+  bool sealed = false;
+  const auto visit = [&](const Frame& frame) -> Result<bool> {
+    const auto type = static_cast<RecordType>(frame.header.type);
+    if (type == RecordType::closed) return true;
+    ++found.records_replayed;
+    if (frame.header.format == kSealedFormat && !keys) {
+      sealed = true;
+      return true;
+    }
+    const auto record = journal.record_of(frame);
+    if (!record && record.error().code != "K106") {
+      Diagnostic finding;
+      finding.code = record.error().code;
+      finding.message =
+          fmt::format("{}: {}", journal.place_of(frame.position), record.error().message);
+      finding.hint = record.error().hint;
+      found.damage.push_back(std::move(finding));
+    }
+    return true;
+  };
+  TRY(journal.scan(journal.begin(), journal.end(), visit, &found.damage));
+  return sealed;
+}
+
+// One transaction sees the index as it was at one position, whatever is written meanwhile. It is
+// begun before the journal is asked for its end, which is then not before that position.
+Result<void> check_index(const std::filesystem::path& directory, FileSystem& files,
+                         security::KeyRing* keys, const EndOfOpenStore& end_of_open,
+                         Recovery& found) {
+  const auto index = TRY(Connection::open(index_path(directory), Connection::Mode::read));
+  TRY(index->execute("BEGIN"));
+  const auto indexed =
+      static_cast<Position>(TRY(index->number("SELECT indexed_up_to FROM progress")));
+  Recovery known;  // was found by the first reading
+  const auto journal = TRY(journal_to_read(directory, files, keys, end_of_open, known));
+  return compare_index(*journal, *index, indexed, RowSeal(keys), found);
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> index_differences(const std::filesystem::path& index,
+Result<std::vector<std::string>> index_differences(Connection& index,
                                                    const std::filesystem::path& expected) {
-  const auto connection = TRY(Connection::open(index, Connection::Mode::read));
-  TRY(connection->execute(fmt::format("ATTACH '{}' AS expected", expected.string())));
+  TRY(index.execute(fmt::format("ATTACH '{}' AS expected", expected.string())));
   std::vector<std::string> differences;
   for (const Comparison& one : kComparisons) {
     const std::string has = fmt::format(fmt::runtime(one.rows), "main");
     const std::string should = fmt::format(fmt::runtime(one.rows), "expected");
     const auto missing =
-        TRY(connection->number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", should, has)));
+        TRY(index.number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", should, has)));
     const auto surplus =
-        TRY(connection->number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", has, should)));
+        TRY(index.number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", has, should)));
     if (missing == 0 && surplus == 0) continue;
     differences.push_back(
         fmt::format("index table {}: {} rows that follow from the journal are missing or "
@@ -121,44 +173,22 @@ Result<std::vector<std::string>> index_differences(const std::filesystem::path& 
 }
 
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system,
-                       std::shared_ptr<security::KeyRing> keys) {
+                       std::shared_ptr<security::KeyRing> keys, const EndOfOpenStore& end_of_open) {
   FileSystem& files = file_system ? *file_system : FileSystem::real();
-  const auto lock = TRY(files.lock(lock_path(directory)));
+  std::unique_ptr<FileLock> lock;
+  if (!end_of_open) lock = TRY(files.lock(lock_path(directory)));
   Recovery found;
-  const auto journal = TRY(Journal::open({.directory = journal_directory(directory),
-                                          .file_system = &files,
-                                          .segment_size = 0,
-                                          .zero_ahead = 0,
-                                          .read_only = true,
-                                          .keys = keys.get()},
-                                         found));
-  bool sealed = false;  // and there is nothing to open it with
-  const auto visit = [&](const Frame& frame) -> Result<bool> {
-    const auto type = static_cast<RecordType>(frame.header.type);
-    if (type == RecordType::closed) return true;
-    ++found.records_replayed;
-    if (frame.header.format == kSealedFormat && !keys) {
-      sealed = true;
-      return true;
-    }
-    const auto record = journal->record_of(frame);
-    if (!record && record.error().code != "K106") {
-      Diagnostic finding;
-      finding.code = record.error().code;
-      finding.message = fmt::format("position {}: {}", frame.position, record.error().message);
-      finding.hint = record.error().hint;
-      found.damage.push_back(std::move(finding));
-    }
-    return true;
-  };
-  TRY(journal->scan(journal->begin(), journal->end(), visit, &found.damage));
-
-  std::error_code ignored;
-  const auto path = index_path(directory);
-  if (!std::filesystem::exists(path, ignored)) return found;  // it is built at the next start
-  if (sealed) return found;
-  const RowSeal seal(keys.get());
-  if (auto compared = compare_index(*journal, path, seal, found); !compared) {
+  bool sealed = false;
+  {
+    const auto journal = TRY(journal_to_read(directory, files, keys.get(), end_of_open, found));
+    found.segments = journal->segments().size();
+    found.begin = journal->begin();
+    found.end = journal->end();
+    sealed = TRY(read_records(*journal, keys.get(), found));
+  }
+  std::error_code ignored;  // without an index: it is built at the next start
+  if (sealed || !std::filesystem::exists(index_path(directory), ignored)) return found;
+  if (auto compared = check_index(directory, files, keys.get(), end_of_open, found); !compared) {
     found.damage.push_back(index_finding(compared.error().message));
   }
   return found;

@@ -9,8 +9,11 @@
 
 namespace cannula::store {
 
+class Connection;
+
 // One sentence for each table that differs; none when both say the same. Neither is changed.
-Result<std::vector<std::string>> index_differences(const std::filesystem::path& index,
+// `index` may be within a transaction, and has the other attached as `expected` afterwards.
+Result<std::vector<std::string>> index_differences(Connection& index,
                                                    const std::filesystem::path& expected);
 
 }  // namespace cannula::store

@@ -189,6 +189,9 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     if (const auto base = base_of_segment_name(name)) bases.push_back(*base);
   }
   std::sort(bases.begin(), bases.end());
+  while (settings_.up_to > 0 && bases.size() > 1 && bases.back() >= settings_.up_to) {
+    bases.pop_back();
+  }
 
   std::vector<Segment> found;
   std::vector<std::size_t> without_header;
@@ -315,6 +318,11 @@ Result<void> Journal::recover_last(Recovery& recovery) {
   const auto path = path_of(header.base);
   last_file_ = TRY(settings_.file_system->open(
       path, settings_.read_only ? FileSystem::Access::read : FileSystem::Access::write));
+  if (settings_.up_to > 0) {
+    // Its owner vouches for all of it: what is no record is damage, which scan() reports.
+    end_.store(std::max(settings_.up_to, header.base));
+    return {};
+  }
   const std::uint64_t size = TRY(last_file_->size());
 
   LastSegmentSurvey survey(header.base);
@@ -544,6 +552,26 @@ Result<Record> Journal::record_of(const Frame& frame) const {
 
 Result<std::uint64_t> Journal::free_space() const {
   return settings_.file_system->free_space(settings_.directory);
+}
+
+std::string Journal::place_of(Position position) const {
+  const auto index = segment_of(position);
+  if (!index) return fmt::format("position {}", position);
+  const std::shared_lock guard(segments_lock_);
+  const Position base = segments_[*index].header.base;
+  return fmt::format("{}, offset {} (position {})", segment_name(base), file_offset(base, position),
+                     position);
+}
+
+std::vector<Journal::SegmentFile> Journal::segments() const {
+  const std::shared_lock guard(segments_lock_);
+  std::vector<SegmentFile> files;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    const bool last = i + 1 == segments_.size();
+    files.push_back({segment.header, last ? end() : segment.limit, path_of(segment.header.base)});
+  }
+  return files;
 }
 
 }  // namespace cannula::store

@@ -33,6 +33,9 @@ class Journal {
     std::size_t zero_ahead = 0;
     bool read_only = false;  // for check(): repairs nothing; append() must not be called
     const security::KeyRing* keys = nullptr;  // null: records are plain
+    // With read_only, of a store that another process has open: what its end() said. Nothing behind
+    // is looked at, and all before it was on disk. 0: the journal ends where its last segment does.
+    Position up_to{};
   };
 
   // Reads the headers of all segments and every frame of the last one. Makes the first segment when
@@ -70,6 +73,18 @@ class Journal {
   Result<Frame> read(Position position, std::string& buffer) const;
 
   Result<std::uint64_t> free_space() const;
+
+  // The file in which `position` stands, and at which offset.
+  std::string place_of(Position position) const;
+  struct SegmentFile {
+    SegmentHeader header;
+    Position end = 0;  // exclusive
+    std::filesystem::path path;
+    // What the file has up to `end`; it may have more behind it, which counts for nothing.
+    std::uint64_t size() const { return kSegmentHeaderSize + (end - header.base); }
+  };
+  // By rising base.
+  std::vector<SegmentFile> segments() const;
 
  private:
   struct Segment {

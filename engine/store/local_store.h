@@ -25,6 +25,7 @@ class LocalStore final : public Store {
   Result<Record> read(Position position) const override;
   Result<std::vector<Record>> trail(MessageId id) const override;
 
+  Position begin() const override { return journal_->begin(); }
   Position end() const override { return journal_->end(); }
   Position indexed_up_to() const override { return indexer_->indexed_up_to(); }
   void catch_up() override { indexer_->catch_up(); }

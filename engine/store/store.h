@@ -173,6 +173,10 @@ struct Recovery {
       damage;  // inside the journal: segment, offset, what it means; reading went on behind it
   bool index_rebuilt = false;
   std::string index_rebuilt_why;
+  // Of check() alone: what was read.
+  std::size_t segments{};
+  Position begin{}, end{};
+  bool index_compared{};
 };
 
 // Thread-safe. One process at a time holds a store (a lock file says who).
@@ -204,7 +208,8 @@ class Store {
 
   // The index. It follows the journal by milliseconds; what it tells is exact up to
   // indexed_up_to().
-  virtual Position end() const = 0;  // of what is on disk
+  virtual Position begin() const = 0;  // of what is kept still
+  virtual Position end() const = 0;    // of what is on disk
   virtual Position indexed_up_to() const = 0;
   // Waits until the index has everything that was on disk when this was called.
   virtual void catch_up() = 0;
@@ -265,10 +270,15 @@ class Store {
   virtual void close() = 0;
 };
 
-// Reads every record of every segment and compares with the index; changes nothing. The store must
-// not be open.
+// Says where a journal ends that another process has open: Store::end(), asked of that process.
+using EndOfOpenStore = std::function<Result<Position>()>;
+
+// Reads every record of every segment and compares with the index; changes nothing. Takes the
+// store's lock, unless `end_of_open` says that another process has it open: then all that was on
+// disk when it was asked is read while that process goes on.
 // Without keys a sealed journal is checked as far as its checksums go, and the index not at all.
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr,
-                       std::shared_ptr<security::KeyRing> keys = nullptr);
+                       std::shared_ptr<security::KeyRing> keys = nullptr,
+                       const EndOfOpenStore& end_of_open = nullptr);
 
 }  // namespace cannula::store

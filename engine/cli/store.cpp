@@ -1,0 +1,193 @@
+// `cannula store`: how large it is, and whether it is sound.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/cli/finding_json.h"
+#include "engine/cli/site_question.h"
+#include "engine/cli/terminal_text.h"
+#include "engine/cli/verb.h"
+#include "engine/config/site.h"
+#include "engine/ops/control.h"
+#include "engine/security/site_keys.h"
+
+namespace cannula::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 10'000) return fmt::format("{} B", bytes);
+  const double value = static_cast<double>(bytes);
+  if (bytes < 10'000'000) return fmt::format("{:.1f} KB", value / 1e3);
+  if (bytes < 10'000'000'000) return fmt::format("{:.1f} MB", value / 1e6);
+  return fmt::format("{:.1f} GB", value / 1e9);
+}
+
+std::string edge_text(const json& edge) {
+  if (!edge.is_object()) return "none";
+  return fmt::format("{} ({})", edge.value("received_at", ""), edge.value("id", ""));
+}
+
+std::string stats_text(const json& stats) {
+  const json& journal = stats["journal"];
+  std::string text = fmt::format(
+      "store {}{}\n"
+      "  journal   {} of records in {} segments ({} of files), position {} to {}\n"
+      "  index     {}\n  audit     {}\n  other     {}\n  disk      {} free\n"
+      "  messages  {}",
+      stats.value("identity", ""), stats.value("running", false) ? "" : " (not running)",
+      size_text(journal.value("bytes", std::uint64_t{0})),
+      journal.value("segments", std::uint64_t{0}),
+      size_text(journal.value("file_bytes", std::uint64_t{0})),
+      journal.value("begin", std::uint64_t{0}), journal.value("end", std::uint64_t{0}),
+      size_text(stats["index"].value("bytes", std::uint64_t{0})),
+      size_text(stats.value("audit_bytes", std::uint64_t{0})),
+      size_text(stats.value("other_bytes", std::uint64_t{0})),
+      size_text(stats.value("free_bytes", std::uint64_t{0})),
+      stats.value("messages", std::uint64_t{0}));
+  if (stats.contains("bytes_per_message")) {
+    text += fmt::format(", {} each with all that belongs to it, journal and index",
+                        size_text(stats["bytes_per_message"].get<std::uint64_t>()));
+  }
+  text += fmt::format("\n  oldest    {}\n  newest    {}\n", edge_text(stats["oldest"]),
+                      edge_text(stats["newest"]));
+  for (const json& one : stats["counts"]) {
+    const std::string destination = one.value("destination", "");
+    text += fmt::format("  {:>9} {:<10} {}{}\n", one.value("count", std::uint64_t{0}),
+                        one.value("state", ""), visible(one.value("channel", "")),
+                        destination.empty() ? "" : " to " + visible(destination));
+  }
+  return text;
+}
+
+// What check() needs to read the store of an engine that runs; null when none does.
+Result<store::EndOfOpenStore> end_of_running(const config::Site& site) {
+  if (!TRY(ops::ask_engine(site, "store", json::object()))) return store::EndOfOpenStore();
+  return store::EndOfOpenStore([&site]() -> Result<store::Position> {
+    const auto answer = TRY(ops::ask_engine(site, "store", json::object()));
+    if (!answer) {
+      return Error{"U202", "the engine stopped while its store was read",
+                   "run `cannula store check` again"};
+    }
+    return (*answer)["journal"]["end"].get<store::Position>();
+  });
+}
+
+// A lost key is a finding: the rest is read as far as that goes without.
+std::shared_ptr<security::KeyRing> keys_of(const config::Site& site,
+                                           std::vector<Diagnostic>& findings) {
+  auto opened = security::KeyRing::open(security::place_of_keys(site));
+  if (opened) return *std::move(opened);
+  Diagnostic finding;
+  finding.code = opened.error().code;
+  finding.message = opened.error().message + "; the journal was checked by its checksums alone";
+  finding.hint = opened.error().hint;
+  findings.push_back(std::move(finding));
+  return nullptr;
+}
+
+struct Checked {
+  store::Recovery found;
+  bool running = false;
+};
+
+Result<Checked> check_store(const config::Site& site) {
+  if (!std::filesystem::exists(site.store.directory)) {
+    return Error{"U205", "the site has no store yet: " + site.store.directory.string(),
+                 "it is made when the site runs for the first time"};
+  }
+  Checked checked;
+  std::vector<Diagnostic> findings;
+  const auto keys = keys_of(site, findings);
+  const store::EndOfOpenStore end = TRY(end_of_running(site));
+  checked.running = end != nullptr;
+  checked.found = TRY(store::check(site.store.directory, nullptr, keys, end));
+  auto& damage = checked.found.damage;
+  damage.insert(damage.begin(), findings.begin(), findings.end());
+  return checked;
+}
+
+json check_json(const Checked& checked) {
+  const store::Recovery& found = checked.found;
+  json answer{{"sound", found.damage.empty()},
+              {"running", checked.running},
+              {"segments", found.segments},
+              {"records", found.records_replayed},
+              {"begin", found.begin},
+              {"end", found.end},
+              {"torn_bytes", found.torn_bytes_cut},
+              {"index_compared", found.index_compared},
+              {"findings", json::array()}};
+  for (const Diagnostic& one : found.damage) answer["findings"].emplace_back(finding_json(one));
+  return answer;
+}
+
+std::string check_text(const Checked& checked) {
+  const store::Recovery& found = checked.found;
+  std::string text = fmt::format(
+      "{}: {} records in {} segments, {}; {}\n",
+      found.damage.empty() ? "sound" : fmt::format("{} findings", found.damage.size()),
+      found.records_replayed, found.segments, size_text(found.end - found.begin),
+      found.index_compared ? "the index was compared with them" : "the index was not compared");
+  if (found.torn_bytes_cut > 0) {
+    text += fmt::format(
+        "{} bytes at the end were being written when it stopped; nobody was told that they are "
+        "stored, and the next start cuts them off\n",
+        found.torn_bytes_cut);
+  }
+  return text;
+}
+
+int check(const std::string& named, const Context& context) {
+  const auto folder = site_folder(named);
+  if (!folder) {
+    print_error(context, folder.error());
+    return kUsage;
+  }
+  const config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  if (!loaded.site) {
+    print(context.err, render(loaded.findings));
+    return kInvalidSite;
+  }
+  const auto checked = check_store(*loaded.site);
+  if (!checked) {
+    print_error(context, checked.error());
+    return kFailed;
+  }
+  if (!context.json) print(context.err, render(checked->found.damage));
+  print(context.out, context.json ? check_json(*checked).dump() + "\n" : check_text(*checked));
+  return checked->found.damage.empty() ? kFine : kFailed;
+}
+
+}  // namespace
+
+Verb store_stats_verb() {
+  auto site = std::make_shared<std::string>();
+  return {.name = "store stats",
+          .summary = "Say how large a site's store is and what takes the room.",
+          .example = "cannula store stats my-site --json",
+          .declare =
+              [site](Arguments& arguments) {
+                arguments.positional("SITE", *site, "The site's folder.");
+              },
+          .run =
+              [site](const Context& context) {
+                return answer_question(*site, "store", json::object(), context, stats_text);
+              }};
+}
+
+Verb store_check_verb() {
+  auto site = std::make_shared<std::string>();
+  return {.name = "store check",
+          .summary =
+              "Read all of a site's store, say where it is damaged and what to do; changes "
+              "nothing. The engine may run.",
+          .example = "cannula store check my-site",
+          .declare =
+              [site](Arguments& arguments) {
+                arguments.positional("SITE", *site, "The site's folder.");
+              },
+          .run = [site](const Context& context) { return check(*site, context); }};
+}
+
+}  // namespace cannula::cli
