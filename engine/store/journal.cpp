@@ -554,6 +554,18 @@ Result<std::uint64_t> Journal::free_space() const {
   return settings_.file_system->free_space(settings_.directory);
 }
 
+std::shared_ptr<const void> Journal::pin() const {
+  const std::lock_guard guard(pins_lock_);
+  return pins_;
+}
+
+bool Journal::unless_pinned(const std::function<void()>& remove) const {
+  const std::lock_guard guard(pins_lock_);
+  if (pins_.use_count() > 1) return false;
+  remove();
+  return true;
+}
+
 std::string Journal::place_of(Position position) const {
   const auto index = segment_of(position);
   if (!index) return fmt::format("position {}", position);

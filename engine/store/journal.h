@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,12 @@ class Journal {
 
   Result<std::uint64_t> free_space() const;
 
+  // As long as the answer lives no segment that is there now is removed: for who copies the files
+  // or reads all of them. Waits while some are being removed.
+  std::shared_ptr<const void> pin() const;
+  // Runs `remove` unless a pin is held; none is given meanwhile. False: one is held.
+  bool unless_pinned(const std::function<void()>& remove) const;
+
   // The file in which `position` stands, and at which offset.
   std::string place_of(Position position) const;
   struct SegmentFile {
@@ -126,6 +133,9 @@ class Journal {
 
   mutable std::mutex files_lock_;
   mutable std::vector<std::pair<Position, std::shared_ptr<const File>>> files_;  // recently read
+
+  mutable std::mutex pins_lock_;
+  const std::shared_ptr<const void> pins_ = std::make_shared<int>();  // one owner more for each pin
 
   std::shared_ptr<File> last_file_;  // of the journal's thread
   bool abandoned_ = false;           // a write to the last segment failed: it gets no more

@@ -56,6 +56,7 @@ class LocalStore final : public Store {
   }
   std::uint64_t order_key(std::string_view text) const override;
   Result<std::uint64_t> free_space() const override { return journal_->free_space(); }
+  std::shared_ptr<const void> pin_segments() const override { return journal_->pin(); }
   void close() override;
 
  private:

@@ -265,6 +265,9 @@ class Store {
   virtual std::uint64_t order_key(std::string_view text) const = 0;
   // Free bytes on the disk that holds the journal.
   virtual Result<std::uint64_t> free_space() const = 0;
+  // As long as the answer lives no segment of the journal that is there now is removed by
+  // retention: for who copies the files. Waits while some are being removed.
+  virtual std::shared_ptr<const void> pin_segments() const = 0;
   // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete
   // with an error.
   virtual void close() = 0;

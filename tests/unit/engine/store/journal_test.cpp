@@ -244,5 +244,24 @@ TEST_F(JournalTest, zeros_written_ahead_are_neither_records_nor_damage) {
   EXPECT_THAT(bodies(), SizeIs(900));
 }
 
+TEST_F(JournalTest, segments_are_not_removed_while_somebody_has_pinned_them) {
+  Recovery recovery;
+  const auto journal = value(Journal::open({.directory = journal_directory(directory()),
+                                            .file_system = &FileSystem::real(),
+                                            .segment_size = 5000},
+                                           recovery));
+  int removed = 0;
+  const auto remove = [&] { ++removed; };
+  auto first = journal->pin();
+  auto second = journal->pin();
+  EXPECT_FALSE(journal->unless_pinned(remove));
+  first.reset();
+  EXPECT_FALSE(journal->unless_pinned(remove));
+  EXPECT_EQ(removed, 0);
+  second.reset();
+  EXPECT_TRUE(journal->unless_pinned(remove));
+  EXPECT_EQ(removed, 1);
+}
+
 }  // namespace
 }  // namespace cannula::store
