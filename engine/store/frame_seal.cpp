@@ -17,7 +17,8 @@ constexpr std::size_t kLeast = kSealedAt + 1 + security::kTagSize;
 constexpr std::size_t kBoundSize = 32;
 
 constexpr char kAsItIs = 0;
-constexpr char kCompressed = 1;
+constexpr char kCompressed = 1;  // without a dictionary: not written any more
+constexpr char kWithFirstDictionary = 2;
 
 // `payload` is the frame's: message id and number of the key stand at its begin.
 void put_bound(const FrameHeader& header, const char* payload, std::uint64_t identity,
@@ -61,7 +62,7 @@ void append_frame(const Record& record, bool continues, const security::DataKey&
   into.append(plain, 0, kIdSize);
   into.append(kSealedAt - kIdSize, '\0');
   put_u32(into.data() + begin + kFrameHeaderSize + kIdSize, key.number());
-  into.push_back(kCompressed);
+  into.push_back(kWithFirstDictionary);
   if (!security::compress(fields, into)) {
     into.back() = kAsItIs;
     into.append(fields);
@@ -120,8 +121,11 @@ Result<std::string_view> open_payload(const FrameHeader& header, std::string_vie
     return std::string_view(buffer);
   }
   buffer.assign(payload.substr(0, kIdSize));
-  if (flag != kCompressed ||
-      !security::decompress(std::string_view(opened).substr(kIdSize), kLongestPayload, buffer)) {
+  const auto dictionary =
+      flag == kWithFirstDictionary ? security::Dictionary::first : security::Dictionary::none;
+  if ((flag != kCompressed && flag != kWithFirstDictionary) ||
+      !security::decompress(std::string_view(opened).substr(kIdSize), dictionary, kLongestPayload,
+                            buffer)) {
     return does_not_open(position);
   }
   return std::string_view(buffer);

@@ -3,7 +3,8 @@
 //    0  8  message id: given when the frame is written, and read without a key
 //    8  4  number of the channel's key
 //   12 12  nonce
-//   24  n  sealed: 1 byte (0 as it is, 1 zstd), then the record without its message id
+//   24  n  sealed: 1 byte (0 as it is, 1 zstd, 2 zstd with the first dictionary), then the record
+//   without its message id
 //  24+n 16 tag
 //
 // Bound to it are the store's identity, the position, format, type and flags, the message id and

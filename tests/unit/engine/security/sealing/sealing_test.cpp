@@ -2,6 +2,7 @@
 
 #include "engine/security/sealing/cipher.h"
 #include "engine/security/sealing/compression.h"
+#include "engine/security/sealing/dictionary.h"
 #include "engine/security/sealing/keyed_hash.h"
 
 namespace cannula::security {
@@ -80,18 +81,44 @@ TEST(CompressionTest, gives_back_what_it_took_and_leaves_short_texts_alone) {
   ASSERT_TRUE(compress(text, small));
   EXPECT_LT(small.size(), 100u);
   std::string back = "before ";
-  ASSERT_TRUE(decompress(small, 10'000, back));
+  ASSERT_TRUE(decompress(small, Dictionary::first, 10'000, back));
   EXPECT_EQ(back, "before " + text);
 }
 
 TEST(CompressionTest, refuses_what_is_too_large_cut_or_no_such_thing) {
   std::string small, back;
   ASSERT_TRUE(compress(std::string(10'000, 'x'), small));
-  EXPECT_FALSE(decompress(small, 9'999, back));
-  EXPECT_FALSE(decompress(std::string_view(small).substr(0, small.size() - 1), 10'000, back));
-  EXPECT_FALSE(decompress("no such thing at all", 10'000, back));
-  EXPECT_FALSE(decompress("", 10'000, back));
+  EXPECT_FALSE(decompress(small, Dictionary::first, 9'999, back));
+  const std::string_view cut = std::string_view(small).substr(0, small.size() - 1);
+  EXPECT_FALSE(decompress(cut, Dictionary::first, 10'000, back));
+  EXPECT_FALSE(decompress("no such thing at all", Dictionary::first, 10'000, back));
+  EXPECT_FALSE(decompress("", Dictionary::first, 10'000, back));
   EXPECT_EQ(back, "");
+}
+
+TEST(CompressionTest, a_short_message_gets_much_smaller_by_the_dictionary) {
+  const std::string message =
+      "MSH|^~\\&|LAB|NORTH|EHR|GENERAL|20260102030405+0000||ACK^R01^ACK|7|P|2.5.1\rMSA|AA|7\r";
+  std::string small, back;
+  ASSERT_TRUE(compress(message, small));
+  EXPECT_LT(small.size(), message.size() * 3 / 4);
+  ASSERT_TRUE(decompress(small, Dictionary::first, 1000, back));
+  EXPECT_EQ(back, message);
+  EXPECT_FALSE(decompress(small, Dictionary::none, 1000, back));
+}
+
+// Written before there was a dictionary.
+TEST(CompressionTest, opens_what_was_made_without_a_dictionary) {
+  const std::string frame = bytes({0x28, 0xb5, 0x2f, 0xfd, 0x60, 0xe8, 0x00, 0x4d, 0x00, 0x00, 0x10,
+                                   0x78, 0x78, 0x01, 0x00, 0xe3, 0x2a, 0xc0, 0x02});
+  std::string back;
+  ASSERT_TRUE(decompress(frame, Dictionary::none, 1000, back));
+  EXPECT_EQ(back, std::string(488, 'x'));
+}
+
+TEST(CompressionTest, the_first_dictionary_is_as_it_always_was) {
+  EXPECT_EQ(KeyedHash(KeyBytes()).of(first_dictionary()), 11412797433340193219u)
+      << "records on disk need these bytes: add a second dictionary";
 }
 
 TEST(CompressionTest, says_no_when_nothing_is_saved) {
