@@ -8,6 +8,7 @@
 #include "engine/store/index.h"
 #include "engine/store/journal.h"
 #include "engine/store/replay.h"
+#include "engine/store/search_runs.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/store.h"
 #include "engine/store/store_files.h"
@@ -25,7 +26,7 @@ struct Comparison {
 constexpr Comparison kComparisons[] = {
     {"messages",
      "SELECT m.id, c.text, m.state, m.outcome, m.received_at, m.changed_at, m.accepted_position, "
-     "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.control_id, m.code, "
+     "m.queued_position, m.last_ordinal, m.size, m.order_keys, p.text, m.code, "
      "m.texts, m.trail, m.place, m.edited_from FROM {0}.messages m JOIN {0}.names c ON c.id = "
      "m.channel "
      "LEFT JOIN {0}.names p ON p.id = m.partner"},
@@ -40,7 +41,6 @@ constexpr Comparison kComparisons[] = {
      "LEFT JOIN {0}.names t ON t.id = k.destination WHERE k.count <> 0"},
     {"script_state",
      "SELECT c.text, s.key, s.value FROM {0}.script_state s JOIN {0}.names c ON c.id = s.channel"},
-    {"search", "SELECT hash, message FROM {0}.search"},
     {"misses",
      "SELECT t.text, k.key, c.text, k.key_text, k.text, k.count, k.first_at, k.last_at, k.sample "
      "FROM "
@@ -65,6 +65,50 @@ class TemporaryIndex {
  private:
   std::filesystem::path path_;
 };
+
+std::string difference(std::string_view table, std::int64_t missing, std::int64_t surplus) {
+  return fmt::format(
+      "index table {}: {} rows that follow from the journal are missing or different, {} do not "
+      "follow from it",
+      table, missing, surplus);
+}
+
+// Pairs of messages that the index no longer has say nothing.
+Result<std::int64_t> without_gone(Connection& index, const std::string& schema,
+                                  const std::vector<SearchPair>& pairs) {
+  Statement& select =
+      *TRY(index.prepared(fmt::format("SELECT 1 FROM {}.messages WHERE id = ?", schema)));
+  std::int64_t count = 0;
+  for (const SearchPair& pair : pairs) {
+    if (TRY(select.bind_unsigned(1, pair.message).step())) ++count;
+    select.reset();
+  }
+  return count;
+}
+
+Result<void> compare_search(Connection& index, std::vector<std::string>& differences) {
+  MergedPairs have = TRY(MergedPairs::of_all(index, "main"));
+  MergedPairs should = TRY(MergedPairs::of_all(index, "expected"));
+  std::vector<SearchPair> missing, surplus;
+  auto has = TRY(have.next());
+  auto wanted = TRY(should.next());
+  while (has || wanted) {
+    if (has && wanted && *has == *wanted) {
+      has = TRY(have.next());
+      wanted = TRY(should.next());
+    } else if (has && (!wanted || *has < *wanted)) {
+      surplus.push_back(*has);
+      has = TRY(have.next());
+    } else {
+      missing.push_back(*wanted);
+      wanted = TRY(should.next());
+    }
+  }
+  const std::int64_t lost = TRY(without_gone(index, "expected", missing));
+  const std::int64_t added = TRY(without_gone(index, "main", surplus));
+  if (lost > 0 || added > 0) differences.push_back(difference("search", lost, added));
+  return {};
+}
 
 Diagnostic index_finding(std::string message) {
   Diagnostic finding;
@@ -164,11 +208,9 @@ Result<std::vector<std::string>> index_differences(Connection& index,
     const auto surplus =
         TRY(index.number(fmt::format("SELECT count(*) FROM ({} EXCEPT {})", has, should)));
     if (missing == 0 && surplus == 0) continue;
-    differences.push_back(
-        fmt::format("index table {}: {} rows that follow from the journal are missing or "
-                    "different, {} do not follow from it",
-                    one.table, missing, surplus));
+    differences.push_back(difference(one.table, missing, surplus));
   }
+  TRY(compare_search(index, differences));
   return differences;
 }
 

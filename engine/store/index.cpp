@@ -20,8 +20,8 @@ constexpr std::string_view kSettings =
 constexpr std::string_view kInsertMessage =
     "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
     "accepted_position, "
-    "queued_position, last_ordinal, size, order_keys, partner, control_id, code, texts, trail, "
-    "place, edited_from) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "queued_position, last_ordinal, size, order_keys, partner, code, texts, trail, "
+    "place, edited_from) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr std::string_view kUpdateMessage =
     "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
     "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10, place = ?11 "
@@ -30,8 +30,13 @@ constexpr std::string_view kSelectMessage =
     "SELECT channel, state, outcome, received_at, changed_at, accepted_position, queued_position, "
     "last_ordinal, size, order_keys, partner, code, texts, trail, place, edited_from "
     "FROM messages WHERE id = ?";
-constexpr std::string_view kPutDelivery =
-    "INSERT OR REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
+constexpr std::string_view kInsertDelivery =
+    "INSERT INTO deliveries (message, ordinal, channel, destination, state, attempts, "
+    "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
+    "attempt_position, order_keys, code, reason, place) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr std::string_view kReplaceDelivery =
+    "REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
     "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
     "attempt_position, order_keys, code, reason, place) "
     "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -127,8 +132,10 @@ Result<void> Index::apply(const Record& record, Position position) {
     for (const StateWrite& write : outcome->state_writes) {
       state_writes_[{outcome->channel, write.key}] = write.value;
     }
-    for (const std::uint64_t key : outcome->search_keys) {
-      search_keys_.emplace_back(key, outcome->id);
+    for (const std::uint64_t key : outcome->search_keys) search_.add(key, outcome->id);
+  } else if (const auto* accepted = std::get_if<Accepted>(&record)) {
+    if (!accepted->control_id.empty()) {
+      search_.add(seal_.search(kControlId, accepted->control_id), accepted->id);
     }
   }
   return {};
@@ -237,7 +244,7 @@ Result<void> Index::write(const Progress& reached) {
   for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
   TRY(write_counts());
   TRY(write_script_state());
-  TRY(write_search());
+  TRY(search_.write(*connection_));
   TRY(worklist_.write(*connection_, seal_, [this](const std::string& text) { return name(text); }));
   Statement& progress = *TRY(connection_->prepared(
       "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum, "
@@ -290,19 +297,14 @@ Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel
       .bind_unsigned(10, row.size)
       .bind_blob(11, order_keys)
       .bind(12, partner)
-      .bind(14, row.code)
-      .bind_blob(15, texts)
-      .bind_blob(16, life.trail)
-      .bind(17, row.place);
+      .bind(13, row.code)
+      .bind_blob(14, texts)
+      .bind_blob(15, life.trail)
+      .bind(16, row.place);
   if (row.edited_from) {
-    insert.bind_unsigned(18, row.edited_from.value);
+    insert.bind_unsigned(17, row.edited_from.value);
   } else {
-    insert.bind(18, std::string_view());
-  }
-  if (row.control_id.empty()) {
-    insert.bind(13, std::string_view());
-  } else {
-    insert.bind_unsigned(13, seal_.search(kControlId, row.control_id));
+    insert.bind(17, std::string_view());
   }
   return insert.run();
 }
@@ -337,7 +339,8 @@ Result<void> Index::write_delivery(DeliveryLife& delivery) {
   const std::string order_keys = packed(row.order_keys);
   const std::string reason =
       TRY(seal_.seal(row.channel, {'d', row.id.value, row.ordinal}, row.reason));
-  Statement& put = *TRY(connection_->prepared(kPutDelivery));
+  Statement& put =
+      *TRY(connection_->prepared(delivery.stored ? kReplaceDelivery : kInsertDelivery));
   put.bind_unsigned(1, row.id.value)
       .bind(2, std::int64_t{row.ordinal})
       .bind(3, channel)
@@ -389,15 +392,6 @@ Result<void> Index::write_script_state() {
   return {};
 }
 
-Result<void> Index::write_search() {
-  for (const auto& [key, message] : search_keys_) {
-    Statement& add =
-        *TRY(connection_->prepared("INSERT OR IGNORE INTO search (hash, message) VALUES (?, ?)"));
-    TRY(add.bind_unsigned(1, key).bind_unsigned(2, message.value).run());
-  }
-  return {};
-}
-
 Result<std::int64_t> Index::name(const std::string& text) {
   const auto known = names_.find(text);
   if (known != names_.end()) return known->second;
@@ -444,7 +438,6 @@ void Index::after_commit() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
-  search_keys_.clear();
 }
 
 void Index::forget() {
@@ -452,7 +445,7 @@ void Index::forget() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
-  search_keys_.clear();
+  search_.forget();
   worklist_.forget();
   names_.clear();
 }

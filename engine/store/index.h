@@ -16,6 +16,7 @@
 
 #include "engine/store/message_life.h"
 #include "engine/store/row_seal.h"
+#include "engine/store/search_runs.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/worklist.h"
 
@@ -64,7 +65,6 @@ class Index {
   Result<void> write_delivery(DeliveryLife& delivery);
   Result<void> write_counts();
   Result<void> write_script_state();
-  Result<void> write_search();
   Result<std::string> sealed_texts(const MessageRow& row) const;
   Result<std::int64_t> name(const std::string& text);
   Result<std::string> text_of_name(std::int64_t id);
@@ -78,7 +78,7 @@ class Index {
   std::vector<MessageId> changed_;
   std::map<CountKey, std::int64_t> count_changes_;
   std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
-  std::vector<std::pair<std::uint64_t, MessageId>> search_keys_;
+  SearchRuns search_;
   Worklist worklist_;
   std::unordered_map<std::string, std::int64_t> names_;
 };

@@ -4,12 +4,14 @@
 
 #include "engine/store/letter_sql.h"
 #include "engine/store/message_life.h"
+#include "engine/store/search_runs.h"
 
 namespace cannula::store {
 namespace {
 
 constexpr std::size_t kIdleConnections = 8;
-constexpr std::size_t kMostArms = 100;  // of a UNION; SQLite's limit is 500
+constexpr std::size_t kMostArms = 100;    // of a UNION; SQLite's limit is 500
+constexpr std::size_t kCandidates = 500;  // ids in one statement
 
 constexpr std::string_view kMessageColumns =
     "id, channel, state, received_at, changed_at, texts, partner, code, order_keys, size, "
@@ -123,8 +125,12 @@ class IndexReader::Session {
     return {};
   }
 
-  // The statement that finds ids for `query`: from the narrowest index that serves it.
-  Result<std::unique_ptr<Statement>> statement_for(const MessageQuery& query);
+  // Rows of `query`: from the narrowest index that serves it. Of `candidates` alone, when there are
+  // some.
+  Result<std::vector<MessageRow>> rows_of(const MessageQuery& query,
+                                          std::span<const MessageId> candidates);
+  // Rows of a query that names a control id or search keys.
+  Result<std::vector<MessageRow>> rows_found(const MessageQuery& query);
 
  private:
   struct Pair {
@@ -132,6 +138,8 @@ class IndexReader::Session {
     std::int64_t state;
   };
   Result<std::vector<Pair>> pairs(std::int64_t channel, std::optional<MessageState> state);
+  Result<std::unique_ptr<Statement>> statement_for(const MessageQuery& query,
+                                                   std::span<const MessageId> candidates);
 
   std::unique_ptr<Connection> connection_;
   const RowSeal& seal_;
@@ -149,11 +157,11 @@ static std::string delivery_filter(const MessageQuery& query) {
   }
   if (!query.delivery_state || *query.delivery_state == DeliveryState::delivered) {
     return fmt::format(
-        " AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id AND destination = ?6{})",
+        " AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id AND destination = ?5{})",
         state);
   }
   // Few are in another state than delivered, and there are indexes of those: start from them.
-  return fmt::format(" AND id IN (SELECT message FROM deliveries WHERE destination = ?6{} AND {})",
+  return fmt::format(" AND id IN (SELECT message FROM deliveries WHERE destination = ?5{} AND {})",
                      state,
                      *query.delivery_state < DeliveryState::delivered ? "state < 3" : "state > 3");
 }
@@ -170,7 +178,8 @@ Result<std::vector<IndexReader::Session::Pair>> IndexReader::Session::pairs(
   return found;
 }
 
-Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const MessageQuery& query) {
+Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(
+    const MessageQuery& query, std::span<const MessageId> candidates) {
   const std::int64_t channel = query.channel.empty() ? 0 : TRY(number(query.channel));
   const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
   const bool names_known =
@@ -179,20 +188,20 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const Mes
   std::string filter = names_known ? "id > ?1 AND id < ?2" : "0";
   if (query.received_from != 0) filter += " AND received_at >= ?3";
   if (query.received_to != 0) filter += " AND received_at < ?4";
-  if (!query.control_id.empty()) filter += " AND control_id = ?5";
-  for (const std::uint64_t key : query.search_keys) {
-    filter += fmt::format(" AND id IN (SELECT message FROM search WHERE hash = {})",
-                          static_cast<std::int64_t>(key));
+  if (!candidates.empty()) {
+    filter += " AND id IN (";
+    for (const MessageId id : candidates)
+      fmt::format_to(std::back_inserter(filter), "{},", id.value);
+    filter.back() = ')';
   }
   if (!query.destination.empty() || query.delivery_state) {
     filter += delivery_filter(query);
   }
 
   const std::string order =
-      fmt::format(" ORDER BY id {} LIMIT ?7", query.newest_first ? "DESC" : "ASC");
+      fmt::format(" ORDER BY id {} LIMIT ?6", query.newest_first ? "DESC" : "ASC");
   std::string sql;
-  const bool narrow = !query.control_id.empty() || !query.search_keys.empty();
-  if (!narrow && (channel != 0 || query.state)) {
+  if (candidates.empty() && (channel != 0 || query.state)) {
     const std::vector<Pair> arms = TRY(pairs(channel, query.state));
     if (arms.size() <= kMostArms) {
       for (const Pair& arm : arms) {
@@ -219,10 +228,36 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(const Mes
       .bind(2, query.before ? static_cast<std::int64_t>(query.before.value) : kNoBound)
       .bind(3, query.received_from)
       .bind(4, query.received_to)
-      .bind_unsigned(5, seal_.search(kControlId, query.control_id))
-      .bind(6, destination)
-      .bind(7, limit_of(query.limit));
+      .bind(5, destination)
+      .bind(6, limit_of(query.limit));
   return statement;
+}
+
+Result<std::vector<MessageRow>> IndexReader::Session::rows_of(
+    const MessageQuery& query, std::span<const MessageId> candidates) {
+  const auto select = TRY(statement_for(query, candidates));
+  std::vector<MessageRow> rows;
+  while (TRY(select->step())) rows.push_back(TRY(message_row(*select)));
+  return rows;
+}
+
+Result<std::vector<MessageRow>> IndexReader::Session::rows_found(const MessageQuery& query) {
+  std::vector<std::uint64_t> hashes = query.search_keys;
+  if (!query.control_id.empty()) hashes.push_back(seal_.search(kControlId, query.control_id));
+  std::vector<MessageId> found = TRY(messages_with(*connection_, hashes));
+  std::erase_if(found, [&](MessageId id) {
+    return id <= query.after || (query.before && id >= query.before);
+  });
+  if (query.newest_first) std::reverse(found.begin(), found.end());
+  std::vector<MessageRow> rows;
+  MessageQuery rest = query;
+  for (std::size_t at = 0; at < found.size() && rows.size() < query.limit; at += kCandidates) {
+    rest.limit = query.limit - rows.size();
+    const std::size_t count = std::min(kCandidates, found.size() - at);
+    auto some = TRY(rows_of(rest, std::span(found).subspan(at, count)));
+    std::move(some.begin(), some.end(), std::back_inserter(rows));
+  }
+  return rows;
 }
 
 class IndexReader::Lease {
@@ -288,10 +323,8 @@ Result<std::optional<MessageRow>> IndexReader::message(MessageId id) {
 
 Result<std::vector<MessageRow>> IndexReader::messages(const MessageQuery& query) {
   auto session = TRY(lease());
-  const auto select = TRY(session->statement_for(query));
-  std::vector<MessageRow> rows;
-  while (TRY(select->step())) rows.push_back(TRY(session->message_row(*select)));
-  return rows;
+  const bool named = !query.control_id.empty() || !query.search_keys.empty();
+  return named ? session->rows_found(query) : session->rows_of(query, {});
 }
 
 Result<std::vector<DeliveryRow>> IndexReader::deliveries(MessageId id) {

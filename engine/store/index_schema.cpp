@@ -197,11 +197,32 @@ CREATE INDEX deliveries_stuck ON deliveries (state, channel, destination, code, 
   WHERE state = 2 OR state = 4;
 )";
 
+// See search_runs.h. A run is named after its first block.
+constexpr std::string_view kSearchRuns = R"(
+DROP TABLE search;
+DROP INDEX messages_by_control_id;
+ALTER TABLE messages DROP COLUMN control_id;
+CREATE TABLE search_runs (
+  run INTEGER PRIMARY KEY,
+  blocks INTEGER NOT NULL,
+  pairs INTEGER NOT NULL,
+  newest_message INTEGER NOT NULL
+);
+CREATE TABLE search_blocks (
+  block INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL,
+  hash INTEGER NOT NULL,  -- of its first pair
+  pairs BLOB NOT NULL  -- hash and message id, 16 bytes each, sorted
+);
+CREATE INDEX search_fences ON search_blocks (run, hash);
+)";
+
 constexpr Migration kMigrations[] = {
     {"messages, deliveries, counts, script state", kFirst},
     {"the worklist of lookups that missed, and who waits for it", kWorklist},
     {"texts of patients sealed, what is searched for hashed", kSealed, true},
     {"causes of what is dead or held, and who was edited", kCauses, true},
+    {"what messages are found by, in sorted runs", kSearchRuns, true},
 };
 
 }  // namespace
