@@ -13,6 +13,7 @@ namespace {
 // (tests/bench/relay_bench.py). A few senders never wait.
 constexpr std::size_t kManyAtOnce = 8;
 constexpr std::chrono::microseconds kGather{500};
+constexpr std::size_t kVeryManyAtOnce = 32;  // then twice as long
 
 constexpr unsigned kCounterBits = 20;             // of a message id
 constexpr std::size_t kLargestBatch = 64u << 20;  // bytes; the rest goes with the next one
@@ -154,7 +155,7 @@ void GroupCommit::run() {
     if (pending_.empty()) return;
     if (previous >= kManyAtOnce && !closing_) {  // more are on their way: let them share the sync
       guard.unlock();
-      std::this_thread::sleep_for(kGather);
+      std::this_thread::sleep_for(previous >= kVeryManyAtOnce ? 2 * kGather : kGather);
       guard.lock();
     }
     batch.swap(pending_);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 // A message's records come within milliseconds of each other. Waiting that long turns them into one
 // row write; the second bound holds under load, when it pays most.
 constexpr auto kShortDelay = 10ms;
-constexpr auto kLongDelay = 100ms;
+constexpr auto kLongDelay = 200ms;
 constexpr std::size_t kFewRecords = 32;
 constexpr std::size_t kManyRecords = 20'000;    // are indexed without waiting longer
 constexpr std::size_t kTakenLimit = 64u << 20;  // bytes of records waiting for the index
