@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "rules/tables/csv.h"
@@ -45,12 +46,6 @@ std::int32_t number_of(std::chrono::sys_days day) {
 std::chrono::sys_days day_of(std::int32_t number) {
   return std::chrono::sys_days(std::chrono::days(number));
 }
-
-// In front of each key of the arena.
-struct KeyDays {
-  std::int32_t from;
-  std::int32_t to;
-};
 
 template <class T>
 T read_at(const char* bytes) {
@@ -93,24 +88,32 @@ void StoredTable::add_cell(std::string_view text) {
   arena_ += text;
 }
 
+bool StoredTable::same_text(std::string_view kept, std::string_view wanted) const {
+  return settings_.ignore_case ? equal_but_for_case(kept, wanted) : kept == wanted;
+}
+
 bool StoredTable::has_key(const Slot& slot, std::span<const std::string_view> key) const {
-  const char* at = keys_.data() + slot.key + sizeof(KeyDays);
+  if (slot.size != kLong) return same_text({slot.text.data(), slot.size}, key[0]);
+  const char* at = keys_.data() + slot.long_key();
   for (const std::string_view part : key) {
     const std::string_view text(at + sizeof(std::uint32_t), read_at<std::uint32_t>(at));
-    if (settings_.ignore_case ? !equal_but_for_case(text, part) : text != part) return false;
+    if (!same_text(text, part)) return false;
     at += sizeof(std::uint32_t) + text.size();
   }
   return true;
 }
 
-std::uint32_t StoredTable::keep_key(std::uint32_t row, std::span<const std::string_view> key) {
-  const auto at = static_cast<std::uint32_t>(keys_.size());
-  append_bytes(keys_, KeyDays{from_of(row), to_of(row)});
+void StoredTable::keep_key(Slot& slot, std::span<const std::string_view> key) {
+  if (key.size() == 1 && key[0].size() <= slot.text.size()) {
+    slot.size = static_cast<std::uint8_t>(key[0].size());
+    key[0].copy(slot.text.data(), slot.text.size());
+    return;
+  }
+  slot.set_long_key(static_cast<std::uint32_t>(keys_.size()));
   for (const std::string_view part : key) {
     append_bytes(keys_, static_cast<std::uint32_t>(part.size()));
     keys_ += part;
   }
-  return at;
 }
 
 // Each part is hashed with what came before as its seed, so that "ab","c" is not "a","bc".
@@ -152,7 +155,8 @@ std::vector<std::uint32_t> StoredTable::chain_rows() {
       next[row] = slot.where;
       slot.where = row;
     } else {
-      slot = {hash, row, keep_key(row, key)};
+      slot = {hash, row, from_of(row), to_of(row)};
+      keep_key(slot, key);
     }
   }
   return next;
@@ -199,8 +203,7 @@ std::optional<Row> StoredTable::find(std::span<const std::string_view> key,
 
   const std::int32_t number = number_of(day);
   if (!(slot.where & kSeveral)) {
-    const auto days = read_at<KeyDays>(keys_.data() + slot.key);
-    if (number < days.from || number > days.to) return std::nullopt;
+    if (number < slot.from || number > slot.to) return std::nullopt;
     return make_row(slot.where);
   }
   const std::span<const std::uint32_t> rows = rows_of(slot);

@@ -1,10 +1,14 @@
 // How a Table is kept: each row as a few words that lie together (where it stands in the file, its
 // days, its cells as places in the text or, where doubled quotes had to be undone, in an arena),
-// and an index of keys by open addressing. A lookup that finds its row touches three places in
-// memory: the slot, the row, and the text of the key.
+// and an index of keys by open addressing. A slot of the index holds all that a lookup asks for,
+// the days and the text of a short key too: in a large table each place in memory that is touched
+// costs more than all the rest.
 //
 // TableReader fills it row by row, then calls build_index() once; from then on it is constant.
 #pragma once
+
+#include <array>
+#include <cstring>
 
 #include "rules/tables/table.h"
 
@@ -58,13 +62,28 @@ class StoredTable final : public Table {
  private:
   static constexpr std::uint32_t kInArena = 1U << 31;  // of a cell's place
 
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t where = kEmpty;  // a row; with kSeveral, where in runs_
-    std::uint32_t key = 0;         // where in keys_
-  };
   static constexpr std::uint32_t kEmpty = UINT32_MAX;
   static constexpr std::uint32_t kSeveral = 1U << 31;
+  static constexpr std::uint8_t kLong = UINT8_MAX;
+  // Two of them fill a line of the cache.
+  struct alignas(32) Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t where = kEmpty;  // a row; with kSeveral, where in runs_
+    std::int32_t from = 0;         // the days of the row, when it is but one
+    std::int32_t to = 0;
+    std::uint8_t size = 0;  // of the key; kLong: where it is in keys_ stands in its place
+    std::array<char, 15> text{};
+
+    void set_long_key(std::uint32_t at) {
+      size = kLong;
+      std::memcpy(text.data(), &at, sizeof at);
+    }
+    std::uint32_t long_key() const {
+      std::uint32_t at = 0;
+      std::memcpy(&at, text.data(), sizeof at);
+      return at;
+    }
+  };
 
   // Of a row: its begin, its days if the table has such columns, then place and size of each cell.
   const std::uint32_t* words_of(std::uint32_t row) const {
@@ -81,7 +100,8 @@ class StoredTable final : public Table {
   Period period_of(std::uint32_t row) const override;
 
   bool has_key(const Slot& slot, std::span<const std::string_view> key) const;
-  std::uint32_t keep_key(std::uint32_t row, std::span<const std::string_view> key);
+  bool same_text(std::string_view kept, std::string_view wanted) const;
+  void keep_key(Slot& slot, std::span<const std::string_view> key);
   std::uint32_t hash_of(std::span<const std::string_view> key) const;
   std::size_t slot_of(std::span<const std::string_view> key, std::uint32_t hash) const;
   // The rows of a slot that is not empty, in order of days.
@@ -107,8 +127,7 @@ class StoredTable final : public Table {
   std::size_t rows_ = 0;
   std::vector<std::uint32_t> words_;
   std::string arena_;
-  // Of each key: the days of its row (when it has but one), then of each part its size (4 bytes)
-  // and its text.
+  // Of each long key and each of several columns: of each part its size (4 bytes) and its text.
   std::string keys_;
   std::vector<Slot> slots_;          // a power of two
   std::vector<std::uint32_t> runs_;  // a count, then so many rows

@@ -53,6 +53,21 @@ TEST(Table, CaseMattersUnlessTheSettingsSayOtherwise) {
   EXPECT_EQ(at(*table, std::string(300, 'x'), "target"), "2-2");
 }
 
+TEST(Table, AKeyOfAnyLengthIsFoundAndNoOther) {
+  for (const bool ignore_case : {false, true}) {
+    std::string text = "code,target\n";
+    for (std::size_t size = 1; size <= 40; ++size) {
+      text += std::string(size, 'K') + "," + std::to_string(size) + "\n";
+    }
+    const auto table = good_table(text, {.ignore_case = ignore_case});
+    for (std::size_t size = 1; size <= 40; ++size) {
+      EXPECT_EQ(at(*table, std::string(size, 'K'), "target"), std::to_string(size));
+      EXPECT_EQ(at(*table, std::string(size - 1, 'K') + "L", "target"), "(none)");
+    }
+    EXPECT_EQ(at(*table, std::string(41, 'K'), "target"), "(none)");
+  }
+}
+
 TEST(Table, BlanksAroundKeysDoNotMatter) {
   const auto table = good_table("code, loinc\n  K\xC2\xA0,\" 2823-3 \" \n");
   EXPECT_EQ(at(*table, " K ", "loinc"), "2823-3");
