@@ -1,6 +1,8 @@
 #include "parsers/text/time_zone.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include <date/tz.h>
@@ -60,6 +62,67 @@ Error unknown_zone(std::string_view name, const date::tzdb& zones) {
   return {"D101", std::move(message), kForms};
 }
 
+// All changes of a zone up to kLastListed: the library works each answer out anew, names and all.
+class ZoneChanges {
+ public:
+  explicit ZoneChanges(const date::time_zone& zone) {
+    date::sys_seconds at{std::chrono::seconds(kFirstListed)};
+    std::chrono::seconds before{0};
+    for (;;) {
+      const date::sys_info info = zone.get_info(at);
+      if (changes_.empty() || info.offset != before) {
+        const std::int64_t moment = changes_.empty() ? INT64_MIN : at.time_since_epoch().count();
+        changes_.push_back({moment,
+                            changes_.empty() ? INT64_MIN : begin_at_local(moment, before, info),
+                            whole_minutes(info.offset)});
+        before = info.offset;
+      }
+      if (info.end.time_since_epoch().count() >= kLastListed) return;
+      at = info.end;
+    }
+  }
+
+  minutes at(std::int64_t second) const { return find(second, &Change::moment); }
+  minutes at_local(std::int64_t second) const { return find(second, &Change::wall_clock); }
+
+ private:
+  struct Change {
+    std::int64_t moment;      // seconds since 1970-01-01 UTC; that it begins to hold
+    std::int64_t wall_clock;  // the same as a local time from which on it is meant
+    minutes offset;
+  };
+
+  // An hour that is left out belongs to the offset before it, an hour that is repeated as well: the
+  // change is behind either.
+  static std::int64_t begin_at_local(std::int64_t moment, std::chrono::seconds before,
+                                     const date::sys_info& info) {
+    return moment + std::max(before, info.offset).count();
+  }
+
+  minutes find(std::int64_t second, std::int64_t Change::*begin) const {
+    const auto later = std::upper_bound(
+        changes_.begin(), changes_.end(), second,
+        [begin](std::int64_t wanted, const Change& change) { return wanted < change.*begin; });
+    return std::prev(later)->offset;  // the first begins before everything
+  }
+
+  std::vector<Change> changes_;
+};
+
+// Null when there is no zone of that name. Throws when the system's zones cannot be read.
+const ZoneChanges* changes_of(const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, const ZoneChanges, std::less<>> known;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(name); found != known.end()) return &found->second;
+  const date::tzdb& zones = date::get_tzdb();
+  const auto zone = std::lower_bound(
+      zones.zones.begin(), zones.zones.end(), name,
+      [](const date::time_zone& one, const std::string& wanted) { return one.name() < wanted; });
+  if (zone == zones.zones.end() || zone->name() != name) return nullptr;
+  return &known.try_emplace(name, *zone).first->second;
+}
+
 }  // namespace
 
 std::optional<minutes> parse_offset(std::string_view text) {
@@ -82,13 +145,9 @@ Result<TimeZone> TimeZone::find(std::string_view name) {
   if (const auto offset = parse_offset(name)) return TimeZone(std::string(name), nullptr, *offset);
   if (name == "UTC") return utc();
   try {
-    const date::tzdb& zones = date::get_tzdb();
-    const auto zone = std::lower_bound(
-        zones.zones.begin(), zones.zones.end(), name,
-        [](const date::time_zone& one, std::string_view wanted) { return one.name() < wanted; });
-    if (zone == zones.zones.end() || zone->name() != name) return unknown_zone(name, zones);
-    zone->get_info(date::sys_seconds());  // reads its file, so that later calls cannot fail
-    return TimeZone(std::string(name), &*zone, minutes(0));
+    const ZoneChanges* const changes = changes_of(std::string(name));
+    if (changes == nullptr) return unknown_zone(name, date::get_tzdb());
+    return TimeZone(std::string(name), changes, minutes(0));
   } catch (const std::exception& failure) {
     return Error{
         "D102", std::string("the system's time zones cannot be read: ") + failure.what(),
@@ -102,18 +161,12 @@ TimeZone TimeZone::utc() {
 
 minutes TimeZone::offset_at(std::int64_t moment) const {
   if (zone_ == nullptr) return fixed_;
-  const auto& zone = *static_cast<const date::time_zone*>(zone_);
-  return whole_minutes(
-      zone.get_info(date::sys_seconds(std::chrono::seconds(listed_second(moment)))).offset);
+  return static_cast<const ZoneChanges*>(zone_)->at(listed_second(moment));
 }
 
 minutes TimeZone::offset_at_local(std::int64_t wall_clock) const {
   if (zone_ == nullptr) return fixed_;
-  const auto& zone = *static_cast<const date::time_zone*>(zone_);
-  // `first` is the earlier of two, and in a gap what was before it.
-  return whole_minutes(
-      zone.get_info(date::local_seconds(std::chrono::seconds(listed_second(wall_clock))))
-          .first.offset);
+  return static_cast<const ZoneChanges*>(zone_)->at_local(listed_second(wall_clock));
 }
 
 }  // namespace cannula

@@ -15,7 +15,7 @@ namespace cannula {
 // East of UTC: of "Z", "+0100" or "+01:00", up to 18 hours; nullopt for anything else.
 std::optional<std::chrono::minutes> parse_offset(std::string_view text);
 
-// A small value, shared between threads. Takes its rules from the system's tzdata, read once and at
+// A small value, shared between threads. Takes its rules from the system's tzdata, read once, at
 // the first use of each zone.
 class TimeZone {
  public:
@@ -36,7 +36,7 @@ class TimeZone {
   TimeZone(std::string name, const void* zone, std::chrono::minutes fixed)
       : name_(std::move(name)), zone_(zone), fixed_(fixed) {}
   std::string name_;
-  const void* zone_;  // date::time_zone, of static storage; null: fixed_
+  const void* zone_;  // its changes, of static storage; null: fixed_
   std::chrono::minutes fixed_;
 };
 

@@ -52,6 +52,19 @@ TEST(TimeZone, OfTheHourThatWinterRepeatsTheFirstIsTaken) {
   EXPECT_EQ(local("America/New_York", at(2026, 11, 1, 2)), minutes(-300));
 }
 
+TEST(TimeZone, KnowsChangesOfHalfAnHourAndOfAWholeDay) {
+  EXPECT_EQ(local("Australia/Lord_Howe", at(2026, 4, 5, 1, 59, 59)), minutes(660));
+  EXPECT_EQ(local("Australia/Lord_Howe", at(2026, 4, 5, 2)), minutes(630));
+  EXPECT_EQ(local("Australia/Lord_Howe", at(2026, 10, 4, 2, 29, 59)), minutes(630));
+  EXPECT_EQ(local("Australia/Lord_Howe", at(2026, 10, 4, 2, 30)), minutes(660));
+  EXPECT_EQ(local("Pacific/Apia", at(2011, 12, 29, 23, 59, 59)), minutes(-600));
+  EXPECT_EQ(local("Pacific/Apia", at(2011, 12, 30, 23, 59, 59)), minutes(-600)) << "left out";
+  EXPECT_EQ(local("Pacific/Apia", at(2011, 12, 31, 0)), minutes(840));
+  const TimeZone apia = *TimeZone::find("Pacific/Apia");
+  EXPECT_EQ(apia.offset_at(at(2011, 12, 30, 9, 59, 59)), minutes(-600));
+  EXPECT_EQ(apia.offset_at(at(2011, 12, 30, 10)), minutes(840));
+}
+
 TEST(TimeZone, KnowsTimesOfBirthBeforeTheFirstOfTodaysRules) {
   EXPECT_EQ(local("Europe/Vienna", at(1961, 6, 15, 12)), minutes(60));
   EXPECT_EQ(local("Europe/Vienna", at(1943, 6, 15, 12)), minutes(120)) << "summer time of the war";
