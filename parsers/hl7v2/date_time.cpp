@@ -128,9 +128,18 @@ std::string DateTime::text() const {
 }
 
 std::string DateTime::iso_date() const {
-  std::string out = fmt::format("{:04}", year);
-  if (precision >= Precision::month) out += fmt::format("-{:02}", month);
-  if (precision >= Precision::day) out += fmt::format("-{:02}", day);
+  std::string out;
+  const auto add = [&out](int number) {
+    out += {static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
+  };
+  add(year / 100);
+  add(year % 100);
+  if (precision < Precision::month) return out;
+  out += '-';
+  add(month);
+  if (precision < Precision::day) return out;
+  out += '-';
+  add(day);
   return out;
 }
 

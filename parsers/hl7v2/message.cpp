@@ -129,18 +129,8 @@ const EditedSegment* Message::edited_segment(SegmentId segment) const {
   return slot < Edits::kRemoved ? &edits_->segments[slot] : nullptr;
 }
 
-bool Message::exists(SegmentId segment) const {
-  if (!edits_) return segment < received_->tables.size();
-  return segment < edits_->slots.size() && edits_->slots[segment] != Edits::kRemoved;
-}
-
 std::string_view Message::name_of(SegmentId segment) const {
   return text_at(segment, 0);
-}
-
-std::uint32_t Message::key_of(SegmentId segment) const {
-  return segment < received_->tables.size() ? received_->tables.name_key(segment)
-                                            : name_key(name_of(segment));
 }
 
 std::optional<SegmentId> Message::find(std::string_view name, std::size_t nth) const {

@@ -48,4 +48,16 @@ struct Message::Edits {
   std::vector<SegmentId> order;  // empty as long as no segment was added or removed
 };
 
+// -- The small ones, which are called for every place that is read.
+
+inline bool Message::exists(SegmentId segment) const {
+  if (!edits_) return segment < received_->tables.size();
+  return segment < edits_->slots.size() && edits_->slots[segment] != Edits::kRemoved;
+}
+
+inline std::uint32_t Message::key_of(SegmentId segment) const {
+  return segment < received_->tables.size() ? received_->tables.name_key(segment)
+                                            : name_key(name_of(segment));
+}
+
 }  // namespace cannula::hl7v2

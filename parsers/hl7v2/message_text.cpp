@@ -199,8 +199,11 @@ bool Message::is_null(const Place& place) const {
 
 Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
   const std::string_view wanted = text.value_or("");
+  const std::string_view standing = raw(place);
   std::string space;
-  if (this->text(place, space) == wanted && place.field != 0 && exists(place.segment)) return {};
+  if (this->text(place, standing, space) == wanted && place.field != 0 && exists(place.segment)) {
+    return {};
+  }
   if (is_plain(wanted, received_->delimiters)) return write(place, wanted);
   if (is_composite(place, wanted)) return set_raw(place, wanted);
   return write(place, escape(wanted, received_->delimiters));
@@ -244,7 +247,7 @@ Result<void> Message::write(const Place& written, std::string_view encoded) {
 }
 
 // Writes into text n of a segment, n in the place of the field. What was edited before is edited in
-// its own string.
+// its own string, which has room for a few more components.
 void Message::put(const Place& place, std::string_view encoded) {
   const std::uint32_t number = place.field;
   const std::string_view field = text_at(place.segment, number);
@@ -256,8 +259,9 @@ void Message::put(const Place& place, std::string_view encoded) {
   }
   const Delimiters& delimiters = received_->delimiters;
   std::string text;
-  text.reserve(field.size() + part.repetitions + part.components + part.subcomponents +
-               encoded.size());
+  constexpr std::size_t kRoom = 64;
+  text.reserve(std::max(kRoom, field.size() + part.repetitions + part.components +
+                                   part.subcomponents + encoded.size()));
   text += field.substr(0, part.begin);
   text.append(part.repetitions, delimiters.repetition);
   text.append(part.components, delimiters.component);
