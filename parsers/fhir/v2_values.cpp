@@ -1,9 +1,7 @@
 #include "parsers/fhir/v2_values.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstdio>
 
 #include "parsers/fhir/primitive.h"
 #include "parsers/hl7v2/date_time.h"
@@ -23,13 +21,15 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-std::string offset_text(std::chrono::minutes offset) {
-  const auto minutes = offset.count();
-  const auto size = minutes < 0 ? -minutes : minutes;
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), "%c%02d:%02d", minutes < 0 ? '-' : '+',
-                static_cast<int>(size / 60), static_cast<int>(size % 60));
-  return text.data();
+void append_two_digits(std::string& out, char before, int number) {
+  out += {before, static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
+}
+
+void append_offset(std::string& out, std::chrono::minutes offset) {
+  const int minutes = static_cast<int>(offset.count());
+  const int size = minutes < 0 ? -minutes : minutes;
+  append_two_digits(out, minutes < 0 ? '-' : '+', size / 60);
+  append_two_digits(out, ':', size % 60);
 }
 
 struct Pair {
@@ -102,17 +102,14 @@ std::optional<std::string> date_time_of(std::string_view text, const TimeZone* z
     if (wrong_form(Primitive::date, out)) return std::nullopt;
     return out;
   }
-  const auto add = [&out](char before, int number) {
-    out += {before, static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
-  };
-  add('T', time->hour);
-  add(':', time->minute);
-  add(':', time->second);
+  append_two_digits(out, 'T', time->hour);
+  append_two_digits(out, ':', time->minute);
+  append_two_digits(out, ':', time->second);
   if (!time->fraction.empty()) out += "." + time->fraction;
   if (time->offset) {
-    out += offset_text(*time->offset);
+    append_offset(out, *time->offset);
   } else if (zone != nullptr) {
-    out += offset_text(zone->offset_at_local(time->clock_seconds() * 1'000'000));
+    append_offset(out, zone->offset_at_local(time->clock_seconds() * 1'000'000));
   } else {
     *needs_zone = true;
     return std::nullopt;

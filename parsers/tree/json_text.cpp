@@ -6,6 +6,10 @@
 
 #include "parsers/tree/document.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace cannula::tree {
 namespace {
 
@@ -159,6 +163,40 @@ std::size_t find_special(std::string_view text) {
   return std::string_view::npos;
 }
 
+#if defined(__SSE2__)
+namespace {
+
+// A bit for each byte that is a control, a quote, a backslash, or not ASCII.
+int not_plain(__m128i block) {
+  const __m128i outside = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));  // as signed numbers
+  const __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+  const __m128i backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+  return _mm_movemask_epi8(_mm_or_si128(outside, _mm_or_si128(quote, backslash)));
+}
+
+__m128i sixteen_bytes(const char* at) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+}
+
+}  // namespace
+
+// Blocks that overlap, so that no byte outside of the text is touched.
+bool is_plain(std::string_view text) {
+  if (text.empty()) return true;
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  if (text.size() < 16) {
+    const bool short_text = text.size() < 8;
+    const std::uint64_t first = short_text ? few_bytes(text) : eight_bytes(begin);
+    const std::uint64_t last = short_text ? first : eight_bytes(end - 8);
+    return not_plain(_mm_set_epi64x(static_cast<long long>(first), static_cast<long long>(last))) ==
+           0;
+  }
+  int wrong = not_plain(sixteen_bytes(end - 16));
+  for (const char* at = begin; at + 16 <= end; at += 16) wrong |= not_plain(sixteen_bytes(at));
+  return wrong == 0;
+}
+#else
 bool is_plain(std::string_view text) {
   const auto wrong_in = [](std::uint64_t word) { return special_bytes(word) | (word & kHighs); };
   if (text.size() < 8) return text.empty() || wrong_in(few_bytes(text)) == 0;
@@ -168,6 +206,7 @@ bool is_plain(std::string_view text) {
   }
   return wrong == 0;
 }
+#endif
 
 std::size_t find_bad_escape(std::string_view encoded) {
   for (std::size_t at = encoded.find('\\'); at != std::string_view::npos;
