@@ -266,6 +266,9 @@ Case Reader::read() {
       orders.back().specimens.push_back(segment);
     }
   }
+  std::size_t observations = 0;
+  for (const Order& each : orders) observations += each.observations.size();
+  found.observations.reserve(observations);
   for (const Order& each : orders) order(each, found);
   return found;
 }

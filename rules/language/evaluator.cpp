@@ -44,8 +44,9 @@ Answer answer_to(const Rule& rule, std::uint16_t lacks, std::string& line) {
 
 class RuleRun {
  public:
-  RuleRun(const Rule& rule, const Observed& observed, std::size_t number)
-      : rule_(rule), observed_(observed), number_(number) {}
+  // `line` is observed_line() of the observation.
+  RuleRun(const Rule& rule, const Observed& observed, std::size_t number, const std::string& line)
+      : rule_(rule), observed_(observed), number_(number), line_(line) {}
 
   Finding run() {
     const facts::Observation& of = observed_.facts.observations[number_];
@@ -55,7 +56,8 @@ class RuleRun {
     finding_.line = rule_.line;
     finding_.observation = of.ordinal;
     finding_.place = of.place;
-    finding_.because.push_back(observed_line(observed_, number_));
+    finding_.because.reserve(8);
+    finding_.because.push_back(line_);
     if (!is_result(of)) {
       finding_.because.push_back(fmt::format("status {}: not judged", name_of(of.status)));
       return std::move(finding_);
@@ -103,6 +105,7 @@ class RuleRun {
   const Rule& rule_;
   const Observed& observed_;
   std::size_t number_;
+  const std::string& line_;
   Finding finding_;
 };
 
@@ -124,11 +127,14 @@ Verdict evaluate(const Program& program, const Dispatch& dispatch, const facts::
   const auto day = std::chrono::floor<std::chrono::days>(
       std::chrono::sys_time<std::chrono::microseconds>(std::chrono::microseconds(now)));
   const Observed observed = observe(program, dispatch, facts);
+  std::string line;
   for (std::size_t number = 0; number < facts.observations.size(); ++number) {
+    line.clear();
     for (const std::uint32_t index : dispatch.rules_for(observed.terms[number])) {
       const Rule& rule = program.rules[index];
       if (!in_effect(rule, day)) continue;
-      verdict.findings.push_back(RuleRun(rule, observed, number).run());
+      if (line.empty()) line = observed_line(observed, number);
+      verdict.findings.push_back(RuleRun(rule, observed, number, line).run());
     }
   }
   return verdict;
@@ -142,7 +148,8 @@ std::vector<Finding> evaluate_rule(const Program& program, const Dispatch& dispa
   for (std::size_t number = 0; number < facts.observations.size(); ++number) {
     const auto rules = dispatch.rules_for(observed.terms[number]);
     if (std::binary_search(rules.begin(), rules.end(), index)) {
-      findings.push_back(RuleRun(rule, observed, number).run());
+      const std::string line = observed_line(observed, number);
+      findings.push_back(RuleRun(rule, observed, number, line).run());
     }
   }
   return findings;

@@ -118,20 +118,27 @@ std::string age_in_words(const facts::Case& facts, const Observation& observatio
   return age_in_words(age_at(*facts.patient.born, *seen, AgeUnit::hours), AgeUnit::hours);
 }
 
+// By hand: it stands in the first line of every finding.
 std::string time_in_words(const facts::Moment& moment) {
   using Precision = facts::Moment::Precision;
-  const int year = static_cast<int>(moment.local_day.year());
-  const unsigned month = static_cast<unsigned>(moment.local_day.month());
-  const unsigned day = static_cast<unsigned>(moment.local_day.day());
-  if (moment.precision == Precision::year) return fmt::format("{:04}", year);
-  if (moment.precision == Precision::month) return fmt::format("{:04}-{:02}", year, month);
-  if (moment.precision == Precision::day) return fmt::format("{:04}-{:02}-{:02}", year, month, day);
-  const auto at = std::chrono::sys_time<std::chrono::microseconds>(
-      std::chrono::microseconds(moment.microseconds));
-  const auto utc_day = std::chrono::floor<std::chrono::days>(at);
-  const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::minutes>(at - utc_day));
-  return fmt::format("{} {:02}:{:02} UTC", in_words(utc_day), time.hours().count(),
-                     time.minutes().count());
+  if (moment.precision > Precision::day) {
+    const auto at = std::chrono::sys_time<std::chrono::microseconds>(
+        std::chrono::microseconds(moment.microseconds));
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const auto minutes =
+        static_cast<unsigned>(std::chrono::floor<std::chrono::minutes>(at - day).count());
+    std::string words = in_words(day);
+    append_two_digits(words, ' ', minutes / 60);
+    append_two_digits(words, ':', minutes % 60);
+    return words + " UTC";
+  }
+  const auto& day = moment.local_day;
+  std::string words = year_in_words(day.year());
+  if (moment.precision == Precision::year) return words;
+  append_two_digits(words, '-', static_cast<unsigned>(day.month()));
+  if (moment.precision == Precision::month) return words;
+  append_two_digits(words, '-', static_cast<unsigned>(day.day()));
+  return words;
 }
 
 std::string fill(const Template& text, const Observed& observed, std::size_t observation) {

@@ -208,10 +208,23 @@ std::string in_words(std::chrono::minutes duration) {
   return counted(count, "minute");
 }
 
+void append_two_digits(std::string& out, char before, unsigned number) {
+  out += {before, static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
+}
+
+std::string year_in_words(std::chrono::year year) {
+  const int number = static_cast<int>(year);
+  if (number < 0 || number > 9999) return fmt::format("{:04}", number);
+  const auto digit = [number](int unit) { return static_cast<char>('0' + number / unit % 10); };
+  return {digit(1000), digit(100), digit(10), digit(1)};
+}
+
 std::string in_words(std::chrono::sys_days day) {
   const std::chrono::year_month_day date(day);
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  std::string words = year_in_words(date.year());
+  append_two_digits(words, '-', static_cast<unsigned>(date.month()));
+  append_two_digits(words, '-', static_cast<unsigned>(date.day()));
+  return words;
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view last) {

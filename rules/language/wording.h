@@ -28,6 +28,10 @@ std::string in_words(const Condition& condition, const std::vector<Term>& terms,
 std::string in_words(std::chrono::minutes duration);
 // "2026-01-15"
 std::string in_words(std::chrono::sys_days day);
+// "2026"
+std::string year_in_words(std::chrono::year year);
+// `before` and a number below 100: "-01"
+void append_two_digits(std::string& out, char before, unsigned number);
 // "a, b or c"
 std::string joined(const std::vector<std::string>& parts, std::string_view last);
 
