@@ -21,22 +21,8 @@ constexpr std::size_t kLongestCached = 40;  // longer strings are not unique in 
 constexpr int kDeepest = 50;
 }  // namespace
 
-std::size_t ElementCache::place(const char* name, const Type* type) {
-  const auto bits =
-      reinterpret_cast<std::uintptr_t>(name) ^ (reinterpret_cast<std::uintptr_t>(type) << 7);
-  return static_cast<std::size_t>((bits * 0x9E3779B97F4A7C15ull) >> 53);
-}
-static_assert((~0ull >> 53) == 2047);
-
-const Element* ElementCache::find(lua_State* L, int index, const Type& type) {
+const Element* ElementCache::find_anew(lua_State* L, int index, const Type& type) {
   const std::string_view name = view_at(L, index);
-  if (!slots_.empty()) {
-    for (std::size_t at = place(name.data(), &type);; at = (at + 1) % kSlots) {
-      const Slot& slot = slots_[at];
-      if (slot.name == name.data() && slot.type == &type) return slot.element;
-      if (slot.name == nullptr) break;
-    }
-  }
   const Element* const element = type.find(name);
   if (element != nullptr && name.size() <= kLongestCached) {
     keep(L, lua_absindex(L, index), {name.data(), &type, element});
@@ -71,7 +57,11 @@ namespace {
 class QuickBuilder {
  public:
   QuickBuilder(lua_State* L, DocumentBox& box)
-      : L_(L), cache_(LuaRuntime::of(L).elements()), box_(box), document_(box.read()) {
+      : L_(L),
+        machine_(Machine::of(L)),
+        cache_(LuaRuntime::of(L).elements()),
+        box_(box),
+        document_(box.read()) {
     members_.reserve(64);
   }
 
@@ -82,11 +72,12 @@ class QuickBuilder {
     if (level > kDeepest || lua_getmetatable(L_, index) != 0) return give_up();
     luaL_checkstack(L_, 6, nullptr);
     const std::size_t first = members_.size();
+    const int name = lua_gettop(L_) + 1;
     lua_pushnil(L_);
     while (lua_next(L_, index) != 0) {
       count_one();
-      if (!member(lua_gettop(L_), type, resource, level)) return kNone;
-      lua_pop(L_, 1);
+      if (!member(name, type, resource, level)) return kNone;
+      lua_settop(L_, name);
     }
     if (members_.size() == first && !resource) return kNone;
     if (!order(first)) return give_up();
@@ -113,24 +104,25 @@ class QuickBuilder {
   }
 
   void count_one() {
-    Machine::of(L_).work(L_, 8);
+    machine_.work(L_, 8);
     if (++made_ % 256 == 0) charge(L_, LuaRuntime::of(L_).session(), box_);
   }
 
-  // The pair of name and value at `top` - 1 and `top`; false when it gave up.
-  bool member(int top, const Type& type, bool resource, int level) {
-    if (lua_type(L_, top - 1) != LUA_TSTRING) {
+  // The pair of a name at `name` and a value behind it; false when it gave up.
+  bool member(int name, const Type& type, bool resource, int level) {
+    if (lua_type(L_, name) != LUA_TSTRING) {
       give_up();
       return false;
     }
-    const Element* const element = cache_.find(L_, top - 1, type);
+    const int here = name + 1;
+    const Element* const element = cache_.find(L_, name, type);
     if (element == nullptr) {
-      const bool same_type = resource && view_at(L_, top - 1) == "resourceType" &&
-                             lua_type(L_, top) == LUA_TSTRING && view_at(L_, top) == type.name();
+      const bool same_type = resource && view_at(L_, name) == "resourceType" &&
+                             lua_type(L_, here) == LUA_TSTRING && view_at(L_, here) == type.name();
       if (!same_type) give_up();
       return same_type;
     }
-    const NodeId node = value(top, *element, level);
+    const NodeId node = value(here, *element, level);
     if (gave_up_) return false;
     if (node != kNone) members_.push_back({element, node});
     return true;
@@ -155,17 +147,18 @@ class QuickBuilder {
     luaL_checkstack(L_, 6, nullptr);
     NodeId array = kNone;
     lua_Integer position = 0;
+    const int key = lua_gettop(L_) + 1;
     lua_pushnil(L_);
     while (lua_next(L_, index) != 0) {
       count_one();
-      if (lua_isinteger(L_, -2) == 0 || lua_tointeger(L_, -2) != ++position) return give_up();
-      const NodeId item = one(lua_gettop(L_), element, level);
+      if (lua_isinteger(L_, key) == 0 || lua_tointeger(L_, key) != ++position) return give_up();
+      const NodeId item = one(key + 1, element, level);
       if (gave_up_) return kNone;
       if (item != kNone) {
         if (array == kNone) array = document_.make_array();
         document_.append(array, item);
       }
-      lua_pop(L_, 1);
+      lua_settop(L_, key);
     }
     return array;
   }
@@ -190,7 +183,7 @@ class QuickBuilder {
   }
 
   NodeId text(std::string_view text, Primitive primitive) {
-    Machine::of(L_).work(L_, text.size() / 16);
+    machine_.work(L_, text.size() / 16);
     if (primitive == Primitive::none || primitive == Primitive::boolean) return give_up();
     if (text.empty()) return kNone;
     if (fhir::wrong_form(primitive, text)) return give_up();
@@ -227,6 +220,7 @@ class QuickBuilder {
   }
 
   lua_State* L_;
+  Machine& machine_;
   ElementCache& cache_;
   DocumentBox& box_;
   Document& document_;

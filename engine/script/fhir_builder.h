@@ -16,7 +16,17 @@ namespace cannula::script {
 class ElementCache {
  public:
   // The element of `type` that the string at stack index `index` names; null when it names none.
-  const fhir::Element* find(lua_State* L, int index, const fhir::Type& type);
+  const fhir::Element* find(lua_State* L, int index, const fhir::Type& type) {
+    const char* const name = lua_tostring(L, index);
+    if (!slots_.empty()) {
+      for (std::size_t at = place(name, &type);; at = (at + 1) % kSlots) {
+        const Slot& slot = slots_[at];
+        if (slot.name == name && slot.type == &type) return slot.element;
+        if (slot.name == nullptr) break;
+      }
+    }
+    return find_anew(L, index, type);
+  }
 
  private:
   static constexpr std::size_t kSlots = 2048;  // a power of two; emptied when half of them are used
@@ -25,7 +35,13 @@ class ElementCache {
     const fhir::Type* type = nullptr;
     const fhir::Element* element = nullptr;
   };
-  static std::size_t place(const char* name, const fhir::Type* type);
+  static std::size_t place(const char* name, const fhir::Type* type) {
+    const auto bits =
+        reinterpret_cast<std::uintptr_t>(name) ^ (reinterpret_cast<std::uintptr_t>(type) << 7);
+    return static_cast<std::size_t>((bits * 0x9E3779B97F4A7C15ull) >> 53);
+  }
+  static_assert((~0ull >> 53) == kSlots - 1);
+  const fhir::Element* find_anew(lua_State* L, int index, const fhir::Type& type);
   void keep(lua_State* L, int index, const Slot& slot);
 
   std::vector<Slot> slots_;

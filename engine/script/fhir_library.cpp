@@ -1,7 +1,5 @@
 #include "engine/script/fhir_library.h"
 
-#include <array>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -89,12 +87,16 @@ std::string next_reference(Session& session) {
   const XXH128_hash_t hash = XXH3_128bits(name.data(), name.size());
   const std::uint64_t high = (hash.high64 & ~std::uint64_t{0xF000}) | 0x8000;
   const std::uint64_t low = (hash.low64 & ~(std::uint64_t{3} << 62)) | (std::uint64_t{2} << 62);
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "urn:uuid:%08x-%04x-%04x-%04x-%012llx",
-                static_cast<unsigned>(high >> 32), static_cast<unsigned>(high >> 16) & 0xFFFF,
-                static_cast<unsigned>(high) & 0xFFFF, static_cast<unsigned>(low >> 48),
-                static_cast<unsigned long long>(low & 0xFFFFFFFFFFFFull));
-  return text.data();
+  std::string text = "urn:uuid:00000000-0000-0000-0000-000000000000";
+  const auto put = [&](std::size_t end, std::uint64_t bits, int digits) {
+    for (; digits > 0; --digits, bits >>= 4) text[--end] = "0123456789abcdef"[bits & 15];
+  };
+  put(17, high >> 32, 8);
+  put(22, high >> 16, 4);
+  put(27, high, 4);
+  put(32, low >> 48, 4);
+  put(45, low, 12);
+  return text;
 }
 
 TransactionObject& transaction_self(lua_State* L) {

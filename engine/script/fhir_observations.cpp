@@ -2,6 +2,7 @@
 // that finds a resource by an identifier.
 #include "engine/script/fhir_observations.h"
 
+#include <array>
 #include <string>
 
 #include "engine/script/fhir_converters.h"
@@ -264,9 +265,15 @@ int interpretation(lua_State* L) {
 // -- Searches
 
 // Unreserved in URLs (RFC 3986, 2.3).
+constexpr auto kUnreserved = [] {
+  std::array<bool, 256> all{};
+  for (unsigned byte = '0'; byte <= '9'; ++byte) all[byte] = true;
+  for (unsigned byte = 'A'; byte <= 'Z'; ++byte) all[byte] = all[byte + 'a' - 'A'] = true;
+  for (const char byte : {'-', '.', '_', '~'}) all[static_cast<unsigned char>(byte)] = true;
+  return all;
+}();
 bool is_unreserved(char byte) {
-  return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-         (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+  return kUnreserved[static_cast<unsigned char>(byte)];
 }
 
 void append_percent_encoded(std::string& out, char byte) {
@@ -280,14 +287,16 @@ void append_percent_encoded(std::string& out, char byte) {
 // A comma would ask for either of two; $ and | divide as well (R4, search.html, 3.1.1.5.7). Of
 // `plain` a query needs nothing encoded.
 void append_search_text(std::string& out, std::string_view text, std::string_view plain) {
-  for (const char byte : text) {
+  std::size_t copied = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char byte = text[at];
+    if (is_unreserved(byte) || plain.find(byte) != std::string_view::npos) continue;
+    out += text.substr(copied, at - copied);
+    copied = at + 1;
     if (byte == ',' || byte == '|' || byte == '$' || byte == '\\') out += "%5C";
-    if (is_unreserved(byte) || plain.find(byte) != std::string_view::npos) {
-      out += byte;
-    } else {
-      append_percent_encoded(out, byte);
-    }
+    append_percent_encoded(out, byte);
   }
+  out += text.substr(copied);
 }
 
 int by_identifier(lua_State* L) {

@@ -109,7 +109,9 @@ bool is_phi(lua_State* L, int index) {
 
 void trace_lookup(lua_State* L, const tables::Table& table, std::string_view key,
                   const std::optional<tables::Row>& row) {
-  std::string line = ",\"lookup\":{\"table\":";
+  std::string line;
+  line.reserve(256);
+  line += ",\"lookup\":{\"table\":";
   append_json_string(line, table.name());
   line += ",\"key\":";
   append_json_string(line, is_phi(L, 2) ? "***" : key);

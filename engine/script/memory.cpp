@@ -109,6 +109,16 @@ void* StateMemory::resize(void* block, std::size_t old_size, std::size_t new_siz
 
 void* StateMemory::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto& memory = *static_cast<StateMemory*>(self);
+  // Nearly all that a script asks for is small, and of a size that it gave back before.
+  if (block == nullptr && new_size - 1 < kLargestSmall) {
+    const std::size_t used = memory.used_ + new_size;
+    Kept*& shelf = memory.shelves_[shelf_of(new_size)];
+    if (shelf != nullptr && used <= memory.taken_ && used <= memory.limit_) {
+      memory.used_ = used;
+      memory.kept_ -= shelf_of(new_size) * kStep;
+      return std::exchange(shelf, shelf->next);
+    }
+  }
   if (new_size == 0) {
     if (block == nullptr) return nullptr;
     memory.free_block(block, old_size);

@@ -56,24 +56,31 @@ Error wrong(std::string message) {
 }  // namespace
 
 // By hand: each line of a trace has a time, and snprintf would be most of the line's cost.
-std::string iso_time(std::int64_t microseconds) {
+void append_iso_time(std::string& out, std::int64_t microseconds) {
   const Moment moment = split(microseconds);
-  std::string text = "0000-00-00T00:00:00.000000Z";
-  const auto put = [&](std::size_t end, int value) {
-    for (; value > 0; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  const bool usual = moment.year >= 0 && moment.year <= 9999;
+  if (!usual) out += std::to_string(moment.year);
+  char text[] = "0000-00-00T00:00:00.000000Z";
+  const auto put = [&](std::size_t at, int number) {  // two digits
+    text[at] = static_cast<char>('0' + number / 10);
+    text[at + 1] = static_cast<char>('0' + number % 10);
   };
-  if (moment.year < 0 || moment.year > 9999) {
-    text.replace(0, 4, std::to_string(moment.year));
-  } else {
-    put(4, moment.year);
-  }
-  const std::size_t year_end = text.size() - 23;
-  put(year_end + 3, moment.month);
-  put(year_end + 6, moment.day);
-  put(year_end + 9, moment.hour);
-  put(year_end + 12, moment.minute);
-  put(year_end + 15, moment.second);
-  put(year_end + 22, moment.microsecond);
+  put(0, usual ? moment.year / 100 : 0);
+  put(2, usual ? moment.year % 100 : 0);
+  put(5, moment.month);
+  put(8, moment.day);
+  put(11, moment.hour);
+  put(14, moment.minute);
+  put(17, moment.second);
+  put(20, moment.microsecond / 10'000);
+  put(22, moment.microsecond / 100 % 100);
+  put(24, moment.microsecond % 100);
+  out += std::string_view(text, sizeof(text) - 1).substr(usual ? 0 : 4);
+}
+
+std::string iso_time(std::int64_t microseconds) {
+  std::string text;
+  append_iso_time(text, microseconds);
   return text;
 }
 

@@ -12,6 +12,7 @@ namespace cannula::script {
 
 // "2026-01-15T09:30:42.123456Z", of microseconds since 1970-01-01 UTC.
 std::string iso_time(std::int64_t microseconds);
+void append_iso_time(std::string& out, std::int64_t microseconds);
 
 // As a clock in `zone` shows it: %Y %m %d %H %M %S, %L milliseconds, %f microseconds, %z "+0100",
 // %Z "+01:00", %%. Fails (L224) for any other letter.
