@@ -368,12 +368,14 @@ void say_what_keys(const security::KeyRing* keys) {
 
 }  // namespace
 
-std::vector<Diagnostic> Engine::start() {
+std::vector<Diagnostic> Engine::start(
+    std::function<void(std::uint64_t done, std::uint64_t all)> on_index_progress) {
   std::vector<Diagnostic> findings;
   store::Options options;
   options.directory = site_->store.directory;
   options.segment_size = site_->store.segment_size;
   options.file_system = file_system_;
+  options.on_index_progress = std::move(on_index_progress);
   auto keys = security::open_site_keys(*site_);
   if (keys) options.keys = *keys;
   auto opened =

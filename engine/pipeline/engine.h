@@ -45,8 +45,9 @@ class Engine : private script::Host {
   ~Engine() override;
 
   // Opens the store, continues what an earlier run left, and opens the listeners last. Every
-  // finding that stood in the way; empty: it runs.
-  std::vector<Diagnostic> start();
+  // finding that stood in the way; empty: it runs. `on_index_progress` as the store has it.
+  std::vector<Diagnostic> start(
+      std::function<void(std::uint64_t done, std::uint64_t all)> on_index_progress = nullptr);
   // Takes nothing new, lets scripts and deliveries under way end within `grace`, closes the store.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds(10));
   // Goes over to `site`. Channels that did not change run on untouched, one whose script alone

@@ -23,9 +23,10 @@ constexpr auto kRetryDelay = 250ms;
 
 Result<std::unique_ptr<Indexer>> Indexer::open(std::filesystem::path path, const Journal& journal,
                                                const RowSeal& seal, IndexReader& reader,
-                                               bool in_background, Recovery& recovery) {
+                                               bool in_background, Recovery& recovery,
+                                               const IndexProgress& progress) {
   std::unique_ptr<Indexer> indexer(new Indexer(std::move(path), journal, seal, reader));
-  TRY(indexer->open_index(recovery));
+  TRY(indexer->open_index(recovery, progress));
   indexer->in_background_ = in_background;
   if (in_background) indexer->thread_ = std::thread([raw = indexer.get()] { raw->run(); });
   return indexer;
@@ -35,14 +36,14 @@ Indexer::~Indexer() {
   close();
 }
 
-Result<void> Indexer::open_index(Recovery& recovery) {
+Result<void> Indexer::open_index(Recovery& recovery, const IndexProgress& progress) {
   std::error_code ignored;
   const bool existed = std::filesystem::exists(path_, ignored);
   const auto attempt = [&]() -> Result<std::string> {
     index_ = TRY(Index::open(path_, seal_));
     const std::string why = TRY(why_not_to_use(*index_));
     if (!why.empty()) return why;
-    TRY(replay(journal_.end(), &recovery.records_replayed, &recovery.damage));
+    TRY(replay_at_opening(recovery, progress));
     return std::string();
   };
   auto why = attempt();
@@ -54,7 +55,19 @@ Result<void> Indexer::open_index(Recovery& recovery) {
   }
   TRY(build_anew());
   recovery.records_replayed = 0;
-  return replay(journal_.end(), &recovery.records_replayed, &recovery.damage);
+  return replay_at_opening(recovery, progress);
+}
+
+Result<void> Indexer::replay_at_opening(Recovery& recovery, const IndexProgress& progress) {
+  const Position from = index_->progress().indexed_up_to;
+  const Position to = journal_.end();
+  const auto committed = [&](Position reached) {
+    if (progress) progress(reached - from, to - from);
+  };
+  TRY(replay_journal(journal_, to, *index_, &recovery.records_replayed, &recovery.damage,
+                     committed));
+  publish();
+  return {};
 }
 
 // Empty: it belongs to this journal and is not ahead of it.

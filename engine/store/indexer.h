@@ -23,11 +23,14 @@ namespace cannula::store {
 
 class Indexer {
  public:
+  using IndexProgress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
   // Opens the index at `path`, makes a new one when it does not fit the journal, and brings it up
   // to the journal's end.
   static Result<std::unique_ptr<Indexer>> open(std::filesystem::path path, const Journal& journal,
                                                const RowSeal& seal, IndexReader& reader,
-                                               bool in_background, Recovery& recovery);
+                                               bool in_background, Recovery& recovery,
+                                               const IndexProgress& progress);
   ~Indexer();
 
   // From the journal's thread. Does not block.
@@ -44,7 +47,8 @@ class Indexer {
           IndexReader& reader)
       : path_(std::move(path)), journal_(journal), seal_(seal), reader_(reader) {}
 
-  Result<void> open_index(Recovery& recovery);
+  Result<void> open_index(Recovery& recovery, const IndexProgress& progress);
+  Result<void> replay_at_opening(Recovery& recovery, const IndexProgress& progress);
   Result<std::string> why_not_to_use(const Index& index) const;
   Result<void> build_anew();
   Result<void> replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage);

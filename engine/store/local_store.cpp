@@ -30,8 +30,9 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   TRY(FileSystem::real().make_directories(options.directory));
   const auto index = index_path(options.directory);
   store->reader_ = std::make_unique<IndexReader>(index, *store->seal_);
-  store->indexer_ = TRY(Indexer::open(index, *store->journal_, *store->seal_, *store->reader_,
-                                      options.index_in_background, store->recovery_));
+  store->indexer_ =
+      TRY(Indexer::open(index, *store->journal_, *store->seal_, *store->reader_,
+                        options.index_in_background, store->recovery_, options.on_index_progress));
   store->group_commit_ =
       std::make_unique<GroupCommit>(*store->journal_, options.keys.get(), options.pending_limit,
                                     [indexer = store->indexer_.get()](std::vector<Durable> batch) {
@@ -48,6 +49,8 @@ void LocalStore::close() {
   const std::lock_guard guard(close_lock_);
   if (std::exchange(closed_, true)) return;
   if (group_commit_) group_commit_->close();
+  // SQLite moves the WAL into the file when the last connection closes, if that one may write.
+  if (reader_) reader_->reopen();
   if (indexer_) indexer_->close();
   lock_.reset();
 }

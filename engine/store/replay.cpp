@@ -25,7 +25,8 @@ Result<void> start_index(const Journal& journal, Index& index) {
 }
 
 Result<void> replay_journal(const Journal& journal, Position to, Index& index,
-                            std::uint64_t* records, std::vector<Diagnostic>* damage) {
+                            std::uint64_t* records, std::vector<Diagnostic>* damage,
+                            const std::function<void(Position)>& committed) {
   Index::Progress reached = index.progress();
   const auto visit = [&](const Frame& frame) -> Result<bool> {
     const auto type = static_cast<RecordType>(frame.header.type);
@@ -48,7 +49,9 @@ Result<void> replay_journal(const Journal& journal, Position to, Index& index,
     reached.last_position = frame.position;
     reached.last_checksum = frame.header.checksum;
     if (records) ++*records;
-    if (index.changed_messages() >= kMessagesInTransaction) TRY(index.commit(reached));
+    if (index.changed_messages() < kMessagesInTransaction) return true;
+    TRY(index.commit(reached));
+    if (committed) committed(reached.indexed_up_to);
     return true;
   };
   if (auto scanned = journal.scan(reached.indexed_up_to, to, visit, damage); !scanned) {

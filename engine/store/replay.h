@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "engine/store/index.h"
@@ -14,9 +15,11 @@ namespace cannula::store {
 Result<void> start_index(const Journal& journal, Index& index);
 
 // Applies what stands from the index's progress to `to`, in large transactions. Counts into
-// `records` and reports to `damage` when they are given. After an error the index is at the last
-// transaction that was committed.
+// `records`, reports to `damage` and tells `committed` of each transaction but the last, with the
+// position reached, when they are given. After an error the index is at the last transaction that
+// was committed.
 Result<void> replay_journal(const Journal& journal, Position to, Index& index,
-                            std::uint64_t* records, std::vector<Diagnostic>* damage);
+                            std::uint64_t* records, std::vector<Diagnostic>* damage,
+                            const std::function<void(Position)>& committed = nullptr);
 
 }  // namespace cannula::store

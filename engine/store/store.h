@@ -46,6 +46,9 @@ struct Options {
       4u << 20;                     // bytes written with zeros ahead of the journal's end; 0: none
   bool index_in_background = true;  // false: tests drive it by catch_up()
   std::shared_ptr<security::KeyRing> keys{};  // null: nothing is sealed
+  // Called by open() every ten thousand messages while the index is brought up to the journal's
+  // end: how many bytes of the journal have been read, and of how many. Never when there is less.
+  std::function<void(std::uint64_t done, std::uint64_t all)> on_index_progress{};
 };
 
 // One row of the index: a message as it stands.

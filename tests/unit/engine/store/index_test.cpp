@@ -361,6 +361,37 @@ TEST_F(IndexTest, is_built_again_while_open_when_its_file_turns_out_to_be_damage
   expect_sound();
 }
 
+TEST_F(IndexRebuildTest, says_how_far_it_is) {
+  {
+    const auto store = open();
+    for (int i = 0; i < 21; ++i) {
+      commit(*store, std::vector<Record>(1000, accepted("lab")));
+    }
+  }
+  std::filesystem::remove(index());
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> said;
+  Options watched = options();
+  watched.on_index_progress = [&](std::uint64_t done, std::uint64_t all) {
+    said.emplace_back(done, all);
+  };
+  const auto store = open(watched);
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_GT(said[0].first, 0u);
+  EXPECT_LT(said[0].first, said[1].first);
+  EXPECT_LE(said[1].first, said[1].second);
+  EXPECT_EQ(said[0].second, said[1].second);
+}
+
+// Otherwise the next start reads the WAL, which may have some 30 MB, before it can do anything.
+TEST_F(IndexTest, a_store_that_is_closed_leaves_no_wal) {
+  const auto store = open();
+  accept(*store, "lab", "one");
+  store->catch_up();
+  EXPECT_EQ(value(store->counts()).size(), 1u);  // opens a connection that reads
+  store->close();
+  EXPECT_FALSE(std::filesystem::exists(index().string() + "-wal"));
+}
+
 // An index that an earlier version made must get the same tables as a new one: a step that has
 // shipped stays as it is, byte for byte. When this fails, put the old step back and add a new one
 // behind it.
