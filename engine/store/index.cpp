@@ -8,7 +8,7 @@ namespace cannula::store {
 namespace {
 
 constexpr std::size_t kLivesKept =
-    50'000;  // unsettled messages kept in memory from one commit to the next
+    20'000;  // unsettled messages kept in memory from one commit to the next
 constexpr std::uintmax_t kQuickCheckedFile = 64u << 20;
 
 // WAL lets readers go on while rows are written. NORMAL syncs at checkpoints only: after a power
