@@ -46,7 +46,8 @@ class TcpStream final : public Stream {
     // Nearly always the socket takes everything at once: one system call and no turn of the event
     // loop.
     error_code failure;
-    std::size_t written = socket_.write_some(pieces, failure);
+    std::size_t written = pieces.size() == 1 ? socket_.write_some(pieces.front(), failure)
+                                             : socket_.write_some(pieces, failure);
     if (!failure && written == asio::buffer_size(pieces)) co_return Result<void>();
 
     std::vector<asio::const_buffer> rest(pieces.begin(), pieces.end());

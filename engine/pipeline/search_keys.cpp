@@ -1,6 +1,7 @@
 #include "engine/pipeline/search_keys.h"
 
 #include <algorithm>
+#include <array>
 
 namespace cannula::pipeline {
 namespace {
@@ -24,16 +25,18 @@ std::string normalized(std::string_view text) {
   return plain;
 }
 
-const hl7v2::Path& path(std::string_view text) {
-  static std::map<std::string_view, hl7v2::Path> paths = [] {
-    std::map<std::string_view, hl7v2::Path> made;
-    for (const std::string_view one :
-         {"PID-3[*].1", "PID-5.1", "PID-5.2", "OBR[*]-3.1", "OBR[*]-18", "ORC[*]-3.1"}) {
-      made.emplace(one, *hl7v2::Path::parse(one));
-    }
-    return made;
-  }();
-  return paths.at(text);
+struct Paths {
+  hl7v2::Path patient_numbers = *hl7v2::Path::parse("PID-3[*].1");
+  hl7v2::Path family = *hl7v2::Path::parse("PID-5.1");
+  hl7v2::Path given = *hl7v2::Path::parse("PID-5.2");
+  std::array<hl7v2::Path, 3> accessions{*hl7v2::Path::parse("OBR[*]-3.1"),
+                                        *hl7v2::Path::parse("OBR[*]-18"),
+                                        *hl7v2::Path::parse("ORC[*]-3.1")};
+};
+
+const Paths& paths() {
+  static const Paths parsed;
+  return parsed;
 }
 
 }  // namespace
@@ -51,16 +54,16 @@ std::vector<std::uint64_t> search_keys_of(const hl7v2::Message& message,
     const std::uint64_t key = search_key_of(kind, text, store);
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   };
-  for (const std::string& number : message.get_all(path("PID-3[*].1"))) {
+  for (const std::string& number : message.get_all(paths().patient_numbers)) {
     add(store::kPatientNumber, number);
   }
-  if (const auto family = message.get(path("PID-5.1"))) {
+  if (const auto family = message.get(paths().family)) {
     add(store::kPatientName, *family);
-    const auto given = message.get(path("PID-5.2"));
+    const auto given = message.get(paths().given);
     if (given && !given->empty()) add(store::kPatientName, *family + "^" + *given);
   }
-  for (const char* place : {"OBR[*]-3.1", "OBR[*]-18", "ORC[*]-3.1"}) {
-    for (const std::string& number : message.get_all(path(place))) {
+  for (const hl7v2::Path& place : paths().accessions) {
+    for (const std::string& number : message.get_all(place)) {
       add(store::kAccession, number);
     }
   }
