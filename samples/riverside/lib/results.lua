@@ -47,8 +47,7 @@ end
 
 -- A result that was posted by mistake may have been acted upon: somebody has to hear of it.
 local function is_withdrawn(obx)
-  local status = obx["11"]
-  return status == "W" or status == "D"
+  return obx["11"] == "W" or obx["11"] == "D"
 end
 
 -- Codes and units of all results. Returns the codes that have no row, and in words what a person should look at: `units` and
