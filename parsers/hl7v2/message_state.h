@@ -26,6 +26,8 @@ struct EditedText {
   std::string text;
 };
 
+struct Part;  // parts.h
+
 struct EditedSegment {
   SegmentId id;
   std::uint32_t separators;  // how many field separators it has now
@@ -35,6 +37,10 @@ struct EditedSegment {
   const EditedText* find(std::uint32_t number) const;
   EditedText* find(std::uint32_t number);
   void put(std::uint32_t number, std::string text);
+  // Puts `encoded` in the place of a part of text `number`, which stands as `text` now. Of what was
+  // edited before, in its own string, which has room for a few more components.
+  void put(std::uint32_t number, std::string_view text, const Part& part,
+           const Delimiters& delimiters, std::string_view encoded);
 };
 
 struct Message::Edits {

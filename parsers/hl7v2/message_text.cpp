@@ -199,14 +199,24 @@ bool Message::is_null(const Place& place) const {
 
 Result<void> Message::set(const Place& place, std::optional<std::string_view> text) {
   const std::string_view wanted = text.value_or("");
-  const std::string_view standing = raw(place);
+  const Delimiters& delimiters = received_->delimiters;
+  const bool plain = is_plain(wanted, delimiters);
+  const Place at = spelled_out(place);
   std::string space;
-  if (this->text(place, standing, space) == wanted && place.field != 0 && exists(place.segment)) {
+  // Nearly always a plain text goes into a segment that is there, and its field is looked at once.
+  if (plain && at.field != 0 && at.repetition <= 1 && at.subcomponent <= 1 && exists(at.segment) &&
+      !is_header(at.segment)) {
+    const std::string_view field = text_at(at.segment, at.field);
+    const Part part = find_part(field, delimiters, at);
+    const std::string_view standing = field.substr(part.begin, part.end - part.begin);
+    if (this->text(at, standing, space) == wanted) return {};
+    if (standing != wanted) edit(at.segment).put(at.field, field, part, delimiters, wanted);
     return {};
   }
-  if (is_plain(wanted, received_->delimiters)) return write(place, wanted);
+  if (this->text(place, space) == wanted && place.field != 0 && exists(place.segment)) return {};
+  if (plain) return write(place, wanted);
   if (is_composite(place, wanted)) return set_raw(place, wanted);
-  return write(place, escape(wanted, received_->delimiters));
+  return write(place, escape(wanted, delimiters));
 }
 
 Result<void> Message::set_raw(const Place& place, std::string_view encoded) {
@@ -246,29 +256,30 @@ Result<void> Message::write(const Place& written, std::string_view encoded) {
   return {};
 }
 
-// Writes into text n of a segment, n in the place of the field. What was edited before is edited in
-// its own string, which has room for a few more components.
+// Writes into text n of a segment, n in the place of the field.
 void Message::put(const Place& place, std::string_view encoded) {
-  const std::uint32_t number = place.field;
-  const std::string_view field = text_at(place.segment, number);
+  const std::string_view field = text_at(place.segment, place.field);
   const Part part = find_part(field, received_->delimiters, place);
-  EditedSegment& segment = edit(place.segment);
-  if (EditedText* edited = segment.find(number); edited != nullptr && part.is_there()) {
+  edit(place.segment).put(place.field, field, part, received_->delimiters, encoded);
+}
+
+void EditedSegment::put(std::uint32_t number, std::string_view text, const Part& part,
+                        const Delimiters& delimiters, std::string_view encoded) {
+  if (EditedText* edited = find(number); edited != nullptr && part.is_there()) {
     edited->text.replace(part.begin, part.end - part.begin, encoded);
     return;
   }
-  const Delimiters& delimiters = received_->delimiters;
-  std::string text;
   constexpr std::size_t kRoom = 64;
-  text.reserve(std::max(kRoom, field.size() + part.repetitions + part.components +
+  std::string made;
+  made.reserve(std::max(kRoom, text.size() + part.repetitions + part.components +
                                    part.subcomponents + encoded.size()));
-  text += field.substr(0, part.begin);
-  text.append(part.repetitions, delimiters.repetition);
-  text.append(part.components, delimiters.component);
-  text.append(part.subcomponents, delimiters.subcomponent);
-  text += encoded;
-  text += field.substr(part.end);
-  segment.put(number, std::move(text));
+  made += text.substr(0, part.begin);
+  made.append(part.repetitions, delimiters.repetition);
+  made.append(part.components, delimiters.component);
+  made.append(part.subcomponents, delimiters.subcomponent);
+  made += encoded;
+  made += text.substr(part.end);
+  put(number, std::move(made));
 }
 
 // -- Paths --------------------------------------------------------------------------------------
