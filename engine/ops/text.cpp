@@ -89,6 +89,13 @@ json act_json(const char* name, const Act& act) {
   if (act.ordinal != 0) value["delivery"] = act.ordinal;
   return value;
 }
+// Of no message: they are in no message's trail.
+json record_json(const store::Forgotten& forgotten) {
+  return json{{"record", "forgotten"}, {"at", time_text(forgotten.at)}};
+}
+json record_json(const store::Ledger& ledger) {
+  return json{{"record", "ledger"}, {"at", time_text(ledger.at)}};
+}
 json record_json(const store::Resent& resent) {
   return act_json("resent", resent);
 }
@@ -134,6 +141,7 @@ json to_json(const store::MessageRow& row) {
   if (!row.code.empty()) value["code"] = row.code;
   if (!row.reason.empty()) value["reason"] = row.reason;
   if (row.edited_from) value["edited_from"] = row.edited_from.text();
+  if (row.bodies_removed != 0) value["bodies_removed"] = time_text(row.bodies_removed);
   return value;
 }
 

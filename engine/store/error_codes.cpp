@@ -73,6 +73,16 @@ constexpr ErrorCode kCodes[] = {
      "Rows of `index.db` are not those that follow from the journal. The journal is what counts: "
      "remove `index.db` with the "
      "store closed, and it is built anew at the next start."},
+    {"J206", "what retention removed from the journal cannot be told",
+     "The file `pruned` beside the segments says where the journal begins since retention removed "
+     "what stood before, and where the ledgers stand that scripts' state is read from when the "
+     "index "
+     "is built anew. It cannot be read. Put it back from a backup of this store; nothing was "
+     "changed."},
+    {"J207", "retention was at work while the store was read",
+     "`cannula store check` reads the store of an engine that runs, and each time it did, "
+     "retention "
+     "wrote segments anew. Run it again, or while the engine does not run."},
     {"J301", "the index could not be read or written",
      "SQLite reported an error; the message has its words. The journal is not affected, and what "
      "is missing in the index is "

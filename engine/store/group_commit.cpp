@@ -65,6 +65,18 @@ void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
   submission.durable.records = std::move(records);
   submission.done = std::move(done);
   submission.committed.resize(submission.offsets.size());
+  enqueue(std::move(submission));
+}
+
+void GroupCommit::roll(Store::Completion done) {
+  journal_.roll();
+  Submission mark;
+  append_closing_frame(mark.frames);
+  mark.done = std::move(done);
+  enqueue(std::move(mark));
+}
+
+void GroupCommit::enqueue(Submission submission) {
   bool first = false;
   {
     std::unique_lock guard(lock_);
@@ -215,6 +227,10 @@ Result<void> GroupCommit::append(std::vector<Submission>& batch) {
 
 void GroupCommit::seal(Submission& submission, Position first) {
   const std::vector<Position>& positions = submission.durable.positions;
+  if (positions.empty() && !submission.frames.empty()) {  // a mark
+    const Position position = submission.durable.begin;
+    seal_frame(buffer_.data() + (position - first), journal_.identity(), position, first);
+  }
   for (std::size_t i = 0; i < positions.size(); ++i) {
     char* frame = buffer_.data() + (positions[i] - first);
     const FrameHeader header = submission.keys.empty()

@@ -43,6 +43,9 @@ class GroupCommit {
   bool has_room() const;
   void when_room(std::function<void()> resume);
 
+  // Ends the last segment: what is written afterwards, first a mark, is in another.
+  void roll(Store::Completion done);
+
   // Writes what waits, then a mark that everything before it was on disk. Later submissions
   // complete with J105.
   void close();
@@ -64,6 +67,7 @@ class GroupCommit {
   void seal(Submission& submission, Position first);
   void make_room(std::size_t written);
   void assign(Submission& submission);
+  void enqueue(Submission submission);
 
   Journal& journal_;
   security::KeyRing* const keys_;

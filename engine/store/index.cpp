@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/store/index_schema.h"
+#include "engine/store/record_codec.h"
 
 namespace cannula::store {
 namespace {
@@ -13,22 +14,27 @@ constexpr std::uintmax_t kQuickCheckedFile = 64u << 20;
 
 // WAL lets readers go on while rows are written. NORMAL syncs at checkpoints only: after a power
 // cut the file is sound and at most some transactions behind, which the journal makes up for.
+// Deleted rows leave nothing in the file (secure_delete), and their pages can be given back: what
+// vacuums by the way has to be said before anything is in the file.
 constexpr std::string_view kSettings =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;"
+    "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON; PRAGMA journal_mode = WAL; "
+    "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;"
     "PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
 
 constexpr std::string_view kInsertMessage =
     "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
     "accepted_position, "
     "queued_position, last_ordinal, size, order_keys, partner, code, texts, trail, "
-    "place, edited_from) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "place, edited_from, bodies_removed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr std::string_view kUpdateMessage =
     "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
-    "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10, place = ?11 "
+    "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10, place = ?11, "
+    "bodies_removed = ?12 "
     "WHERE id = ?1";
 constexpr std::string_view kSelectMessage =
     "SELECT channel, state, outcome, received_at, changed_at, accepted_position, queued_position, "
-    "last_ordinal, size, order_keys, partner, code, texts, trail, place, edited_from "
+    "last_ordinal, size, order_keys, partner, code, texts, trail, place, edited_from, "
+    "bodies_removed "
     "FROM messages WHERE id = ?";
 constexpr std::string_view kInsertDelivery =
     "INSERT INTO deliveries (message, ordinal, channel, destination, state, attempts, "
@@ -120,17 +126,48 @@ Result<void> Index::load_progress() {
   }
   highest_id_ =
       static_cast<std::uint64_t>(TRY(connection_->number("SELECT max(id) FROM messages")));
+  return load_ledgers();
+}
+
+Result<void> Index::load_ledgers() {
+  const auto select = TRY(connection_->prepare(
+      "SELECT n.text, l.as_of FROM ledgers l JOIN names n ON n.id = l.channel"));
+  while (TRY(select->step())) {
+    ledgers_[std::string(select->text(0))] = select->unsigned_integer(1);
+  }
   return {};
 }
 
+Result<void> Index::carry(const Ledger& ledger) {
+  for (const StateWrite& write : ledger.state) {
+    state_writes_[{ledger.channel, write.key}] = write.value;
+  }
+  worklist_.carry(ledger);
+  ledgers_[ledger.channel] = ledger.as_of;
+  new_ledgers_.push_back(ledger.channel);
+  return {};
+}
+
+bool Index::is_counted(const std::string& channel, Position position) const {
+  if (ledgers_.empty()) return true;
+  const auto ledger = ledgers_.find(channel);
+  return ledger == ledgers_.end() || position >= ledger->second;
+}
+
 Result<void> Index::apply(const Record& record, Position position) {
-  MessageLife& life = *TRY(life_of(record));
-  if (!life.changed) changed_.push_back(life.row.id);
-  life.apply(record, position);
-  worklist_.apply(record);
+  if (const auto* forgotten = std::get_if<Forgotten>(&record)) {
+    return apply_forgotten(*forgotten, position);
+  }
+  if (std::holds_alternative<Ledger>(record)) return {};  // it says what is in here already
+  MessageLife* const life = TRY(life_of(record));
+  if (life == nullptr) return {};
+  if (!life->changed) changed_.push_back(life->row.id);
+  life->apply(record, position);
+  const bool counted = is_counted(channel_of(record), position);
+  worklist_.apply(record, counted);
   if (const auto* outcome = std::get_if<Outcome>(&record)) {
     for (const StateWrite& write : outcome->state_writes) {
-      state_writes_[{outcome->channel, write.key}] = write.value;
+      if (counted) state_writes_[{outcome->channel, write.key}] = write.value;
     }
     for (const std::uint64_t key : outcome->search_keys) search_.add(key, outcome->id);
   } else if (const auto* accepted = std::get_if<Accepted>(&record)) {
@@ -152,6 +189,10 @@ Result<MessageLife*> Index::life_of(const Record& record) {
   } else if (TRY(load(life))) {
     return &life;
   }
+  if (!std::holds_alternative<Accepted>(record) && TRY(is_forgotten(id))) {
+    lives_.erase(entry);
+    return nullptr;
+  }
   // Unknown before. Unless the record is its Accepted, that one was lost to damage: what is left is
   // still shown.
   std::visit(
@@ -161,6 +202,48 @@ Result<MessageLife*> Index::life_of(const Record& record) {
       },
       record);
   return &life;
+}
+
+Result<void> Index::apply_forgotten(const Forgotten& record, Position position) {
+  for (const Forgotten::Entry& entry : record.entries) {
+    MessageLife* life = TRY(known_life(entry.id));
+    if (life == nullptr) continue;  // nothing of it was left in the journal
+    if (!life->changed) changed_.push_back(entry.id);
+    life->changed = true;
+    life->row.bodies_removed = record.at;
+    if (record.bodies_only) continue;
+    life->forgotten = true;
+    worklist_.drop(entry.id, record.channel);
+  }
+  forgotten_.emplace_back(position, record);
+  return {};
+}
+
+// An attempt that was under way when a person ended its message may come after that was forgotten.
+Result<bool> Index::is_forgotten(MessageId id) {
+  for (const auto& [position, record] : forgotten_) {
+    const auto& entries = record.entries;
+    if (std::any_of(entries.begin(), entries.end(),
+                    [&](const Forgotten::Entry& entry) { return entry.id == id; })) {
+      return true;
+    }
+  }
+  Statement& select =
+      *TRY(connection_->prepared("SELECT 1 FROM forgotten WHERE message = ? LIMIT 1"));
+  select.bind_unsigned(1, id.value);
+  const bool found = TRY(select.step());
+  select.reset();
+  return found;
+}
+
+// Null when neither the file nor memory has the message.
+Result<MessageLife*> Index::known_life(MessageId id) {
+  const auto [entry, added] = lives_.try_emplace(id);
+  if (!added) return &entry->second;
+  entry->second.row.id = id;
+  if (TRY(load(entry->second))) return &entry->second;
+  lives_.erase(entry);
+  return nullptr;
 }
 
 Result<bool> Index::load(MessageLife& life) {
@@ -184,6 +267,7 @@ Result<bool> Index::load(MessageLife& life) {
   life.trail = select.text(13);
   life.row.place = select.text(14);
   life.row.edited_from.value = select.unsigned_integer(15);
+  life.row.bodies_removed = select.integer(16);
   select.reset();
   const auto texts = TRY(parted(TRY(seal_.open({'m', life.row.id.value}, sealed)), 3));
   life.row.event = texts[0];
@@ -245,6 +329,8 @@ Result<void> Index::write(const Progress& reached) {
   TRY(write_counts());
   TRY(write_script_state());
   TRY(search_.write(*connection_));
+  TRY(write_forgotten());
+  TRY(write_ledgers());
   TRY(worklist_.write(*connection_, seal_, [this](const std::string& text) { return name(text); }));
   Statement& progress = *TRY(connection_->prepared(
       "INSERT OR REPLACE INTO progress (one, store, indexed_up_to, last_position, last_checksum, "
@@ -258,6 +344,7 @@ Result<void> Index::write(const Progress& reached) {
 }
 
 Result<void> Index::write_message(MessageLife& life) {
+  if (life.forgotten) return delete_message(life);
   const std::int64_t channel = TRY(name(life.row.channel));
   if (life.stored != life.row.state) {
     if (life.stored) --count_changes_[{channel, 0, static_cast<int>(*life.stored)}];
@@ -272,6 +359,70 @@ Result<void> Index::write_message(MessageLife& life) {
     if (delivery.changed) TRY(write_delivery(delivery));
   }
   return {};
+}
+
+Result<void> Index::delete_message(MessageLife& life) {
+  if (!life.stored) return {};
+  const std::int64_t channel = TRY(name(life.row.channel));
+  --count_changes_[{channel, 0, static_cast<int>(*life.stored)}];
+  for (const DeliveryLife& delivery : life.deliveries) {
+    if (!delivery.stored) continue;
+    const std::int64_t destination = TRY(name(delivery.row.destination));
+    --count_changes_[{channel, destination, static_cast<int>(*delivery.stored)}];
+  }
+  Statement& deliveries = *TRY(connection_->prepared("DELETE FROM deliveries WHERE message = ?"));
+  TRY(deliveries.bind_unsigned(1, life.row.id.value).run());
+  Statement& message = *TRY(connection_->prepared("DELETE FROM messages WHERE id = ?"));
+  return message.bind_unsigned(1, life.row.id.value).run();
+}
+
+Result<void> Index::write_forgotten() {
+  for (const auto& [position, record] : forgotten_) {
+    for (const Forgotten::Entry& entry : record.entries) {
+      for (const Forgotten::Piece& piece : entry.pieces) {
+        Statement& put = *TRY(connection_->prepared(
+            "INSERT OR REPLACE INTO forgotten (base, message, position, at, bodies_only, bytes) "
+            "VALUES (?, ?, ?, ?, ?, ?)"));
+        put.bind_unsigned(1, piece.base)
+            .bind_unsigned(2, entry.id.value)
+            .bind_unsigned(3, position)
+            .bind(4, record.at)
+            .bind(5, std::int64_t{record.bodies_only})
+            .bind_unsigned(6, piece.bytes);
+        TRY(put.run());
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> Index::write_ledgers() {
+  for (const std::string& channel : new_ledgers_) {
+    const std::int64_t number = TRY(name(channel));
+    Statement& put = *TRY(
+        connection_->prepared("INSERT OR REPLACE INTO ledgers (channel, as_of) VALUES (?, ?)"));
+    TRY(put.bind(1, number).bind_unsigned(2, ledgers_.at(channel)).run());
+  }
+  return {};
+}
+
+Result<void> Index::settle(Position base, Position as_of) {
+  Statement& remove =
+      *TRY(connection_->prepared("DELETE FROM forgotten WHERE base = ? AND position < ?"));
+  return remove.bind_unsigned(1, base).bind_unsigned(2, as_of).run();
+}
+
+Result<std::int64_t> Index::give_back(int pages) {
+  TRY(connection_->execute(fmt::format("PRAGMA incremental_vacuum({})", pages)));
+  return connection_->number("PRAGMA freelist_count");
+}
+
+// Not waiting for readers: they are short, and the next time does as well.
+Result<void> Index::empty_log() {
+  TRY(connection_->execute("PRAGMA busy_timeout = 100"));
+  const auto done = connection_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  TRY(connection_->execute("PRAGMA busy_timeout = 10000"));
+  return done;
 }
 
 Result<std::string> Index::sealed_texts(const MessageRow& row) const {
@@ -301,6 +452,11 @@ Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel
       .bind_blob(14, texts)
       .bind_blob(15, life.trail)
       .bind(16, row.place);
+  if (row.bodies_removed != 0) {
+    insert.bind(18, row.bodies_removed);
+  } else {
+    insert.bind(18, std::string_view());
+  }
   if (row.edited_from) {
     insert.bind_unsigned(17, row.edited_from.value);
   } else {
@@ -324,6 +480,11 @@ Result<void> Index::update_message(const MessageLife& life) {
       .bind_blob(9, texts)
       .bind_blob(10, life.trail)
       .bind(11, life.row.place);
+  if (life.row.bodies_removed != 0) {
+    update.bind(12, life.row.bodies_removed);
+  } else {
+    update.bind(12, std::string_view());
+  }
   return update.run();
 }
 
@@ -423,7 +584,7 @@ void Index::after_commit() {
   for (const MessageId id : changed_) {
     const auto entry = lives_.find(id);
     MessageLife& life = entry->second;
-    if (life.settled()) {
+    if (life.settled() || life.forgotten) {
       lives_.erase(entry);
       continue;
     }
@@ -438,6 +599,8 @@ void Index::after_commit() {
   changed_.clear();
   count_changes_.clear();
   state_writes_.clear();
+  forgotten_.clear();
+  new_ledgers_.clear();
 }
 
 void Index::forget() {
@@ -446,6 +609,8 @@ void Index::forget() {
   count_changes_.clear();
   state_writes_.clear();
   search_.forget();
+  forgotten_.clear();
+  new_ledgers_.clear();
   worklist_.forget();
   names_.clear();
 }

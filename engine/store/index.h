@@ -47,6 +47,15 @@ class Index {
   Result<void> commit(Progress reached);
   void forget();
 
+  // A new index begins with what a ledger says: records before it count only for their messages.
+  Result<void> carry(const Ledger& ledger);
+  // The segment that begins at `base` has nothing more of what was forgotten before `as_of`.
+  Result<void> settle(Position base, Position as_of);
+  // Gives up to `pages` free pages back to the disk; how many are left.
+  Result<std::int64_t> give_back(int pages);
+  // Leaves nothing of deleted rows in the write-ahead log.
+  Result<void> empty_log();
+
  private:
   Index(std::unique_ptr<Connection> connection, const RowSeal& seal)
       : seal_(seal), connection_(std::move(connection)) {}
@@ -55,7 +64,16 @@ class Index {
 
   Result<void> migrate();
   Result<void> load_progress();
+  Result<void> load_ledgers();
+  Result<void> apply_forgotten(const Forgotten& record, Position position);
+  Result<MessageLife*> known_life(MessageId id);
+  Result<void> delete_message(MessageLife& life);
+  Result<void> write_forgotten();
+  Result<void> write_ledgers();
+  bool is_counted(const std::string& channel, Position position) const;
+  // Null: it is of a message that is forgotten, and came late.
   Result<MessageLife*> life_of(const Record& record);
+  Result<bool> is_forgotten(MessageId id);
   Result<bool> load(MessageLife& life);
   Result<void> load_deliveries(MessageLife& life);
   Result<void> write(const Progress& reached);
@@ -79,6 +97,10 @@ class Index {
   std::map<CountKey, std::int64_t> count_changes_;
   std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
   SearchRuns search_;
+  // Of what was forgotten since the last commit().
+  std::vector<std::pair<Position, Forgotten>> forgotten_;
+  std::map<std::string, Position> ledgers_;  // as of which position, by channel
+  std::vector<std::string> new_ledgers_;
   Worklist worklist_;
   std::unordered_map<std::string, std::int64_t> names_;
 };

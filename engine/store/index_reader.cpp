@@ -15,7 +15,7 @@ constexpr std::size_t kCandidates = 500;  // ids in one statement
 
 constexpr std::string_view kMessageColumns =
     "id, channel, state, received_at, changed_at, texts, partner, code, order_keys, size, "
-    "accepted_position, place, edited_from";
+    "accepted_position, place, edited_from, bodies_removed";
 constexpr std::string_view kDeliveryColumns =
     "message, ordinal, channel, destination, state, attempts, order_keys, priority, changed_at, "
     "next_at, code, reason, handler_pending, outcome_position, queued_position, attempt_position, "
@@ -79,6 +79,7 @@ class IndexReader::Session {
     message.accepted_at_position = row.unsigned_integer(10);
     message.place = row.text(11);
     message.edited_from.value = row.unsigned_integer(12);
+    message.bodies_removed = row.integer(13);
     return message;
   }
 

@@ -217,12 +217,31 @@ CREATE TABLE search_blocks (
 CREATE INDEX search_fences ON search_blocks (run, hash);
 )";
 
+// What retention took. `forgotten`: what a segment still has of messages, or of bodies, that are
+// gone; rows go when the segment is packed. `ledgers`: from which position on a channel's records
+// are counted in the script's state and the worklist. Built anew because only a new file can give
+// its free pages back.
+constexpr std::string_view kRetention = R"(
+ALTER TABLE messages ADD COLUMN bodies_removed INTEGER;
+CREATE TABLE forgotten (
+  base INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  position INTEGER NOT NULL,  -- of the record that says so
+  at INTEGER NOT NULL,
+  bodies_only INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (base, message)
+) WITHOUT ROWID;
+CREATE TABLE ledgers (channel INTEGER PRIMARY KEY, as_of INTEGER NOT NULL);
+)";
+
 constexpr Migration kMigrations[] = {
     {"messages, deliveries, counts, script state", kFirst},
     {"the worklist of lookups that missed, and who waits for it", kWorklist},
     {"texts of patients sealed, what is searched for hashed", kSealed, true},
     {"causes of what is dead or held, and who was edited", kCauses, true},
     {"what messages are found by, in sorted runs", kSearchRuns, true},
+    {"what retention took", kRetention, true},
 };
 
 }  // namespace

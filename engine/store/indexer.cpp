@@ -53,7 +53,7 @@ Result<void> Indexer::open_index(Recovery& recovery, const IndexProgress& progre
     recovery.index_rebuilt = true;
     recovery.index_rebuilt_why = !existed ? "there was none" : why ? *why : why.error().message;
   }
-  TRY(build_anew());
+  TRY(build_anew(&recovery.damage));
   recovery.records_replayed = 0;
   return replay_at_opening(recovery, progress);
 }
@@ -82,7 +82,11 @@ Result<std::string> Indexer::why_not_to_use(const Index& index) const {
         "it is ahead of the journal ({} > {}), which was probably restored from a backup",
         progress.indexed_up_to, journal_.end());
   }
-  if (progress.last_position >= journal_.begin()) {
+  if (progress.indexed_up_to < journal_.begin()) {
+    return fmt::format("it is behind what retention has removed ({} < {})", progress.indexed_up_to,
+                       journal_.begin());
+  }
+  if (!journal_.is_packed(progress.last_position)) {
     std::string buffer;
     const auto last = journal_.read(progress.last_position, buffer);
     // Damage is not a reason: the index knows what the journal lost.
@@ -93,17 +97,21 @@ Result<std::string> Indexer::why_not_to_use(const Index& index) const {
   return std::string();
 }
 
-Result<void> Indexer::build_anew() {
+Result<void> Indexer::build_anew(std::vector<Diagnostic>* damage) {
   index_.reset();
+  pin_ = journal_.pin();
+  pinned_until_ = journal_.end();
   TRY(Index::remove(path_));
   index_ = TRY(Index::open(path_, seal_));
-  TRY(start_index(journal_, *index_));
+  TRY(start_index(journal_, *index_, damage));
   reader_.reopen();
   return {};
 }
 
 void Indexer::publish() {
-  indexed_.store(index_->progress().indexed_up_to, std::memory_order_release);
+  const Position up_to = index_->progress().indexed_up_to;
+  indexed_.store(up_to, std::memory_order_release);
+  if (pin_ && up_to >= pinned_until_) pin_.reset();
 }
 
 Result<void> Indexer::replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage) {
@@ -203,7 +211,30 @@ Result<void> Indexer::index_taken(std::deque<Durable> taken) {
 // A full disk passes, and trying again costs little. A damaged file does not pass.
 void Indexer::recover_from(const Error& error) {
   const std::lock_guard guard(index_lock_);
-  if (error.code == "J302" && build_anew()) publish();
+  if (error.code == "J302" && build_anew(nullptr)) publish();
+}
+
+Result<void> Indexer::settle(Position base, Position as_of) {
+  const std::lock_guard guard(index_lock_);
+  if (!index_) return {};  // closing
+  return index_->settle(base, as_of);
+}
+
+Result<void> Indexer::tidy(const std::function<bool()>& go_on) {
+  constexpr int kPages = 256;
+  std::int64_t left = 1;
+  while (left > 0 && go_on()) {
+    {
+      const std::lock_guard guard(index_lock_);
+      if (!index_) return {};
+      const std::int64_t before = left;
+      left = TRY(index_->give_back(kPages));
+      if (left == before) break;  // not a file that can give back
+    }
+    std::this_thread::sleep_for(kShortDelay);
+  }
+  const std::lock_guard guard(index_lock_);
+  return index_ ? index_->empty_log() : Result<void>();
 }
 
 void Indexer::catch_up() {

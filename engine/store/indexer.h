@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -39,6 +40,10 @@ class Indexer {
   // indexer is being closed.
   void catch_up();
   Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
+  // For retention, of the thread that prunes: see Index.
+  Result<void> settle(Position base, Position as_of);
+  // Gives room of deleted rows back, a little at a time, until none is left or `go_on` says no.
+  Result<void> tidy(const std::function<bool()>& go_on);
   // Catches up if it can, then stops.
   void close();
 
@@ -50,7 +55,7 @@ class Indexer {
   Result<void> open_index(Recovery& recovery, const IndexProgress& progress);
   Result<void> replay_at_opening(Recovery& recovery, const IndexProgress& progress);
   Result<std::string> why_not_to_use(const Index& index) const;
-  Result<void> build_anew();
+  Result<void> build_anew(std::vector<Diagnostic>* damage);
   Result<void> replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage);
 
   void run();
@@ -68,6 +73,9 @@ class Indexer {
       index_lock_;  // of index_: the thread's, or of whoever calls catch_up() when there is none
   std::unique_ptr<Index> index_;
   std::atomic<Position> indexed_{0};
+  // While it is built anew: what it is to be built from must not go meanwhile.
+  std::shared_ptr<const void> pin_;
+  Position pinned_until_ = 0;
 
   std::mutex lock_;
   std::condition_variable work_;

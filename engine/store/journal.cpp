@@ -1,6 +1,7 @@
 #include "engine/store/journal.h"
 
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,9 @@
 namespace cannula::store {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr std::string_view kUnfinished = ".new";  // of a packed segment, or of `pruned`
 constexpr std::size_t kFilesKeptOpen = 32;
 constexpr std::size_t kFirstRead = 4096;  // most records come with one read
 
@@ -134,7 +138,7 @@ Result<void> Journal::none_is_sealed(FileSystem& file_system,
                                      const std::filesystem::path& directory) {
   TRY(file_system.make_directories(directory));
   for (const std::string& name : TRY(file_system.list(directory))) {
-    if (!base_of_segment_name(name)) continue;
+    if (!base_of_segment_name(name) && !base_of_packed_name(name)) continue;
     const auto file = TRY(file_system.open(directory / name, FileSystem::Access::read));
     std::string bytes(kSegmentHeaderSize, '\0');
     bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
@@ -165,13 +169,19 @@ std::filesystem::path Journal::path_of(Position base) const {
   return settings_.directory / segment_name(base);
 }
 
+std::filesystem::path Journal::path_of(const Segment& segment) const {
+  const Position base = segment.header.base;
+  return segment.packed ? settings_.directory / packed_name(base) : path_of(base);
+}
+
 Position Journal::begin() const {
   const std::shared_lock guard(segments_lock_);
   return segments_.empty() ? kFirstPosition : segments_.front().header.base;
 }
 
 Result<void> Journal::open_segments(Recovery& recovery) {
-  TRY(load_headers(recovery));
+  pruned_ = TRY(Pruned::load(*settings_.file_system, settings_.directory));
+  const std::vector<fs::path> leftover = TRY(load_headers(recovery));
   TRY(compare_keys());
   if (segments_.empty()) {
     if (settings_.read_only) return {};
@@ -179,16 +189,40 @@ Result<void> Journal::open_segments(Recovery& recovery) {
     end_.store(kFirstPosition);
     return begin_segment(kFirstPosition, 0, 0);
   }
+  if (pruned_.begin != 0 && pruned_.identity != identity_) {
+    return Error{"J110",
+                 fmt::format("the file `pruned` in {} belongs to store {}, the segments to {}",
+                             settings_.directory.string(), identity_text(pruned_.identity),
+                             identity_text(identity_)),
+                 "put back the file of this store from a backup"};
+  }
+  if (!settings_.read_only && !leftover.empty()) remove_files(leftover);
   TRY(compare_neighbours(recovery));
   return recover_last(recovery);
 }
 
-Result<void> Journal::load_headers(Recovery& recovery) {
+// Answers with the files that do not count any more: of segments that retention took, that were
+// packed, or were being packed.
+Result<std::vector<fs::path>> Journal::load_headers(Recovery& recovery) {
   std::vector<Position> bases;
+  std::set<Position> packed;
+  std::vector<fs::path> leftover;
   for (const std::string& name : TRY(settings_.file_system->list(settings_.directory))) {
-    if (const auto base = base_of_segment_name(name)) bases.push_back(*base);
+    auto base = base_of_packed_name(name);
+    if (base && *base >= pruned_.begin) packed.insert(*base);
+    if (!base) base = base_of_segment_name(name);
+    if (base && *base >= pruned_.begin) {
+      bases.push_back(*base);
+    } else if (base || name.ends_with(kUnfinished)) {
+      leftover.push_back(settings_.directory / name);
+    }
   }
   std::sort(bases.begin(), bases.end());
+  for (const Position base : packed) {
+    const auto [first, last] = std::equal_range(bases.begin(), bases.end(), base);
+    if (last - first > 1) leftover.push_back(path_of(base));  // as it was before it was packed
+  }
+  bases.erase(std::unique(bases.begin(), bases.end()), bases.end());
   while (settings_.up_to > 0 && bases.size() > 1 && bases.back() >= settings_.up_to) {
     bases.pop_back();
   }
@@ -196,7 +230,10 @@ Result<void> Journal::load_headers(Recovery& recovery) {
   std::vector<Segment> found;
   std::vector<std::size_t> without_header;
   for (const Position base : bases) {
-    const auto file = TRY(settings_.file_system->open(path_of(base), FileSystem::Access::read));
+    Segment segment;
+    segment.header.base = base;
+    segment.packed = packed.contains(base);
+    const auto file = TRY(settings_.file_system->open(path_of(segment), FileSystem::Access::read));
     std::string bytes(kSegmentHeaderSize, '\0');
     bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
     auto header = SegmentHeader::parse(bytes);
@@ -205,17 +242,18 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     if (header && identity_ != 0 && header->identity != identity_) {
       return Error{"J110",
                    fmt::format("segment {} belongs to store {}, the ones before it to {}",
-                               path_of(base).string(), identity_text(header->identity),
+                               path_of(segment).string(), identity_text(header->identity),
                                identity_text(identity_)),
                    "move the segments of the other store out of this folder",
                    {}};
     }
     if (header) identity_ = header->identity;
-    found.push_back(Segment{.header = header.value_or(SegmentHeader{.base = base})});
+    if (header) segment.header = *header;
+    found.push_back(segment);
   }
 
   for (auto index = without_header.rbegin(); index != without_header.rend(); ++index) {
-    const auto path = path_of(found[*index].header.base);
+    const auto path = path_of(found[*index]);
     const auto file = TRY(settings_.file_system->open(path, FileSystem::Access::read));
     const std::uint64_t content = TRY(end_of_content(*file, 0));
     if (*index + 1 == found.size() && content <= kSegmentHeaderSize) {
@@ -242,7 +280,33 @@ Result<void> Journal::load_headers(Recovery& recovery) {
     header.previous_end = index > 0 ? header.base : 0;
     found[index].header_damaged = true;
   }
+  for (Segment& segment : found) {
+    if (segment.packed) TRY(read_packed(segment, recovery));
+  }
   segments_ = std::move(found);
+  return leftover;
+}
+
+Result<void> Journal::read_packed(Segment& segment, Recovery& recovery) {
+  const auto path = path_of(segment);
+  const auto file = TRY(settings_.file_system->open(path, FileSystem::Access::read));
+  segment.size = TRY(file->size());
+  const auto summary = TRY(PackedTable::summary(*file));
+  if (summary && !settings_.read_only) {  // a start does not wait for the tables
+    segment.as_of = summary->as_of;
+    segment.records = summary->records;
+    return {};
+  }
+  bool damaged = false;
+  const PackedTable table = TRY(PackedTable::load(*file, identity_, damaged));
+  segment.as_of = table.as_of();
+  segment.records = table.entries().size();
+  if (damaged) {
+    add_once(recovery.damage,
+             damage("J202", path,
+                    "the table of its records is damaged; they were found by going through them",
+                    "restore the file from a backup if there is one"));
+  }
   return {};
 }
 
@@ -252,7 +316,7 @@ Result<void> Journal::compare_keys() const {
     if (sealed_with == 0 || (settings_.read_only && settings_.keys == nullptr)) continue;
     if (settings_.keys != nullptr && settings_.keys->id() == sealed_with) continue;
     const std::string wanted =
-        fmt::format("segment {} is sealed with the keys {}", path_of(segment.header.base).string(),
+        fmt::format("segment {} is sealed with the keys {}", path_of(segment).string(),
                     security::ring_text(sealed_with));
     return Error{"J112",
                  settings_.keys == nullptr
@@ -267,7 +331,7 @@ Result<void> Journal::compare_keys() const {
 Result<void> Journal::compare_neighbours(Recovery& recovery) {
   std::vector<Segment> kept;
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
-    const auto path = path_of(segment->header.base);
+    const auto path = path_of(*segment);
     if (!kept.empty()) {
       const SegmentHeader& next = kept.back().header;
       if (segment->header.base > next.previous_base) {
@@ -280,7 +344,7 @@ Result<void> Journal::compare_neighbours(Recovery& recovery) {
       const Position has =
           segment->header.base + size - std::min<std::uint64_t>(size, kSegmentHeaderSize);
       if (segment->header.base < next.previous_base) {
-        segment->limit = has;
+        segment->limit = segment->packed ? next.base : has;
         add_once(recovery.damage,
                  damage("J203", path_of(next.previous_base),
                         fmt::format(
@@ -289,7 +353,7 @@ Result<void> Journal::compare_neighbours(Recovery& recovery) {
                         "restore the file from a backup, with the store closed"));
       } else {
         segment->limit = next.previous_end;
-        if (has < next.previous_end) {
+        if (!segment->packed && has < next.previous_end) {
           add_once(
               recovery.damage,
               damage("J201", path,
@@ -310,11 +374,21 @@ Result<void> Journal::compare_neighbours(Recovery& recovery) {
   }
   std::reverse(kept.begin(), kept.end());
   segments_ = std::move(kept);
+  const SegmentHeader& first = segments_.front().header;
+  if (first.previous_base != 0 && first.base > pruned_.begin) {
+    add_once(recovery.damage,
+             damage("J203", path_of(first.previous_base),
+                    fmt::format("the segment is missing, and with it what stood from position {} "
+                                "to {}; retention did not take it",
+                                std::max(pruned_.begin, first.previous_base), first.previous_end),
+                    "restore the file from a backup, with the store closed"));
+  }
   return {};
 }
 
 Result<void> Journal::recover_last(Recovery& recovery) {
   const SegmentHeader header = segments_.back().header;
+  if (segments_.back().packed) return recover_packed();
   const auto path = path_of(header.base);
   last_file_ = TRY(settings_.file_system->open(
       path, settings_.read_only ? FileSystem::Access::read : FileSystem::Access::write));
@@ -354,13 +428,32 @@ Result<void> Journal::recover_last(Recovery& recovery) {
   return {};
 }
 
+// The segments behind a packed one are missing: it gets no more, and what comes begins a new one
+// behind all that it can have had.
+Result<void> Journal::recover_packed() {
+  Segment& last = segments_.back();
+  last.limit = std::max(last.as_of, last.header.base);
+  end_.store(last.limit);
+  last_id_ = last.header.last_id;
+  abandoned_ = true;
+  return scan(
+      last.header.base, last.limit,
+      [&](const Frame& frame) -> Result<bool> {
+        last_id_ = std::max(last_id_, message_id_of(frame.payload).value);
+        return true;
+      },
+      nullptr);
+}
+
 Result<void> Journal::append(std::string_view batch, Position first, std::uint64_t last_id) {
   const Position base = segments_.back().header.base;
   const bool full =
       first != base && file_offset(base, first) + batch.size() > settings_.segment_size;
   // A segment is either plain or sealed with one ring: its header says so.
   const bool other_keys = segments_.back().header.keys != keys_id();
-  if (abandoned_ || full || other_keys) TRY(begin_segment(first, end(), last_id));
+  const bool roll = roll_.load() && first != base;
+  if (abandoned_ || full || other_keys || roll) TRY(begin_segment(first, end(), last_id));
+  if (roll) roll_.store(false);
   if (auto written = write_batch(batch, first); !written) {
     abandon_last();
     return std::move(written).error();
@@ -431,75 +524,101 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   return {};
 }
 
-Result<std::size_t> Journal::segment_of(Position position) const {
-  const std::shared_lock guard(segments_lock_);
-  const auto above = std::upper_bound(
-      segments_.begin(), segments_.end(), position,
-      [](Position wanted, const Segment& segment) { return wanted < segment.header.base; });
-  if (above == segments_.begin()) {
-    return Error{"J107",
-                 fmt::format("position {} is before the journal's begin", position),
-                 "its segment was removed, by retention or by hand",
-                 {}};
-  }
-  return static_cast<std::size_t>(above - segments_.begin()) - 1;
-}
-
-Result<Journal::Opened> Journal::opened(std::size_t index) const {
-  Opened opened;
+// Puts the file of a segment into `opened`, and what it has been read by.
+Result<void> Journal::open_file(Opened& opened, bool packed) const {
   {
-    const std::shared_lock guard(segments_lock_);
-    opened.base = segments_[index].header.base;
-    opened.last = index + 1 == segments_.size();
-    opened.limit = opened.last ? end() : segments_[index].limit;
+    const std::lock_guard guard(files_lock_);
+    const auto known = std::find_if(files_.begin(), files_.end(),
+                                    [&](const Opened& one) { return one.base == opened.base; });
+    if (known != files_.end()) {
+      std::rotate(files_.begin(), known, std::next(known));
+      opened.file = files_.front().file;
+      opened.table = files_.front().table;
+      return {};
+    }
+  }
+  const auto name = packed ? packed_name(opened.base) : segment_name(opened.base);
+  opened.file =
+      TRY(settings_.file_system->open(settings_.directory / name, FileSystem::Access::read));
+  if (packed) {
+    bool damaged = false;  // was said at opening
+    opened.table = std::make_shared<const PackedTable>(
+        TRY(PackedTable::load(*opened.file, identity_, damaged)));
   }
   const std::lock_guard guard(files_lock_);
-  auto known = std::find_if(files_.begin(), files_.end(),
-                            [&](const auto& entry) { return entry.first == opened.base; });
-  if (known == files_.end()) {
-    std::shared_ptr<const File> file =
-        TRY(settings_.file_system->open(path_of(opened.base), FileSystem::Access::read));
-    if (files_.size() >= kFilesKeptOpen) files_.pop_back();
-    files_.emplace_back(opened.base, std::move(file));
-    known = std::prev(files_.end());
+  if (files_.size() >= kFilesKeptOpen) files_.pop_back();
+  files_.insert(files_.begin(), opened);
+  return {};
+}
+
+void Journal::forget_file(Position base) {
+  const std::lock_guard guard(files_lock_);
+  std::erase_if(files_, [&](const Opened& one) { return one.base == base; });
+}
+
+// The file is opened under the lock, so that prune() and replace() find it among those to be
+// closed.
+Result<std::optional<Journal::Opened>> Journal::segment_from(Position position) const {
+  const std::shared_lock guard(segments_lock_);
+  auto segment = std::upper_bound(
+      segments_.begin(), segments_.end(), position,
+      [](Position wanted, const Segment& one) { return wanted < one.header.base; });
+  if (segment != segments_.begin()) --segment;
+  Opened opened;
+  for (; segment != segments_.end(); ++segment) {
+    opened.limit = std::next(segment) == segments_.end() ? end() : segment->limit;
+    if (opened.limit > position) break;
   }
-  std::rotate(files_.begin(), known, std::next(known));
-  opened.file = files_.front().second;
-  return opened;
+  if (segment == segments_.end()) return std::optional<Opened>();
+  opened.base = segment->header.base;
+  TRY(open_file(opened, segment->packed));
+  return std::optional<Opened>(std::move(opened));
+}
+
+// False when the visitor has seen enough.
+template <class Reader>
+Result<bool> Journal::visit_frames(Reader& reader, const Opened& segment, Position start,
+                                   Position stop, const Visitor& visit,
+                                   std::vector<Diagnostic>* gaps) const {
+  const auto path = settings_.directory /
+                    (segment.table ? packed_name(segment.base) : segment_name(segment.base));
+  Position reached = start;
+  for (auto step = TRY(reader.next()); step != Reader::Step::end; step = TRY(reader.next())) {
+    if (step == Reader::Step::gap) {
+      reached = reader.gap().end;
+      if (gaps) add_once(*gaps, gap_finding(path, segment.base, reader.gap()));
+      continue;
+    }
+    reached = reader.frame().end();
+    if (!TRY(visit(reader.frame()))) return false;
+  }
+  if (gaps && !segment.table && reached < stop) {
+    add_once(*gaps, gap_finding(path, segment.base, Gap{.begin = reached, .end = stop}));
+  }
+  return true;
 }
 
 Result<void> Journal::scan(Position from, Position to, const Visitor& visit,
                            std::vector<Diagnostic>* gaps) const {
   to = std::min(to, end());
   from = std::max(from, begin());
-  if (from >= to) return {};
-  for (std::size_t index = TRY(segment_of(from));; ++index) {
-    {
-      const std::shared_lock guard(segments_lock_);
-      if (index >= segments_.size()) return {};
+  while (from < to) {
+    const auto segment = TRY(segment_from(from));
+    if (!segment || segment->base >= to) return {};
+    const Position start = std::max(from, segment->base);
+    const Position stop = std::min(to, segment->limit);
+    bool go_on = true;
+    if (segment->table) {
+      PackedReader reader(*segment->file, *segment->table, identity_, start, stop);
+      go_on = TRY(visit_frames(reader, *segment, start, stop, visit, gaps));
+    } else {
+      SegmentReader reader(*segment->file, identity_, segment->base, start, stop);
+      go_on = TRY(visit_frames(reader, *segment, start, stop, visit, gaps));
     }
-    const Opened segment = TRY(opened(index));
-    if (segment.base >= to) return {};
-    const Position start = std::max(from, segment.base);
-    const Position stop = std::min(to, segment.limit);
-    if (start >= stop) continue;
-    const auto path = path_of(segment.base);
-    SegmentReader reader(*segment.file, identity_, segment.base, start, stop);
-    Position reached = start;
-    for (auto step = TRY(reader.next()); step != SegmentReader::Step::end;
-         step = TRY(reader.next())) {
-      if (step == SegmentReader::Step::gap) {
-        reached = reader.gap().end;
-        if (gaps) add_once(*gaps, gap_finding(path, segment.base, reader.gap()));
-        continue;
-      }
-      reached = reader.frame().end();
-      if (!TRY(visit(reader.frame()))) return {};
-    }
-    if (gaps && reached < stop) {
-      add_once(*gaps, gap_finding(path, segment.base, Gap{.begin = reached, .end = stop}));
-    }
+    if (!go_on) return {};
+    from = stop;
   }
+  return {};
 }
 
 Result<Frame> Journal::read(Position position, std::string& buffer) const {
@@ -509,17 +628,34 @@ Result<Frame> Journal::read(Position position, std::string& buffer) const {
                  "",
                  {}};
   }
-  const Opened segment = TRY(opened(TRY(segment_of(position))));
-  const std::uint64_t offset = file_offset(segment.base, position);
-  const auto missing = [&](std::string_view code, std::string_view what) {
-    return Error{std::string(code),
-                 fmt::format("{} at offset {} of {} (position {})", what, offset,
-                             path_of(segment.base).string(), position),
-                 "run `cannula store check` to see what is damaged",
+  const auto found = TRY(segment_from(position));
+  if (position < begin()) {
+    return Error{"J107",
+                 fmt::format("position {} is before the journal's begin", position),
+                 "its segment was removed, by retention or by hand",
                  {}};
+  }
+  if (!found || found->base > position) {
+    return Error{"J107", fmt::format("no record begins at position {}", position),
+                 "run `cannula store check` to see what is damaged"};
+  }
+  const Opened& segment = *found;
+  const PackedTable::Entry* entry = segment.table ? segment.table->find(position) : nullptr;
+  if (segment.table && !entry) {
+    return Error{"J107", fmt::format("no record begins at position {} any more", position),
+                 "retention removed it"};
+  }
+  const std::uint64_t offset = entry ? entry->offset : file_offset(segment.base, position);
+  const auto missing = [&](std::string_view code, std::string_view what) {
+    return Error{
+        std::string(code),
+        fmt::format("{} at offset {} of {} (position {})", what, offset,
+                    entry ? packed_name(segment.base) : segment_name(segment.base), position),
+        "run `cannula store check` to see what is damaged",
+        {}};
   };
-  if (position >= segment.limit) return missing("J107", "no record begins");
-  const std::uint64_t left = segment.limit - position;
+  const std::uint64_t left =
+      entry ? segment.table->end_of_frames() - offset : segment.limit - position;
   buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kFirstRead, left)));
   buffer.resize(TRY(segment.file->read(offset, buffer.data(), buffer.size())));
   const auto header = buffer.size() < kFrameHeaderSize
@@ -559,18 +695,92 @@ std::shared_ptr<const void> Journal::pin() const {
   return pins_;
 }
 
-bool Journal::unless_pinned(const std::function<void()>& remove) const {
-  const std::lock_guard guard(pins_lock_);
+Pruned Journal::pruned() const {
+  const std::shared_lock guard(segments_lock_);
+  return pruned_;
+}
+
+Result<bool> Journal::prune(const Pruned& next) {
+  const std::lock_guard pins_guard(pins_lock_);
   if (pins_.use_count() > 1) return false;
-  remove();
+  TRY(next.save(*settings_.file_system, settings_.directory));
+  std::vector<fs::path> gone;
+  {
+    const std::unique_lock guard(segments_lock_);
+    while (segments_.size() > 1 && segments_.front().header.base < next.begin) {
+      gone.push_back(path_of(segments_.front()));
+      forget_file(segments_.front().header.base);  // an open file gives no room back
+      segments_.erase(segments_.begin());
+    }
+    pruned_ = next;
+  }
+  if (!gone.empty()) remove_files(gone);
+  return true;
+}
+
+// What cannot be removed now is when the journal is opened: it does not count any more.
+void Journal::remove_files(const std::vector<fs::path>& paths) const {
+  for (const fs::path& path : paths) {
+    static_cast<void>(settings_.file_system->remove(path).has_value());
+  }
+  static_cast<void>(settings_.file_system->sync_directory(settings_.directory).has_value());
+}
+
+fs::path Journal::replacement_of(Position base) const {
+  return settings_.directory / (packed_name(base) + std::string(kUnfinished));
+}
+
+bool Journal::is_packed(Position position) const {
+  const std::shared_lock guard(segments_lock_);
+  const auto above = std::upper_bound(
+      segments_.begin(), segments_.end(), position,
+      [](Position wanted, const Segment& segment) { return wanted < segment.header.base; });
+  return above == segments_.begin() || std::prev(above)->packed;
+}
+
+Result<bool> Journal::note(const Pruned& next) {
+  const std::lock_guard pins_guard(pins_lock_);
+  if (pins_.use_count() > 1) return false;
+  TRY(next.save(*settings_.file_system, settings_.directory));
+  const std::unique_lock guard(segments_lock_);
+  pruned_ = next;
+  return true;
+}
+
+Result<bool> Journal::replace(Position base, Position as_of, std::uint64_t records) {
+  FileSystem& files = *settings_.file_system;
+  const std::lock_guard pins_guard(pins_lock_);
+  if (pins_.use_count() > 1) return false;
+  const fs::path packed = settings_.directory / packed_name(base);
+  TRY(files.rename(replacement_of(base), packed));
+  TRY(files.sync_directory(settings_.directory));
+  const std::uint64_t size = TRY(TRY(files.open(packed, FileSystem::Access::read))->size());
+  bool was_packed = false;
+  {
+    const std::unique_lock guard(segments_lock_);
+    const auto segment = std::find_if(segments_.begin(), segments_.end(),
+                                      [&](const Segment& one) { return one.header.base == base; });
+    was_packed = std::exchange(segment->packed, true);
+    segment->as_of = as_of;
+    segment->records = records;
+    segment->size = size;
+    forget_file(base);
+  }
+  if (!was_packed) remove_files({path_of(base)});
   return true;
 }
 
 std::string Journal::place_of(Position position) const {
-  const auto index = segment_of(position);
-  if (!index) return fmt::format("position {}", position);
   const std::shared_lock guard(segments_lock_);
-  const Position base = segments_[*index].header.base;
+  const auto above = std::upper_bound(
+      segments_.begin(), segments_.end(), position,
+      [](Position wanted, const Segment& segment) { return wanted < segment.header.base; });
+  if (above == segments_.begin()) return fmt::format("position {}", position);
+  const Segment& segment = *std::prev(above);
+  if (segment.packed) {
+    return fmt::format("{} (position {})", packed_name(segment.header.base), position);
+  }
+  const Position base = segment.header.base;
   return fmt::format("{}, offset {} (position {})", segment_name(base), file_offset(base, position),
                      position);
 }
@@ -580,8 +790,10 @@ std::vector<Journal::SegmentFile> Journal::segments() const {
   std::vector<SegmentFile> files;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
-    const bool last = i + 1 == segments_.size();
-    files.push_back({segment.header, last ? end() : segment.limit, path_of(segment.header.base)});
+    const Position limit = i + 1 == segments_.size() ? end() : segment.limit;
+    files.push_back({segment.header, limit, path_of(segment), segment.packed, segment.as_of,
+                     segment.records,
+                     segment.packed ? segment.size : file_offset(segment.header.base, limit)});
   }
   return files;
 }

@@ -17,6 +17,8 @@
 
 #include "engine/security/keys/key_ring.h"
 #include "engine/store/file_system.h"
+#include "engine/store/packed_segment.h"
+#include "engine/store/pruned.h"
 #include "engine/store/segment.h"
 #include "engine/store/segment_reader.h"
 #include "engine/store/store.h"
@@ -78,8 +80,25 @@ class Journal {
   // As long as the answer lives no segment that is there now is removed: for who copies the files
   // or reads all of them. Waits while some are being removed.
   std::shared_ptr<const void> pin() const;
-  // Runs `remove` unless a pin is held; none is given meanwhile. False: one is held.
-  bool unless_pinned(const std::function<void()>& remove) const;
+  // What retention has taken so far.
+  Pruned pruned() const;
+  // Goes over to `next` and takes away what stands before its `begin`, where a segment begins.
+  // False, and nothing is changed: somebody has pinned the segments. After an error everything is
+  // as before, or as it should be after the next opening. One thread at a time; so for the next
+  // two.
+  Result<bool> prune(const Pruned& next);
+  // Whether what stood at `position` may have been removed since, or been sealed anew.
+  bool is_packed(Position position) const;
+  // Goes over to `next`, whose `begin` is the same. False as for prune().
+  Result<bool> note(const Pruned& next);
+  // Where to write what replace() puts in the place of a segment.
+  std::filesystem::path replacement_of(Position base) const;
+  // Puts the packed segment that was finished there in the place of the segment that begins at
+  // `base` and is not the last. False as for prune().
+  Result<bool> replace(Position base, Position as_of, std::uint64_t records);
+  FileSystem& file_system() const { return *settings_.file_system; }
+  // The next append() begins a segment, so that what is on disk now can be taken away.
+  void roll() { roll_.store(true); }
 
   // The file in which `position` stands, and at which offset.
   std::string place_of(Position position) const;
@@ -87,8 +106,12 @@ class Journal {
     SegmentHeader header;
     Position end = 0;  // exclusive
     std::filesystem::path path;
-    // What the file has up to `end`; it may have more behind it, which counts for nothing.
-    std::uint64_t size() const { return kSegmentHeaderSize + (end - header.base); }
+    bool packed = false;
+    // What was forgotten by records before it is not in there any more; 0: it is not packed.
+    Position as_of = 0;
+    std::uint64_t records = 0;  // of a packed one
+    std::uint64_t size = 0;     // of the file; of one that is not packed up to `end`: what it has
+                                // behind counts for nothing
   };
   // By rising base.
   std::vector<SegmentFile> segments() const;
@@ -98,28 +121,41 @@ class Journal {
     SegmentHeader header;
     bool header_damaged = false;  // what `header` says was put together from the file's name
     Position limit = 0;           // where the frames end; of the last segment: end_ instead
+    bool packed = false;
+    Position as_of = 0;         // of a packed one
+    std::uint64_t records = 0;  // of a packed one
+    std::uint64_t size = 0;     // of a packed one's file
   };
   // A segment's file and how far its frames go just now.
   struct Opened {
     std::shared_ptr<const File> file;
+    std::shared_ptr<const PackedTable> table;  // null: it is not packed
     Position base = 0;
     Position limit = 0;
-    bool last = false;
   };
 
   explicit Journal(Settings settings);
 
   Result<void> open_segments(Recovery& recovery);
-  Result<void> load_headers(Recovery& recovery);
+  void remove_files(const std::vector<std::filesystem::path>& paths) const;
+  Result<std::vector<std::filesystem::path>> load_headers(Recovery& recovery);
   Result<void> compare_keys() const;
   Result<void> compare_neighbours(Recovery& recovery);
   Result<void> recover_last(Recovery& recovery);
+  Result<void> recover_packed();
   Result<void> begin_segment(Position base, Position previous_end, std::uint64_t last_id);
   Result<void> write_batch(std::string_view batch, Position first);
   void abandon_last();
-  Result<Opened> opened(std::size_t index) const;
-  Result<std::size_t> segment_of(Position position) const;
+  // The first segment that ends behind `position`.
+  Result<std::optional<Opened>> segment_from(Position position) const;
+  Result<void> open_file(Opened& opened, bool packed) const;
+  void forget_file(Position base);
+  Result<void> read_packed(Segment& segment, Recovery& recovery);
+  template <class Reader>
+  Result<bool> visit_frames(Reader& reader, const Opened& segment, Position start, Position stop,
+                            const Visitor& visit, std::vector<Diagnostic>* gaps) const;
   std::filesystem::path path_of(Position base) const;
+  std::filesystem::path path_of(const Segment& segment) const;
   std::uint64_t keys_id() const { return settings_.keys ? settings_.keys->id() : 0; }
 
   Settings settings_;
@@ -132,8 +168,10 @@ class Journal {
   std::vector<Segment> segments_;  // by rising base
 
   mutable std::mutex files_lock_;
-  mutable std::vector<std::pair<Position, std::shared_ptr<const File>>> files_;  // recently read
+  mutable std::vector<Opened> files_;  // recently read; their limits are of no use
 
+  Pruned pruned_;  // under segments_lock_
+  std::atomic<bool> roll_{false};
   mutable std::mutex pins_lock_;
   const std::shared_ptr<const void> pins_ = std::make_shared<int>();  // one owner more for each pin
 

@@ -1,5 +1,6 @@
 #include "engine/store/local_store.h"
 
+#include "engine/store/pruner.h"
 #include "engine/store/record_codec.h"
 #include "engine/store/segment.h"
 #include "engine/store/store_files.h"
@@ -11,6 +12,7 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   std::unique_ptr<LocalStore> store(new LocalStore);
   TRY(file_system.make_directories(options.directory));
   store->lock_ = TRY(file_system.lock(lock_path(options.directory)));
+  store->directory_ = options.directory;
   store->keys_ = options.keys;
   store->seal_ = std::make_unique<RowSeal>(options.keys.get());
   if (options.keys && options.keys->is_new()) {
@@ -39,6 +41,18 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
                                       indexer->take(std::move(batch));
                                     });
   return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<PruneReport> LocalStore::prune(const PruneOrder& order) {
+  const std::lock_guard guard(prune_lock_);
+  Pruner pruner({*this, *journal_, *indexer_, *reader_, *group_commit_, keys_.get()},
+                TRY(RetentionReader::open(index_path(directory_), *seal_)), order);
+  return pruner.run();
+}
+
+Result<Owed> LocalStore::owed() const {
+  auto rows = TRY(RetentionReader::open(index_path(directory_), *seal_));
+  return rows.owed();
 }
 
 LocalStore::~LocalStore() {
@@ -79,7 +93,14 @@ std::uint64_t LocalStore::order_key(std::string_view text) const {
 
 Result<std::vector<Record>> LocalStore::trail(MessageId id) const {
   std::vector<Record> records;
-  for (const Position position : TRY(reader_->trail(id))) records.push_back(TRY(read(position)));
+  const auto row = TRY(reader_->message(id));
+  for (const Position position : TRY(reader_->trail(id))) {
+    Record record = TRY(read(position));
+    // What is forgotten is gone, also while its segment has it.
+    const bool removed = row && row->bodies_removed != 0;
+    records.push_back(removed ? without_bodies(std::move(record), row->bodies_removed)
+                              : std::move(record));
+  }
   return records;
 }
 

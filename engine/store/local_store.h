@@ -57,6 +57,8 @@ class LocalStore final : public Store {
   std::uint64_t order_key(std::string_view text) const override;
   Result<std::uint64_t> free_space() const override { return journal_->free_space(); }
   std::shared_ptr<const void> pin_segments() const override { return journal_->pin(); }
+  Result<PruneReport> prune(const PruneOrder& order) override;
+  Result<Owed> owed() const override;
   void close() override;
 
  private:
@@ -71,6 +73,8 @@ class LocalStore final : public Store {
   mutable std::unique_ptr<IndexReader> reader_;
   std::unique_ptr<Indexer> indexer_;
   std::unique_ptr<GroupCommit> group_commit_;
+  std::filesystem::path directory_;
+  std::mutex prune_lock_;
   std::mutex close_lock_;
   bool closed_ = false;
 };

@@ -121,7 +121,8 @@ void MessageLife::apply(const Accepted& record, Position position) {
   row.partner = record.partner;
   row.code = record.refusal_code;
   row.reason = record.refusal;
-  row.size = record.body ? record.body->size() : 0;
+  row.size = record.body ? record.body->size() : record.removed_size;
+  row.bodies_removed = record.bodies_removed;
   row.edited_from = record.edited_from;
   row.accepted_at_position = position;
   queued_position = position;

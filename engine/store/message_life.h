@@ -32,6 +32,7 @@ struct MessageLife {
 
   std::optional<MessageState> stored;  // its state in the index file; nothing: not there yet
   bool changed = false;
+  bool forgotten = false;  // its rows are to go
 
   void apply(const Record& record, Position position);
   // Nothing more is expected to happen to it.
@@ -43,6 +44,9 @@ struct MessageLife {
   void apply(const Attempt& record, Position position);
   void apply(const Resent& record, Position position);
   void apply(const Discarded& record, Position position);
+  // Not of one message: the index's.
+  void apply(const Forgotten&, Position) {}
+  void apply(const Ledger&, Position) {}
 
   bool has_delivery(std::uint32_t ordinal) const;
   DeliveryLife& delivery(std::uint32_t ordinal);

@@ -65,6 +65,10 @@ struct Accepted {
   MessageId edited_from{};  // 0: it came in by itself
   std::string editor{};
   std::string edit_reason{};
+  // When retention removed the bodies of the message (as received, payloads, responses), the
+  // transports' attributes and what the script noted; 0: they are there.
+  Timestamp bodies_removed{};
+  std::uint64_t removed_size{};  // bytes of the body that was removed
 };
 
 // Keyed hashes of what a message is kept in order by: none, one, or several (a merge, ADT^A40,
@@ -156,6 +160,44 @@ struct Discarded {
   std::string reason;
 };
 
-using Record = std::variant<Accepted, Outcome, Attempt, Resent, Discarded>;
+// Retention forgot messages of a channel, or their bodies alone: from here on they are gone, and
+// the segments that have something of them owe its room.
+struct Forgotten {
+  struct Piece {
+    std::uint64_t base = 0;   // of the segment
+    std::uint64_t bytes = 0;  // that it will give back, about
+  };
+  struct Entry {
+    MessageId id;
+    std::vector<Piece> pieces;
+  };
+
+  MessageId id{};  // 0: of no message
+  std::string channel;
+  Timestamp at = 0;
+  bool bodies_only = false;
+  std::vector<Entry> entries;
+};
+
+// What the records of a channel before `as_of` left in its script's state and in the worklist, so
+// that they can be removed. It counts when the file `pruned` names it.
+struct Ledger {
+  struct Missed {
+    Miss miss;
+    std::uint64_t count = 0;
+    Timestamp first_at = 0;
+    Timestamp last_at = 0;
+    MessageId sample;
+  };
+
+  MessageId id{};  // 0
+  std::string channel;
+  Timestamp at = 0;
+  std::uint64_t as_of = 0;  // a position
+  std::vector<StateWrite> state;
+  std::vector<Missed> missed;
+};
+
+using Record = std::variant<Accepted, Outcome, Attempt, Resent, Discarded, Forgotten, Ledger>;
 
 }  // namespace cannula::store

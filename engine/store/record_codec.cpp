@@ -100,6 +100,7 @@ class Reader {
     for (std::uint64_t& key : keys) key = fixed();
     return keys;
   }
+  void reject() { fail(); }  // what was read of it does not hold
   std::uint64_t fixed() {
     const std::string_view bytes = take(8);
     return good_ ? get_u64(bytes.data()) : 0;
@@ -214,10 +215,13 @@ void write(Writer& writer, const Accepted& record) {
   writer.text(record.refusal_code);
   writer.text(record.refusal);
   writer.bytes(record.body);
-  if (!record.edited_from) return;
+  if (!record.edited_from && record.bodies_removed == 0) return;
   writer.number(record.edited_from.value);
   writer.text(record.editor);
   writer.text(record.edit_reason);
+  if (record.bodies_removed == 0) return;
+  writer.time(record.bodies_removed);
+  writer.number(record.removed_size);
 }
 
 void read(Reader& reader, Accepted& record) {
@@ -234,6 +238,8 @@ void read(Reader& reader, Accepted& record) {
   record.edited_from.value = reader.number();
   record.editor = reader.text();
   record.edit_reason = reader.text();
+  record.bodies_removed = reader.time();
+  record.removed_size = reader.number();
 }
 
 void write(Writer& writer, const Outcome& record) {
@@ -331,13 +337,91 @@ void read(Reader& reader, Discarded& record) {
   read_act(reader, record);
 }
 
+void write_piece(Writer& writer, const Forgotten::Piece& piece) {
+  writer.number(piece.base);
+  writer.number(piece.bytes);
+}
+
+Forgotten::Piece read_piece(Reader& reader) {
+  Forgotten::Piece piece;
+  piece.base = reader.number();
+  piece.bytes = reader.number();
+  return piece;
+}
+
+void write_entry(Writer& writer, const Forgotten::Entry& entry) {
+  writer.number(entry.id.value);
+  write_list(writer, entry.pieces, write_piece);
+}
+
+Forgotten::Entry read_entry(Reader& reader) {
+  Forgotten::Entry entry;
+  entry.id.value = reader.number();
+  bool good = true;
+  entry.pieces = read_list(reader, read_piece, good);
+  if (!good) reader.reject();
+  return entry;
+}
+
+void write(Writer& writer, const Forgotten& record) {
+  writer.text(record.channel);
+  writer.time(record.at);
+  writer.number(record.bodies_only ? 1 : 0);
+  write_list(writer, record.entries, write_entry);
+}
+
+bool read(Reader& reader, Forgotten& record) {
+  bool good = true;
+  record.channel = reader.text();
+  record.at = reader.time();
+  record.bodies_only = reader.number() != 0;
+  record.entries = read_list(reader, read_entry, good);
+  return good;
+}
+
+void write_missed(Writer& writer, const Ledger::Missed& missed) {
+  write_miss(writer, missed.miss);
+  writer.number(missed.count);
+  writer.time(missed.first_at);
+  writer.time(missed.last_at);
+  writer.number(missed.sample.value);
+}
+
+Ledger::Missed read_missed(Reader& reader) {
+  Ledger::Missed missed;
+  missed.miss = read_miss(reader);
+  missed.count = reader.number();
+  missed.first_at = reader.time();
+  missed.last_at = reader.time();
+  missed.sample.value = reader.number();
+  return missed;
+}
+
+void write(Writer& writer, const Ledger& record) {
+  writer.text(record.channel);
+  writer.time(record.at);
+  writer.number(record.as_of);
+  write_list(writer, record.state, write_state);
+  write_list(writer, record.missed, write_missed);
+}
+
+bool read(Reader& reader, Ledger& record) {
+  bool good = true;
+  record.channel = reader.text();
+  record.at = reader.time();
+  record.as_of = reader.number();
+  record.state = read_list(reader, read_state, good);
+  record.missed = read_list(reader, read_missed, good);
+  return good;
+}
+
 template <class Kind>
 Result<Record> decode_as(std::string_view payload) {
   Reader reader(payload);
   Kind record;
   record.id.value = reader.fixed();
   bool good = true;
-  if constexpr (std::is_same_v<Kind, Outcome>) {
+  if constexpr (std::is_same_v<decltype(read(reader, record)), bool>) {
     good = read(reader, record);
   } else {
     read(reader, record);
@@ -385,6 +469,10 @@ Result<Record> decode(RecordType type, std::string_view payload) {
       return decode_as<Resent>(payload);
     case RecordType::discarded:
       return decode_as<Discarded>(payload);
+    case RecordType::forgotten:
+      return decode_as<Forgotten>(payload);
+    case RecordType::ledger:
+      return decode_as<Ledger>(payload);
     case RecordType::closed:
       break;
   }

@@ -20,6 +20,8 @@ enum class RecordType : std::uint8_t {
   attempt = 3,
   resent = 4,
   discarded = 5,
+  forgotten = 6,
+  ledger = 7,
 };
 
 RecordType type_of(const Record& record);

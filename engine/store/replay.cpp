@@ -1,5 +1,7 @@
 #include "engine/store/replay.h"
 
+#include <fmt/format.h>
+
 #include "engine/store/segment.h"
 
 namespace cannula::store {
@@ -15,9 +17,34 @@ Diagnostic finding_of(const Error& error) {
   return finding;
 }
 
+// That is no damage: a new index would be without messages that a restored file of keys brings
+// back.
+bool is_missing_key(const Error& error) {
+  return error.code == "K107" || error.code == "J112";
+}
+
 }  // namespace
 
-Result<void> start_index(const Journal& journal, Index& index) {
+Result<void> start_index(const Journal& journal, Index& index, std::vector<Diagnostic>* damage) {
+  for (const Pruned::LedgerPlace& place : journal.pruned().ledgers) {
+    std::string buffer;
+    const auto frame = journal.read(place.position, buffer);
+    const auto record = frame ? journal.record_of(*frame) : Result<Record>(frame.error());
+    const auto* ledger = record ? std::get_if<Ledger>(&*record) : nullptr;
+    if (ledger) {
+      TRY(index.carry(*ledger));
+      continue;
+    }
+    if (!record && is_missing_key(record.error())) return record.error();
+    if (!record && record.error().code == "K106") continue;
+    if (damage) {
+      damage->push_back(finding_of(
+          record
+              ? Error{"J108", fmt::format("the record at position {} is no ledger", place.position),
+                      "restore the journal from a backup"}
+              : record.error()));
+    }
+  }
   Index::Progress start;
   start.store = identity_text(journal.identity());
   start.indexed_up_to = journal.begin();
@@ -33,11 +60,7 @@ Result<void> replay_journal(const Journal& journal, Position to, Index& index,
     reached.indexed_up_to = frame.end();
     if (type == RecordType::closed) return true;
     const auto record = journal.record_of(frame);
-    // A missing key is no damage: a new index would be without messages that a restored file of
-    // keys brings back.
-    if (!record && (record.error().code == "K107" || record.error().code == "J112")) {
-      return record.error();
-    }
+    if (!record && is_missing_key(record.error())) return record.error();
     if (!record && record.error().code == "K106") {  // forgotten, as it was meant to be
       return true;
     }

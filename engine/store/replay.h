@@ -11,8 +11,9 @@
 
 namespace cannula::store {
 
-// Names the journal's store in a new index and sets it to the journal's begin.
-Result<void> start_index(const Journal& journal, Index& index);
+// Names the journal's store in a new index and sets it to the journal's begin, with what the
+// ledgers say of the records before. A ledger that cannot be read is reported to `damage`.
+Result<void> start_index(const Journal& journal, Index& index, std::vector<Diagnostic>* damage);
 
 // Applies what stands from the index's progress to `to`, in large transactions. Counts into
 // `records`, reports to `damage` and tells `committed` of each transaction but the last, with the

@@ -17,7 +17,11 @@ namespace cannula::store {
 struct Frame {
   Position position = 0;
   FrameHeader header;
-  std::string_view payload;
+  std::string_view payload;  // the bytes of the header stand right before it
+
+  std::string_view bytes() const {
+    return {payload.data() - kFrameHeaderSize, kFrameHeaderSize + payload.size()};
+  }
 
   Position end() const { return position + header.size(); }
   Position batch() const { return position - header.batch_offset; }

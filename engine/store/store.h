@@ -21,6 +21,9 @@ class KeyRing;
 namespace cannula::store {
 
 class FileSystem;
+struct Owed;
+struct PruneOrder;
+struct PruneReport;
 
 // Kinds of what messages are searched by: MessageQuery::search, Store::search_key().
 constexpr std::string_view kPatientNumber = "mrn";
@@ -66,8 +69,9 @@ struct MessageRow {
   OrderKeys order_keys;
   std::uint64_t size = 0;  // bytes of the body
   Position accepted_at_position = 0;
-  std::string place{};      // of a failure: see place_in_script()
-  MessageId edited_from{};  // the message that a person made this one of; 0: none
+  std::string place{};         // of a failure: see place_in_script()
+  MessageId edited_from{};     // the message that a person made this one of; 0: none
+  Timestamp bodies_removed{};  // when retention removed its bodies; 0: they are there
 };
 
 struct DeliveryRow {
@@ -271,6 +275,10 @@ class Store {
   // As long as the answer lives no segment of the journal that is there now is removed by
   // retention: for who copies the files. Waits while some are being removed.
   virtual std::shared_ptr<const void> pin_segments() const = 0;
+  // Forgets what is due (retention.h), one run at a time; blocks the caller and nobody else.
+  virtual Result<PruneReport> prune(const PruneOrder& order) = 0;
+  // What was forgotten and is on the disk still.
+  virtual Result<Owed> owed() const = 0;
   // Writes what is pending, brings the index up, closes cleanly. Submissions afterwards complete
   // with an error.
   virtual void close() = 0;

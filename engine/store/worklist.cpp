@@ -2,9 +2,18 @@
 
 namespace cannula::store {
 
-void Worklist::apply(const Record& record) {
+void Worklist::carry(const Ledger& ledger) {
+  for (const Ledger::Missed& missed : ledger.missed) {
+    counts_[{missed.miss.table, missed.miss.key, ledger.channel}] = {
+        missed.miss.text, static_cast<std::int64_t>(missed.count), missed.first_at, missed.last_at,
+        missed.sample};
+  }
+}
+
+void Worklist::apply(const Record& record, bool counted) {
   if (const auto* outcome = std::get_if<Outcome>(&record)) {
     for (const Miss& miss : outcome->misses) {
+      if (!counted) break;
       Count& count = counts_[{miss.table, miss.key, outcome->channel}];
       if (count.count++ == 0) count.first_at = outcome->at;
       count.last_at = outcome->at;

@@ -19,7 +19,12 @@ class Worklist {
   // The number that the index keeps for a name.
   using NameNumber = std::function<Result<std::int64_t>(const std::string&)>;
 
-  void apply(const Record& record);
+  // Misses of a record are `counted` unless a ledger has them.
+  void apply(const Record& record, bool counted);
+  // What a ledger says, into a new index.
+  void carry(const Ledger& ledger);
+  // It waits for nothing any more.
+  void drop(MessageId id, const std::string& channel) { awaited_[id] = {channel, {}}; }
   // Inside the index's transaction.
   Result<void> write(Connection& connection, const RowSeal& seal, const NameNumber& number);
   void forget();

@@ -250,17 +250,15 @@ TEST_F(JournalTest, segments_are_not_removed_while_somebody_has_pinned_them) {
                                             .file_system = &FileSystem::real(),
                                             .segment_size = 5000},
                                            recovery));
-  int removed = 0;
-  const auto remove = [&] { ++removed; };
+  Pruned next = journal->pruned();
+  next.identity = journal->identity();
   auto first = journal->pin();
   auto second = journal->pin();
-  EXPECT_FALSE(journal->unless_pinned(remove));
+  EXPECT_FALSE(value(journal->prune(next)));
   first.reset();
-  EXPECT_FALSE(journal->unless_pinned(remove));
-  EXPECT_EQ(removed, 0);
+  EXPECT_FALSE(value(journal->prune(next)));
   second.reset();
-  EXPECT_TRUE(journal->unless_pinned(remove));
-  EXPECT_EQ(removed, 1);
+  EXPECT_TRUE(value(journal->prune(next)));
 }
 
 }  // namespace
