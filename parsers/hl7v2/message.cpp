@@ -173,8 +173,10 @@ Message::Edits& Message::edits() {
   return *edits_;
 }
 
+// For whoever writes a text of it: what was remembered of long fields holds no more.
 EditedSegment& Message::edit(SegmentId segment) {
   Edits& edits = this->edits();
+  edits.serial = next_serial();
   std::uint32_t& slot = edits.slots[segment];
   if (slot == Edits::kUnedited) {
     slot = static_cast<std::uint32_t>(edits.segments.size());

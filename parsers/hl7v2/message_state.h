@@ -2,10 +2,18 @@
 // Internal to the room.
 #pragma once
 
+#include <atomic>
+
 #include "parsers/hl7v2/message.h"
 #include "parsers/hl7v2/tables.h"
 
 namespace cannula::hl7v2 {
+
+// A number for a state of the texts of a message, never given twice.
+inline std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 // Shared by all copies of a message and never changed.
 struct Message::Received {
@@ -14,6 +22,7 @@ struct Message::Received {
   Tables tables;
   std::uint32_t
       trailer;  // offset behind the terminator of the last segment: blank bytes, kept at the end
+  std::uint64_t serial = next_serial();
 
   std::string_view text(std::uint32_t begin, std::uint32_t end) const {
     return std::string_view(*bytes).substr(begin, end - begin);
@@ -51,7 +60,8 @@ struct Message::Edits {
 
   std::vector<std::uint32_t> slots;  // by segment id: where in `segments`, or one of the above
   std::vector<EditedSegment> segments;
-  std::vector<SegmentId> order;  // empty as long as no segment was added or removed
+  std::vector<SegmentId> order;          // empty as long as no segment was added or removed
+  std::uint64_t serial = next_serial();  // a new one whenever a text is written
 };
 
 // -- The small ones, which are called for every place that is read.

@@ -73,6 +73,37 @@ Place spelled_out(Place place) {
   return place;
 }
 
+// Where this thread came to in a long field. Who walks over its repetitions, a hundred thousand of
+// them perhaps, goes on from there; from the field's begin each time, that would take a time that
+// grows with the square of their number, which senders could use. A serial, a segment and a field
+// name one text for good.
+struct Walk {
+  std::uint64_t serial = 0;
+  SegmentId segment = 0;
+  std::uint32_t field = 0;
+  std::uint32_t repetition = 1;
+  std::size_t begin = 0;
+};
+
+constexpr std::size_t kLongField = 4096;  // bytes; shorter ones are read faster without
+
+// Where a repetition of a long field begins; its end when there are fewer.
+std::size_t begin_of_repetition(std::string_view text, char delimiter, std::uint64_t serial,
+                                const Place& place) {
+  thread_local Walk walk;
+  if (walk.serial != serial || walk.segment != place.segment || walk.field != place.field ||
+      walk.repetition > place.repetition) {
+    walk = {serial, place.segment, place.field, 1, 0};
+  }
+  while (walk.repetition < place.repetition) {
+    const std::size_t mark = text.find(delimiter, walk.begin);
+    if (mark == text.npos) return text.size();
+    walk.begin = mark + 1;
+    ++walk.repetition;
+  }
+  return walk.begin;
+}
+
 }  // namespace
 
 std::string_view Message::text_at(SegmentId segment, std::uint32_t number) const {
@@ -134,15 +165,22 @@ std::uint32_t Message::subcomponents(const Place& place) const {
 // -- Reading ------------------------------------------------------------------------------------
 
 std::string_view Message::raw(const Place& written) const {
-  const Place place = spelled_out(written);
+  Place place = spelled_out(written);
   const bool header = is_header(place.segment);
-  const std::string_view text = field_text(place.segment, place.field, header);
+  std::string_view text = field_text(place.segment, place.field, header);
   if (header && place.field <= 2) {
     const bool whole = (place.repetition <= 1 || place.repetition == Place::kWholeField) &&
                        place.component <= 1 && place.subcomponent <= 1;
     return whole ? text : std::string_view();
   }
   if (text.empty()) return text;
+  const char repeats = received_->delimiters.repetition;
+  if (text.size() >= kLongField && place.repetition > 1 && repeats != 0 &&
+      place.repetition != Place::kWholeField) {
+    const std::uint64_t serial = edits_ ? edits_->serial : received_->serial;
+    text.remove_prefix(begin_of_repetition(text, repeats, serial, place));
+    place.repetition = 1;
+  }
   const Part part = find_part(text, received_->delimiters, place);
   return {text.data() + part.begin, part.end - part.begin};
 }

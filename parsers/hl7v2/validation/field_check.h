@@ -17,6 +17,7 @@ class FieldCheck {
   void check_field(const Place& field, const PartDefinition& part);
   // One repetition of a field, or one of its components or subcomponents.
   void check_value(const Place& place, const PartDefinition& part);
+  std::uint32_t filled_parts(const Place& place) const;
   void check_parts(const Place& place, const PartDefinition& part, const TypeDefinition& type);
   void check_leaf(const Place& place, const PartDefinition& part, std::string_view type);
   // False when it reported something.

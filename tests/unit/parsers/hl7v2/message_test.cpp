@@ -419,5 +419,61 @@ TEST(Message, ManySegmentsAndFieldsAreReadInFull) {
   EXPECT_EQ(message.encode(), text);
 }
 
+// -- Long fields -------------------------------------------------------------------------------
+
+std::string many(std::size_t count) {
+  std::string text(kResult.substr(0, kResult.find("PID|")));
+  text += "PID|1||";
+  for (std::size_t i = 1; i <= count; ++i)
+    text += (i > 1 ? "~" : "") + std::to_string(i) + "^^^A&" + std::to_string(i * 2);
+  return text + "\r";
+}
+
+TEST(LongField, EachRepetitionIsReadInAnyOrder) {
+  const Message message = parse(many(2000));
+  const auto number = [&](std::uint32_t repetition, std::uint32_t component = 1,
+                          std::uint32_t subcomponent = 0) {
+    return message.get(Place{1, 3, repetition, component, subcomponent}).value_or("nothing");
+  };
+  for (std::uint32_t i = 1; i <= 2000; ++i) {
+    ASSERT_EQ(number(i), std::to_string(i));
+    ASSERT_EQ(number(i, 4, 2), std::to_string(i * 2));
+    ASSERT_EQ(number(i, 9), "nothing");
+  }
+  for (std::uint32_t i = 2000; i > 0; i -= 7) ASSERT_EQ(number(i), std::to_string(i));
+  EXPECT_EQ(number(2001), "nothing");
+  EXPECT_EQ(number(2000), "2000");
+  EXPECT_EQ(number(0), "1");
+}
+
+TEST(LongField, MessagesThatAreReadInTurnsDoNotGetEachOthersTexts) {
+  const Message one = parse(many(2000));
+  Message other = parse(replaced(many(2000), "1000^", "other^"));
+  Message copy = other;
+  for (const std::uint32_t i : {999U, 1000U, 1001U}) {
+    const Place place{1, 3, i, 1};
+    EXPECT_EQ(one.get(place), std::to_string(i));
+    EXPECT_EQ(other.get(place), i == 1000 ? "other" : std::to_string(i));
+  }
+  ASSERT_TRUE(other.set(Place{1, 3, 500, 1}, "a longer number"));
+  EXPECT_EQ(copy.get(Place{1, 3, 1001, 1}), "1001");
+  EXPECT_EQ(other.get(Place{1, 3, 1001, 1}), "1001");
+  ASSERT_TRUE(other.set(Place{1, 3, 400, 1}, "5"));
+  EXPECT_EQ(other.get(Place{1, 3, 500, 1}), "a longer number");
+  EXPECT_EQ(other.get(Place{1, 3, 1002, 1}), "1002");
+  ASSERT_TRUE(copy.set(Place{1, 3, 2, 1}, ""));
+  EXPECT_EQ(copy.get(Place{1, 3, 1003, 1}), "1003");
+  EXPECT_EQ(one.get(Place{1, 3, 1000, 1}), "1000");
+}
+
+// Were each of them looked for from the field's begin, this would take a quarter of an hour, and
+// senders could stop an engine with it.
+TEST(LongField, AMillionRepetitionsAreRead) {
+  const Message message = parse(many(1'000'000));
+  const auto numbers = message.get_all(path("PID-3[*].1"));
+  ASSERT_EQ(numbers.size(), 1'000'000U);
+  EXPECT_EQ(numbers.back(), "1000000");
+}
+
 }  // namespace
 }  // namespace cannula::hl7v2

@@ -67,6 +67,20 @@ TEST(Validation, RequiredFieldsAndComponents) {
               ElementsAre("H702 PID-3.1"));
 }
 
+// Looked for one by one from the begin, these would take hours, and senders could stop a channel
+// that validates.
+TEST(Validation, AMillionRepetitionsOrSeparatorsAreLookedAtInOneGo) {
+  std::string numbers = "4711^^^CLINIC^MR";
+  for (int i = 0; i < 300'000; ++i) numbers += "~4711^^^CLINIC^MR";
+  const std::string carets(1'000'000, '^'), ampersands(1'000'000, '&');
+  EXPECT_THAT(found(message("ORU^R01^ORU_R01", "PID|1||" + numbers + "||Muster^Anna\r" + kObr)),
+              IsEmpty());
+  EXPECT_THAT(
+      found(message("ORU^R01^ORU_R01", "PID|1||4711^^^CLINIC" + ampersands + "^MR" + carets +
+                                           "||Muster^Anna" + carets + "x\r" + kObr)),
+      ElementsAre("H712 PID-5"));
+}
+
 TEST(Validation, NullIsPopulated) {
   EXPECT_THAT(found(message("ORU^R01", "PID|1||\"\"||\"\"||\"\"|\"\"\r" + kObr)), IsEmpty());
 }
