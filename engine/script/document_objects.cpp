@@ -274,6 +274,24 @@ int is_empty(lua_State* L) {
   return 1;
 }
 
+// -- Documents alone
+
+// Most readers take the last of two members of one name, we the first: a script that must not guess
+// can ask.
+int doubled(lua_State* L) {
+  const auto& object = checked_object<DocumentObject>(L, 1, Object::Kind::document);
+  const auto findings = object.box->read().findings({});
+  lua_newtable(L);
+  lua_Integer at = 0;
+  for (const Diagnostic& finding : findings) {
+    if (finding.path.empty()) continue;  // how many more there are
+    Machine::of(L).work(L, 16);
+    push(L, finding.path);
+    lua_rawseti(L, -2, ++at);
+  }
+  return 1;
+}
+
 // -- Nodes alone
 
 int text(lua_State* L) {
@@ -343,6 +361,12 @@ constexpr Binding kDocumentMembers[] = {
      "`json.null`.",
      &guarded<table>},
     {"keys", "(): string[]", "The names of the members, in their order.", &guarded<keys>},
+    {"doubled", "(): string[]",
+     "The paths of members whose name stands twice in one object, as received; the first hundred "
+     "of "
+     "them. The first member is read, "
+     "both are kept; other readers take the last.",
+     &guarded<doubled>},
     {"kind", "(): string", "`object`, `array`, `string` … or `missing`.", &guarded<kind>},
     {"count", "(): integer", "How many members or elements.", &guarded<count>},
     {"isempty", "(): boolean", "Whether nothing stands there.", &guarded<is_empty>},

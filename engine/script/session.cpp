@@ -122,7 +122,8 @@ void DocumentBox::clear() {
 }
 
 std::vector<Diagnostic> DocumentBox::findings() const {
-  return document_.findings();
+  constexpr std::size_t kMost = 20;  // they stand in the trace, which is on record
+  return document_.findings("document", kMost);
 }
 
 void charge(lua_State* L, Session& session, DocumentBox& box) {

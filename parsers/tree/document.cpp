@@ -106,17 +106,39 @@ void Document::clear() {
   edited_ = false;
 }
 
-std::vector<Diagnostic> Document::findings(std::string_view name) const {
+namespace {
+
+// Names are as long as a sender likes.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 100;  // bytes
+  if (text.size() <= kMost) return std::string(text);
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "\u2026";
+}
+
+}  // namespace
+
+std::vector<Diagnostic> Document::findings(std::string_view name, std::size_t limit) const {
   std::vector<Diagnostic> found;
   if (repeated_.empty()) return found;
   const auto source = std::make_shared<const Source>(std::string(name), *source_);
   for (const NodeId id : repeated_) {
     Diagnostic finding;
+    if (found.size() == limit) {
+      finding.severity = Severity::warning;
+      finding.code = "N201";
+      finding.message = std::to_string(repeated_.size()) + " names stand twice in this document";
+      finding.source = source;
+      finding.hint = "those after the first " + std::to_string(limit) + " are not listed";
+      found.push_back(std::move(finding));
+      break;
+    }
     finding.severity = Severity::warning;
     finding.code = "N201";
     finding.path = node(id).path().text();
-    finding.message = "the name \"" + std::string(names_[records_[id].name].text) +
-                      "\" stands twice in one object (" + finding.path +
+    finding.message = "the name \"" + shown(names_[records_[id].name].text) +
+                      "\" stands twice in one object (" + shown(finding.path) +
                       "); the first one is read, both are kept";
     finding.source = source;
     finding.span = Span{records_[id].offset, records_[id].offset + 1};

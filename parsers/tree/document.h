@@ -115,7 +115,10 @@ class Document {
 
   // What is odd about the document as it was parsed (N2xx warnings): names that stand twice in one
   // object. `name` is what the finding calls the text.
-  std::vector<Diagnostic> findings(std::string_view name = "document") const;
+  // All of them up to `limit`, then one that says how many there are; a sender can repeat a name a
+  // million times.
+  std::vector<Diagnostic> findings(std::string_view name = "document",
+                                   std::size_t limit = 100) const;
 
   // -- Making: detached nodes. ------------------------------------------------------------------
   NodeId make_null();

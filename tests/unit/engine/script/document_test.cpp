@@ -35,6 +35,13 @@ TEST_F(DocumentTest, PathsReadTextsAndNil) {
   EXPECT_EQ(value("msg['entry[*].resource.value']"), "0.010");
 }
 
+TEST_F(DocumentTest, NamesThatStandTwiceAreToldToWhoAsks) {
+  const std::string_view twice = R"({"a":{"dose":"1","x":0,"dose":"2"},"b":1})";
+  EXPECT_EQ(sent("send('ehr', table.concat(msg:doubled(), ' ') .. ' ' .. msg.a.dose)", twice),
+            "a.dose 1");
+  EXPECT_EQ(value("#msg:doubled()"), "0");
+}
+
 TEST_F(DocumentTest, NamesReadTextsOrNodes) {
   EXPECT_EQ(value("msg.resourceType == 'Bundle'"), "true");
   EXPECT_EQ(value("msg.entry[1].resource.name[1].family"), "Muster");
@@ -152,6 +159,16 @@ TEST_F(DocumentTest, ErrorsSayWhere) {
 TEST_F(DocumentTest, RepeatedNamesAreAWarningInTheTrace) {
   const Conclusion conclusion = work("function main(msg) local x = msg.a end", R"({"a":1,"a":2})");
   EXPECT_THAT(conclusion.trace, HasSubstr("stands twice in one object (a)"));
+}
+
+// A sender that repeats a name a hundred thousand times does not fill the journal with it.
+TEST_F(DocumentTest, RepeatedNamesTakeLittleOfTheTrace) {
+  std::string members = "{\"a\":1";
+  for (int i = 0; i < 100'000; ++i) members += ",\"a\":1";
+  members += ",\"" + std::string(100'000, 'b') + "\":1,\"" + std::string(100'000, 'b') + "\":1}";
+  const Conclusion conclusion = work("function main(msg) local x = msg.a end", members);
+  EXPECT_THAT(conclusion.trace, HasSubstr("100001 names stand twice in this document"));
+  EXPECT_LT(conclusion.trace.size(), 10'000u);
 }
 
 TEST_F(DocumentTest, AnythingElseIsAnEmptyDocument) {
