@@ -26,7 +26,8 @@ class NoHost : public script::Host {
 
 // Compiles, and then loads as `run` does: what would keep the site from starting is found here.
 std::vector<Diagnostic> check_script(const config::ChannelConfig& channel,
-                                     const script::Program& program) {
+                                     const script::Program& program,
+                                     const rules::Resources& resources) {
   std::vector<Diagnostic> findings = script::check(program);
   if (has_errors(findings)) return findings;
   script::Limits limits;
@@ -39,17 +40,35 @@ std::vector<Diagnostic> check_script(const config::ChannelConfig& channel,
   if (auto* errors = std::get_if<std::vector<Diagnostic>>(&loaded)) return std::move(*errors);
   const auto& warnings = std::get<std::unique_ptr<script::Runtime>>(loaded)->warnings();
   findings.insert(findings.end(), warnings.begin(), warnings.end());
+  const auto names = script::check_names(program, resources);
+  findings.insert(findings.end(), names.begin(), names.end());
   return findings;
 }
 
+// The site's tables and rule sets by name, those too whose files have mistakes of their own:
+// scripts that name them are right. Only the names are used.
+rules::Resources names_of_resources(const config::Site& site) {
+  rules::Resources names = *site.resources;
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator(site.root / "tables", ignored)) {
+    if (file.path().extension() == ".csv") names.tables.try_emplace(file.path().stem(), nullptr);
+  }
+  for (const auto& file : std::filesystem::directory_iterator(site.root / "rules", ignored)) {
+    if (file.path().extension() == ".rules")
+      names.rule_sets.try_emplace(file.path().stem(), nullptr);
+  }
+  return names;
+}
+
 void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) {
+  const rules::Resources resources = names_of_resources(site);
   for (const auto& [name, channel] : site.channels) {
     if (!channel.script) continue;
     script::Program program{name, channel.script, site.modules, {}, channel.timezone};
     for (const auto& destination : channel.destinations) {
       program.destinations.push_back(destination.name);
     }
-    for (Diagnostic& finding : check_script(channel, program))
+    for (Diagnostic& finding : check_script(channel, program, resources))
       findings.push_back(std::move(finding));
   }
 }

@@ -237,6 +237,9 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
     findings.insert(findings.end(), errors->begin(), errors->end());
     return nullptr;
   }
+  const auto unknown = script::check_names(*program, *site.resources);
+  findings.insert(findings.end(), unknown.begin(), unknown.end());
+  if (!unknown.empty()) return nullptr;
   auto running = std::make_unique<Running>();
   running->config = config;
   running->channel =

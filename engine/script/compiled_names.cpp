@@ -32,7 +32,10 @@ enum Operation : std::uint8_t {
   get_global = 11,
   get_table = 12,
   get_field = 14,
-  set_global = 15
+  set_global = 15,
+  jump = 56,
+  call = 68,
+  tail_call = 69
 };
 
 struct Instruction {
@@ -61,7 +64,9 @@ class Code {
     std::vector<Instruction> code;
     std::vector<std::optional<std::string>> constants;  // the strings among them
     std::vector<bool> globals;                          // of each upvalue: whether it is _ENV
-    std::vector<CompiledNames::Read> reads;  // `line` is a place in the code until it is known
+    // `line` is a place in the code until it is known.
+    std::vector<CompiledNames::Read> reads;
+    std::vector<CompiledNames::Call> calls;
   };
 
   std::string_view bytes(std::size_t count) {
@@ -122,6 +127,8 @@ class Code {
     read_lines(function, first_line);
     std::move(function.reads.begin(), function.reads.end(), std::back_inserter(names.reads));
     std::move(inner.reads.begin(), inner.reads.end(), std::back_inserter(names.reads));
+    std::move(function.calls.begin(), function.calls.end(), std::back_inserter(names.calls));
+    std::move(inner.calls.begin(), inner.calls.end(), std::back_inserter(names.calls));
     std::move(inner.written.begin(), inner.written.end(), std::back_inserter(names.written));
     std::move(inner.texts.begin(), inner.texts.end(), std::back_inserter(names.texts));
   }
@@ -160,17 +167,14 @@ class Code {
   // apart, _ENV comes into a register first, and the name perhaps as well.
   static void find_names(Function& function, CompiledNames& names) {
     const auto& code = function.code;
-    const auto constant = [&](std::size_t index) -> const std::string* {
-      return index < function.constants.size() && function.constants[index]
-                 ? &*function.constants[index]
-                 : nullptr;
-    };
+    const auto constant = [&](std::size_t index) { return text_at(function, index); };
     const auto is_globals = [&](std::uint8_t upvalue) {
       return upvalue < function.globals.size() && function.globals[upvalue];
     };
     for (std::size_t at = 0; at < code.size(); ++at) {
       const Instruction now = code[at];
       const std::string* name = nullptr;
+      std::size_t last = at;  // of the instructions that read it
       if (now.operation() == Operation::get_global && is_globals(now.b())) {
         name = constant(now.c());
       } else if (now.operation() == Operation::set_global && is_globals(now.a())) {
@@ -180,13 +184,55 @@ class Code {
         const Instruction next = code[at + 1], then = code[at + 2];
         if (next.operation() == Operation::get_field && next.b() == now.a()) {
           name = constant(next.c());
+          last = at + 1;
         } else if (next.operation() == Operation::load_constant &&
                    then.operation() == Operation::get_table && then.b() == now.a() &&
                    then.c() == next.a()) {
           name = constant(next.bx());
+          last = at + 2;
         }
       }
-      if (name) function.reads.push_back({*name, at});
+      if (!name) continue;
+      function.reads.push_back({*name, at});
+      find_call(function, *name, last);
+    }
+  }
+
+  static const std::string* text_at(const Function& function, std::size_t index) {
+    return index < function.constants.size() && function.constants[index]
+               ? &*function.constants[index]
+               : nullptr;
+  }
+
+  // A function lies in a register with its arguments in those behind it: it, or its member, comes
+  // there, then the text, and nothing else before the call. What is not so plain is passed over.
+  static void find_call(Function& function, std::string name, std::size_t read) {
+    const auto& code = function.code;
+    const std::uint8_t callee = code[read].a();
+    const auto at = [&](std::size_t index) {
+      return index < code.size() ? code[index] : Instruction{0};
+    };
+    std::size_t next = read + 1;
+    if (at(next).operation() == Operation::get_field && at(next).a() == callee &&
+        at(next).b() == callee) {
+      const std::string* member = text_at(function, at(next).c());
+      if (member == nullptr) return;
+      name += "." + *member;
+      ++next;
+    }
+    if (at(next).operation() != Operation::load_constant || at(next).a() != callee + 1) return;
+    const std::string* text = text_at(function, at(next).bx());
+    if (text == nullptr) return;
+    for (std::size_t i = next + 1; i < code.size(); ++i) {
+      const std::uint8_t operation = code[i].operation();
+      if (operation == Operation::jump) continue;  // has no register
+      const bool calls = operation == Operation::call || operation == Operation::tail_call;
+      if (calls && code[i].a() == callee) {
+        function.calls.push_back({std::move(name), *text, next});
+        return;
+      }
+      if (calls && code[i].a() < callee) return;  // it is an argument itself
+      if (code[i].a() == callee || code[i].a() == callee + 1) return;
     }
   }
 
@@ -202,7 +248,8 @@ class Code {
     }
     std::size_t line = first_line, next = 0;
     auto read = function.reads.begin();
-    for (std::size_t at = 0; at < steps.size() && read != function.reads.end(); ++at) {
+    auto call = function.calls.begin();
+    for (std::size_t at = 0; at < steps.size(); ++at) {
       const auto step = static_cast<std::int8_t>(steps[at]);
       if (step == kOutright && next < outright.size()) {
         line = outright[next++];
@@ -210,6 +257,7 @@ class Code {
         line += static_cast<std::size_t>(static_cast<std::ptrdiff_t>(step));
       }
       for (; read != function.reads.end() && read->line == at; ++read) read->line = line;
+      for (; call != function.calls.end() && call->line == at; ++call) call->line = line;
     }
     for (std::size_t i = 0, locals = count(); i < locals; ++i) {
       string();

@@ -15,7 +15,15 @@ struct CompiledNames {
     std::string name;
     std::size_t line;  // of the source, from 1
   };
+  // A call of a global function, or of a member of one ("rules.evaluate"), with a text as first
+  // argument.
+  struct Call {
+    std::string function;
+    std::string text;
+    std::size_t line;  // where the text stands
+  };
   std::vector<Read> reads;           // in the order of the code, a name once a line
+  std::vector<Call> calls;           // in the order of the code
   std::vector<std::string> written;  // names that are assigned to
   std::vector<std::string> texts;    // all strings that the code holds, such as require's names
 };

@@ -174,6 +174,92 @@ std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+constexpr std::size_t kMostFindings = 50;
+
+struct Unit {
+  std::shared_ptr<const Source> source;
+  CompiledNames names;
+};
+
+// The script and its modules, as far as they can be compiled; `written`: the globals they assign
+// to. A module counts once its name stands in code that does: whatever else lies in lib/ is not
+// this channel's.
+std::vector<Unit> units_of(const Program& program, Names& written) {
+  std::vector<Unit> units;
+  const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
+  if (!state) return units;
+  Names seen;
+  std::vector<std::shared_ptr<const Source>> to_read{program.main};
+  while (!to_read.empty()) {
+    Unit unit{std::move(to_read.back()), {}};
+    to_read.pop_back();
+    const int status = load_source(state.get(), *unit.source);
+    auto names = status == LUA_OK ? compiled_names(state.get()) : std::nullopt;
+    lua_settop(state.get(), 0);
+    if (!names) continue;
+    unit.names = *std::move(names);
+    for (const std::string& text : unit.names.texts) {
+      const auto module = program.modules.find(text);
+      if (module != program.modules.end() && seen.insert(text).second) {
+        to_read.push_back(module->second);
+      }
+    }
+    written.insert(unit.names.written.begin(), unit.names.written.end());
+    units.push_back(std::move(unit));
+  }
+  return units;
+}
+
+// What a function takes by name.
+struct Named {
+  std::string_view function;
+  std::string_view code;
+  std::string_view what;  // "destination"
+  std::string_view hint;  // when no known name is near
+  bool only_in_main;
+  std::vector<std::string_view> known;
+};
+
+std::vector<Named> named_kinds(const Program& program, const rules::Resources& resources) {
+  const std::vector<std::string_view> destinations(program.destinations.begin(),
+                                                   program.destinations.end());
+  std::vector<std::string_view> tables, rule_sets;
+  for (const auto& [name, table] : resources.tables) tables.push_back(name);
+  for (const auto& [name, rules] : resources.rule_sets) rule_sets.push_back(name);
+  constexpr std::string_view kDestination = "name it in a [[destination]] of channel.toml";
+  constexpr std::string_view kTable = "tables are the files tables/NAME.csv of the site";
+  constexpr std::string_view kRules = "rule sets are the files rules/NAME.rules of the site";
+  return {{"send", "L212", "destination", kDestination, true, destinations},
+          {"created", "L212", "destination", kDestination, true, destinations},
+          {"lookup", "L230", "table", kTable, false, tables},
+          {"lookup.must", "L230", "table", kTable, false, tables},
+          {"rules.evaluate", "L233", "rule set", kRules, false, rule_sets}};
+}
+
+// Where the text stands in its line, in quotes; the line's begin when it is written another way.
+Span place_of_text(const Source& source, std::size_t line_number, const std::string& text) {
+  const Span first = source.span_at(line_number, 1);
+  const std::string_view line = source.line(line_number);
+  for (const char* quote : {"\"", "'"}) {
+    const auto at = line.find(quote + text + quote);
+    if (at == std::string_view::npos) continue;
+    return {first.begin + at, first.begin + at + text.size() + 2};
+  }
+  return first;
+}
+
+Diagnostic unknown_argument(const std::shared_ptr<const Source>& source,
+                            const CompiledNames::Call& call, const Named& kind) {
+  const auto near = nearest(call.text, kind.known);
+  Diagnostic finding = finding_without_place(
+      std::string(kind.code),
+      fmt::format("there is no {} '{}'", kind.what, call.text.substr(0, 60)),
+      near ? fmt::format("did you mean '{}'?", *near) : std::string(kind.hint));
+  finding.source = source;
+  finding.span = place_of_text(*source, call.line, call.text);
+  return finding;
+}
+
 }  // namespace
 
 Diagnostic finding_without_place(std::string code, std::string message, std::string hint) {
@@ -224,41 +310,35 @@ std::vector<Diagnostic> check(const Program& program) {
 
 std::vector<Diagnostic> unknown_names(const Program& program,
                                       const std::vector<std::string>& known) {
-  constexpr std::size_t kMost = 50;
   std::vector<Diagnostic> findings;
-  const std::unique_ptr<lua_State, CloseState> state(luaL_newstate());
-  if (!state) return findings;
   const Names defined(known.begin(), known.end());
-  struct Unit {
-    std::shared_ptr<const Source> source;
-    CompiledNames names;
-  };
-  std::vector<Unit> units;
-  Names written, seen;
-  // A module counts once its name stands in code that does: whatever else lies in lib/ is not this
-  // channel's.
-  std::vector<std::shared_ptr<const Source>> to_read{program.main};
-  while (!to_read.empty()) {
-    Unit unit{std::move(to_read.back()), {}};
-    to_read.pop_back();
-    const int status = load_source(state.get(), *unit.source);
-    auto names = status == LUA_OK ? compiled_names(state.get()) : std::nullopt;
-    lua_settop(state.get(), 0);
-    if (!names) continue;
-    unit.names = *std::move(names);
-    for (const std::string& text : unit.names.texts) {
-      const auto module = program.modules.find(text);
-      if (module != program.modules.end() && seen.insert(text).second) {
-        to_read.push_back(module->second);
-      }
-    }
-    written.insert(unit.names.written.begin(), unit.names.written.end());
-    units.push_back(std::move(unit));
-  }
+  Names written;
+  const std::vector<Unit> units = units_of(program, written);
   for (const Unit& unit : units) {
     for (const CompiledNames::Read& read : unit.names.reads) {
-      if (defined.contains(read.name) || findings.size() == kMost) continue;
+      if (defined.contains(read.name) || findings.size() == kMostFindings) continue;
       findings.push_back(unknown_name(unit.source, read, written, known));
+    }
+  }
+  return findings;
+}
+
+std::vector<Diagnostic> check_names(const Program& program, const rules::Resources& resources) {
+  std::vector<Diagnostic> findings;
+  Names written;
+  const std::vector<Unit> units = units_of(program, written);
+  const std::vector<Named> kinds = named_kinds(program, resources);
+  for (const Unit& unit : units) {
+    for (const CompiledNames::Call& call : unit.names.calls) {
+      const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const Named& one) {
+        return one.function == call.function;
+      });
+      if (kind == kinds.end() || findings.size() == kMostFindings) continue;
+      if (written.contains(call.function.substr(0, call.function.find('.')))) continue;
+      if (kind->only_in_main && unit.source != program.main) continue;
+      if (std::find(kind->known.begin(), kind->known.end(), call.text) != kind->known.end())
+        continue;
+      findings.push_back(unknown_argument(unit.source, call, *kind));
     }
   }
   return findings;

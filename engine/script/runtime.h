@@ -168,5 +168,9 @@ class Run {
 
 // Only compiles: the findings of `cannula check` for a script and its modules. Runs nothing.
 std::vector<Diagnostic> check(const Program& program);
+// Destinations, tables and rule sets that the script names outright and that are not there, where a
+// message would fail: errors L212, L230 and L233. Only compiles, and says nothing of what cannot be
+// compiled. In modules, which several channels share, destinations are not looked at.
+std::vector<Diagnostic> check_names(const Program& program, const rules::Resources& resources);
 
 }  // namespace cannula::script

@@ -369,6 +369,95 @@ TEST_F(LibraryTest, ANameOfAnotherLuaIsAWarning) {
   EXPECT_EQ(runtime_->warnings()[0].code, "L107");
 }
 
+// -- Destinations, tables and rule sets that are not there
+
+class NamesTest : public ScriptTest {
+ protected:
+  std::vector<Diagnostic> names(const std::string& text) {
+    EXPECT_EQ(render(load(text)), "");
+    rules::Resources resources;
+    resources.tables["lab-to-loinc"] = nullptr;
+    resources.rule_sets["critical-labs"] = nullptr;
+    return check_names(*program_, resources);
+  }
+};
+
+TEST_F(NamesTest, AMisspelledDestinationTableAndRuleSetAreFoundAtTheirPlace) {
+  EXPECT_EQ(render(names("function main(msg)\n"
+                         "  if msg.type == 'ADT^A01' then send('reveiw', msg) end\n"
+                         "  for obx in msg:each('OBX') do\n"
+                         "    local row = lookup(\"lab-to-lonic\", obx['3.1'])\n"
+                         "  end\n"
+                         "  return rules.evaluate('critical-lab', msg).critical\n"
+                         "end")),
+            "channels/lab/main.lua:2:38: error[L212]: there is no destination 'reveiw'\n"
+            "    2 |   if msg.type == 'ADT^A01' then send('reveiw', msg) end\n"
+            "      |                                      ^~~~~~~~\n"
+            "      = hint: did you mean 'review'?\n"
+            "channels/lab/main.lua:4:24: error[L230]: there is no table 'lab-to-lonic'\n"
+            "    4 |     local row = lookup(\"lab-to-lonic\", obx['3.1'])\n"
+            "      |                        ^~~~~~~~~~~~~~\n"
+            "      = hint: did you mean 'lab-to-loinc'?\n"
+            "channels/lab/main.lua:6:25: error[L233]: there is no rule set 'critical-lab'\n"
+            "    6 |   return rules.evaluate('critical-lab', msg).critical\n"
+            "      |                         ^~~~~~~~~~~~~~\n"
+            "      = hint: did you mean 'critical-labs'?\n");
+}
+
+TEST_F(NamesTest, EveryFormOfACallIsSeen) {
+  const auto findings = names(
+      "local helper = function(msg) return function() send('a1', msg) end end\n"
+      "function main(msg)\n"
+      "  created('a2')\n"
+      "  lookup.must('a3', msg['PID-8'] or (msg['PID-9'] and 'x' or 'y'))\n"
+      "  send('a4', msg, { key = (function() return 'k' end)() })\n"
+      "  local t = { lookup('a5', 'k'), send 'a6' }\n"
+      "  if lookup('a7', 'k') and not lookup('a8', 'k') then return send('a9', msg) end\n"
+      "  helper(msg)()\nend");
+  std::string found;
+  for (const Diagnostic& finding : findings)
+    found += finding.message.substr(finding.message.find('\'')) + " ";
+  EXPECT_EQ(found, "'a1' 'a2' 'a3' 'a4' 'a5' 'a6' 'a7' 'a8' 'a9' ");
+}
+
+// More constants than an instruction can name.
+TEST_F(NamesTest, CallsAreFoundInAFunctionOfManyConstants) {
+  std::string text = "function main(msg)\n  local t = {\n";
+  for (int i = 0; i < 400; ++i)
+    text += "  k" + std::to_string(i) + " = 'v" + std::to_string(i) + "',\n";
+  const auto findings = names(text + "  }\n  send('gone', msg)\nend");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].source->position(findings[0].span->begin).line, 404u);
+}
+
+TEST_F(NamesTest, WhatIsRightOrCannotBeKnownIsLeftAlone) {
+  modules_["shared"] = "local m = {}\nfunction m.f(x) send('of-another-channel', x) end\nreturn m";
+  const auto findings = names(
+      "local shared = require('shared')\n"
+      "local mine = { send = function() end, lookup = function() end }\n"
+      "local function relay(send, name) send('local', name) end\n"
+      "function main(msg)\n"
+      "  send('ehr', msg)\n  lookup('lab-to-loinc', 'K')\n  lookup.must('lab-to-loinc', 'K')\n"
+      "  rules.evaluate('critical-labs', msg)\n"
+      "  local where = msg.partner or 'ehr'\n"
+      "  send(where, msg)\n"
+      "  send('re' .. where, msg)\n"
+      "  send(('re'):rep(2), msg)\n"
+      "  send(where == 'x' and 'no-one' or 'ehr', msg)\n"
+      "  mine.send('x')\n  mine.lookup('x')\n  relay(mine.send, 'y')\n"
+      "  pcall(send, 'nobody', msg)\n  pcall(lookup, 'nothing')\n"
+      "  local lookup = mine.lookup\n  lookup('shadowed')\n"
+      "  log.info('send', { send = 'x' })\n  string.rep('send', 2)\n"
+      "  shared.f(msg)\nend");
+  EXPECT_EQ(render(findings), "");
+}
+
+TEST_F(NamesTest, AFunctionOfTheScriptsOwnOfThatNameIsNotOurs) {
+  EXPECT_EQ(render(names("function lookup(name) return name end\n"
+                         "function main(msg) send('ehr', lookup('anything')) end")),
+            "");
+}
+
 // -- The reference
 
 TEST_F(LibraryTest, TheTypesNameEveryFunctionOfOurs) {
