@@ -44,6 +44,9 @@ std::string error_text(lua_State* thread) {
     case LUA_TNONE:
       return "the script raised an error without a value: error(nil)";
     default:
+      // What park(phi(…)) keeps too: the reason is shown with the message and stays out of the log.
+      if (const Object* object = object_at(thread, -1); object && object->kind == Object::Kind::phi)
+        return std::string(phi_text(thread, -1).substr(0, kLongestError));
       // Never its __tostring: nothing of the script runs any more.
       return std::string("the script raised an error that is a ") + luaL_typename(thread, -1) +
              ": error(\"text\") says more to those who read it";

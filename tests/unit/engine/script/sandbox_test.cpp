@@ -341,6 +341,9 @@ TEST_F(SandboxTest, AnErrorObjectIsNeverAskedForItsText) {
   EXPECT_EQ(code_, "L200");
   EXPECT_THAT(failure("error(5)"), testing::StartsWith("5\n"));
   EXPECT_THAT(failure("error()"), HasSubstr("error(nil)"));
+  EXPECT_THAT(failure("error('no bed for ' .. phi('777001'))"),
+              testing::StartsWith("no bed for 777001\n"))
+      << "kept with the message, as the reason of park is";
   EXPECT_FALSE(runtime_->closed());
 }
 
