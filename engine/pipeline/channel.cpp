@@ -72,9 +72,9 @@ void Channel::attach(std::shared_ptr<Destination> destination) {
 
 Result<void> Channel::restore() {
   for (const std::string& former : config_.renamed_from) {  // its own, written later, counts
-    state_.apply(TRY(store_.script_state(former)));
+    state_.restore(TRY(store_.script_state(former)));
   }
-  state_.apply(TRY(store_.script_state(config_.name)));
+  state_.restore(TRY(store_.script_state(config_.name)));
   TRY(restore_holds());
   return restore_handlers();
 }
@@ -429,12 +429,11 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
   log_what_stops(*outcome);
-  state_.apply(outcome->state_writes);
   if (message && !item.response) outcome->search_keys = search_keys_of(*message, store_);
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();
-  commit_outcome(outcome, context);
+  state_.write(outcome->state_writes, [&] { commit_outcome(outcome, context); });
 }
 
 // Its earlier deliveries died and hold their keys; where the script sends nothing this time,
@@ -494,6 +493,7 @@ void Channel::commit_outcome(const std::shared_ptr<store::Outcome>& outcome,
 
 void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeContext& context,
                                 store::Position position) {
+  state_.committed(outcome.state_writes);
   for (const store::DeliveryRequest& request : outcome.deliveries) {
     auto destination = destinations_.find(request.destination);
     if (destination ==

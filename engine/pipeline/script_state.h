@@ -11,30 +11,66 @@
 
 namespace cannula::pipeline {
 
-// Thread-safe. Holds what has been committed or is on its way to the disk in the order of the
-// journal.
+// Thread-safe. Scripts see what was written last, also while it is on its way to the disk. Once
+// nothing is, they see what the journal says, which is what a restart would read: writes that
+// another order reached the disk in than they were made in end as they stand there.
 class ScriptState {
  public:
   std::optional<std::string> get(const std::string& key) const {
     std::scoped_lock lock(mutex_);
     auto found = values_.find(key);
-    if (found == values_.end()) return std::nullopt;
-    return found->second;
+    return found == values_.end() ? std::nullopt : found->second.seen;
   }
-  void apply(const std::vector<store::StateWrite>& writes) {
+
+  // What an earlier run left.
+  void restore(const std::vector<store::StateWrite>& writes) {
+    std::scoped_lock lock(mutex_);
+    for (const auto& write : writes) settle(write);
+  }
+
+  // `submit` hands the writes to the store. No other writes come between, so that the order in
+  // memory is that of the journal unless the disk fails.
+  template <class Submit>
+  void write(const std::vector<store::StateWrite>& writes, Submit submit) {
+    if (writes.empty()) return submit();
+    std::scoped_lock order(order_);
+    {
+      std::scoped_lock lock(mutex_);
+      for (const auto& write : writes) {
+        Value& value = values_[write.key];
+        value.seen = write.value;
+        ++value.on_their_way;
+      }
+    }
+    submit();
+  }
+
+  // They are on disk; called in the order of the journal.
+  void committed(const std::vector<store::StateWrite>& writes) {
     std::scoped_lock lock(mutex_);
     for (const auto& write : writes) {
-      if (write.value) {
-        values_[write.key] = *write.value;
-      } else {
-        values_.erase(write.key);
-      }
+      const auto found = values_.find(write.key);
+      if (found != values_.end() && --found->second.on_their_way == 0) settle(write);
     }
   }
 
  private:
+  struct Value {
+    std::optional<std::string> seen;
+    std::size_t on_their_way = 0;  // writes of it
+  };
+
+  void settle(const store::StateWrite& write) {
+    if (write.value) {
+      values_[write.key].seen = *write.value;
+    } else {
+      values_.erase(write.key);
+    }
+  }
+
+  std::mutex order_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::string> values_;
+  std::map<std::string, Value> values_;
 };
 
 }  // namespace cannula::pipeline
