@@ -34,6 +34,7 @@ Result<void> Worklist::write(Connection& connection, const RowSeal& seal,
                              const NameNumber& number) {
   TRY(write_counts(connection, seal, number));
   TRY(write_awaited(connection, seal, number));
+  TRY(drop_the_rarest(connection));
   forget();
   return {};
 }
@@ -61,6 +62,22 @@ Result<void> Worklist::write_counts(Connection& connection, const RowSeal& seal,
         .bind_unsigned(8, count.sample.value)
         .bind_blob(9, sealed_key);
     TRY(add.run());
+    ++written_[{table_number, channel_number}];
+  }
+  return {};
+}
+
+Result<void> Worklist::drop_the_rarest(Connection& connection) {
+  constexpr std::size_t kLookAfter = 1000;
+  for (auto& [place, written] : written_) {
+    if (written < kLookAfter) continue;
+    written = 0;
+    Statement& drop = *TRY(connection.prepared(
+        "DELETE FROM misses WHERE in_table = ?1 AND channel = ?2 AND key IN (SELECT key FROM "
+        "misses AS one WHERE in_table = ?1 AND channel = ?2 AND NOT EXISTS (SELECT 1 FROM awaited "
+        "WHERE awaited.in_table = one.in_table AND awaited.key = one.key) ORDER BY count, last_at "
+        "LIMIT max(0, (SELECT count(*) FROM misses WHERE in_table = ?1 AND channel = ?2) - ?3))"));
+    TRY(drop.bind(1, place.first).bind(2, place.second).bind(3, kMostKeys).run());
   }
   return {};
 }

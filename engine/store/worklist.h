@@ -14,8 +14,13 @@
 
 namespace cannula::store {
 
+// A sender of garbage cannot fill it: of one table and channel at most kMostKeys codes (and a few
+// more for a moment) are kept, those that came most often and last, and all that a message waits
+// for.
 class Worklist {
  public:
+  static constexpr std::int64_t kMostKeys = 10'000;
+
   // The number that the index keeps for a name.
   using NameNumber = std::function<Result<std::int64_t>(const std::string&)>;
 
@@ -46,9 +51,12 @@ class Worklist {
 
   Result<void> write_counts(Connection& connection, const RowSeal& seal, const NameNumber& number);
   Result<void> write_awaited(Connection& connection, const RowSeal& seal, const NameNumber& number);
+  Result<void> drop_the_rarest(Connection& connection);
 
   std::map<Key, Count> counts_;
   std::map<MessageId, Awaited> awaited_;
+  // By table and channel: how many codes were written since it was last looked how many there are.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> written_;
 };
 
 }  // namespace cannula::store

@@ -1,4 +1,6 @@
 // What lookups did not find, and who waits for it.
+#include "engine/store/worklist.h"
+
 #include <gmock/gmock.h>
 
 #include "tests/unit/engine/store/store_fixture.h"
@@ -70,6 +72,30 @@ TEST_F(WorklistTest, AMessageWaitsForAllItsCodesUntilItRunsAgain) {
   EXPECT_EQ(waiting[0].id, second);
   write(discarded(second, "lab", 0));
   EXPECT_THAT(*store_->awaiting({}, 10), IsEmpty());
+}
+
+TEST_F(WorklistTest, ASenderOfGarbageDoesNotFillIt) {
+  const MessageId waits = take();
+  write(missed(waits, {{"codes", "WAITED FOR", ""}}, true));
+  const auto send = [&](int from, std::size_t count) {
+    std::vector<Miss> misses;
+    for (std::size_t i = 0; i < count; ++i) {
+      misses.push_back({"codes", "garbage " + std::to_string(from + static_cast<int>(i)), ""});
+    }
+    write(missed(take(), std::move(misses), false));
+  };
+  for (int often = 0; often < 3; ++often) write(missed(take(), {{"codes", "OFTEN", ""}}, false));
+  for (int from = 0; from < 15'000; from += 1000) send(from, 1000);
+
+  const auto rows = *store_->unmapped("codes", 100'000);
+  EXPECT_LE(rows.size(), static_cast<std::size_t>(Worklist::kMostKeys) + 2000);
+  EXPECT_EQ(rows.front().key, "OFTEN");
+  const auto has = [&](std::string_view key) {
+    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.key == key; });
+  };
+  EXPECT_TRUE(has("WAITED FOR")) << "a message waits for it";
+  EXPECT_TRUE(has("garbage 14999")) << "the latest are kept";
+  EXPECT_FALSE(has("garbage 0"));
 }
 
 TEST_F(WorklistTest, SurvivesARestartAndARebuild) {
