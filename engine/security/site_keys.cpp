@@ -38,7 +38,8 @@ KeyRing::Place place_of_keys(const config::Site& site) {
 
 Result<std::shared_ptr<KeyRing>> open_site_keys(const config::Site& site) {
   std::error_code ignored;  // what does not work shows when the keys are written
-  std::filesystem::create_directories(site.store.directory, ignored);
+  if (std::filesystem::create_directories(site.store.directory, ignored))
+    std::filesystem::permissions(site.store.directory, std::filesystem::perms::owner_all, ignored);
   return std::shared_ptr<KeyRing>(TRY(KeyRing::open(place_of_keys(site))));
 }
 

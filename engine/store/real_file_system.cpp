@@ -142,9 +142,16 @@ class RealFileSystem final : public FileSystem {
     std::error_code error;
     const bool made = std::filesystem::create_directories(path, error);
     if (error) return failed("cannot make the folder", path, error);
-    if (made) {  // messages of patients: nobody else's business
-      std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+    // Messages of patients: nobody else's business. A group that was let in on purpose stays.
+    using std::filesystem::perms;
+    if (made) {
+      std::filesystem::permissions(path, perms::owner_all, error);
       if (error) return failed("cannot close to others the folder", path, error);
+    } else if ((std::filesystem::status(path, error).permissions() & perms::others_all) !=
+               perms::none) {
+      // Where it belongs to another user it stays as that user made it.
+      std::filesystem::permissions(path, perms::others_all, std::filesystem::perm_options::remove,
+                                   error);
     }
     return {};
   }
