@@ -1,5 +1,7 @@
 #include "engine/ops/http_server.h"
 
+#include <algorithm>
+#include <list>
 #include <thread>
 
 #include <boost/asio/as_tuple.hpp>
@@ -84,9 +86,48 @@ HttpReply answer(const HttpHandler& handler, const HttpRequest& request) {
   }
 }
 
+// The connections of a listener, the one that has been quiet for longest first. When there is no
+// room for another one, that one goes: whoever holds idle connections does not keep a probe out.
+class OpenConnections {
+ public:
+  // As long as it lives, the connection is among them.
+  class Membership {
+   public:
+    Membership(std::shared_ptr<OpenConnections> all, Connection& connection)
+        : all_(std::move(all)), connection_(connection) {
+      all_->add(connection_);
+    }
+    ~Membership() { all_->open_.remove(&connection_); }
+    Membership(const Membership&) = delete;
+    Membership& operator=(const Membership&) = delete;
+
+   private:
+    const std::shared_ptr<OpenConnections> all_;
+    Connection& connection_;
+  };
+
+  void asked(Connection& connection) {
+    const auto place = std::find(open_.begin(), open_.end(), &connection);
+    if (place != open_.end()) open_.splice(open_.end(), open_, place);
+  }
+
+ private:
+  void add(Connection& connection) {
+    if (open_.size() >= kMostConnections) {
+      beast::error_code ignored;
+      open_.front()->socket().close(ignored);
+      open_.pop_front();
+    }
+    open_.push_back(&connection);
+  }
+
+  std::list<Connection*> open_;
+};
+
 asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
-                            std::shared_ptr<std::size_t> open, std::uint64_t most) {
+                            std::shared_ptr<OpenConnections> open, std::uint64_t most) {
   Connection connection(std::move(socket));
+  const OpenConnections::Membership member(open, connection);
   beast::flat_buffer buffer;
   while (true) {
     http::request_parser<http::string_body> parser;
@@ -95,6 +136,7 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
     connection.expires_after(kPerRequest);
     auto [failed, read] = co_await http::async_read(connection, buffer, parser, kAwait);
     if (failed) break;
+    open->asked(connection);
     const auto& request = parser.get();
     const HttpRequest asked = request_of(request, connection.socket());
     HttpReply reply = answer(handler, asked);
@@ -111,12 +153,11 @@ asio::awaitable<void> serve(Socket socket, const HttpHandler& handler,
   }
   beast::error_code ignored;
   connection.socket().shutdown(Socket::shutdown_both, ignored);
-  --*open;
 }
 
 template <class Acceptor>
 asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler, std::uint64_t most) {
-  auto open = std::make_shared<std::size_t>(0);
+  const auto open = std::make_shared<OpenConnections>();
   while (true) {
     Socket socket(acceptor.get_executor());
     auto [failed] = co_await acceptor.async_accept(socket, kAwait);
@@ -126,8 +167,6 @@ asio::awaitable<void> accept_all(Acceptor& acceptor, HttpHandler handler, std::u
       co_await pause.async_wait(kAwait);
       continue;
     }
-    if (*open >= kMostConnections) continue;
-    ++*open;
     // The handler lives in this coroutine's frame, which the connections do not outlive: both end
     // with the io_context.
     asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), handler, open, most),

@@ -30,8 +30,9 @@ struct HttpReply {
 // Called on the server's thread, one at a time; may block.
 using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 
-// One thread for all its listeners. At most 64 connections at once, 8 KB of header, 1 MB of body
-// (256 MB on a socket file), 30 seconds a request.
+// One thread for all its listeners. At most 64 connections at once (with one more, the one that
+// has asked nothing for longest is closed), 8 KB of header, 1 MB of body (256 MB on a socket file),
+// 30 seconds a request.
 class HttpServer {
  public:
   HttpServer();

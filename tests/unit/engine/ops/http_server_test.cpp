@@ -133,20 +133,22 @@ TEST_F(HttpServerTest, ASlowClientKeepsNobodyWaiting) {
   EXPECT_THAT(slow.read_until("ok"), HasSubstr("200 OK"));
 }
 
-TEST_F(HttpServerTest, MoreConnectionsThanItTakesAreClosed) {
-  std::vector<std::unique_ptr<Client>> idle;
+TEST_F(HttpServerTest, ConnectionsThatAskNothingKeepNobodyOut) {
+  const auto ask = [](Client& client, int number) {
+    const std::string text = "GET /" + std::to_string(number) + " ";
+    client.write(text + "HTTP/1.1\r\nHost: x\r\n\r\n");
+    return client.read_until(text);
+  };
+  std::vector<std::unique_ptr<Client>> open;
   for (int i = 0; i < 64; ++i) {
-    idle.push_back(std::make_unique<Client>(port_));
-    idle.back()->write("GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_THAT(idle.back()->read_until("GET /" + std::to_string(i) + " "), HasSubstr("200 OK"));
+    open.push_back(std::make_unique<Client>(port_));
+    EXPECT_THAT(ask(*open.back(), i), HasSubstr("200 OK"));
   }
-  EXPECT_THAT(exchange("GET / HTTP/1.0\r\n\r\n"), IsEmpty());
-  idle.clear();
-  for (int i = 0; i < 1000; ++i) {  // the server needs a moment to see that they are gone
-    if (!exchange("GET / HTTP/1.0\r\n\r\n").empty()) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  FAIL() << "no connection is taken any more";
+  EXPECT_THAT(ask(*open[0], 100), HasSubstr("200 OK")) << "the first has asked again";
+  expect_answers();
+  EXPECT_THAT(open[1]->read_all(), IsEmpty()) << "the one that was quiet for longest is closed";
+  EXPECT_THAT(ask(*open[0], 101), HasSubstr("200 OK"));
+  EXPECT_THAT(ask(*open[2], 102), HasSubstr("200 OK"));
 }
 
 TEST_F(HttpServerTest, AHandlerThatThrowsIsAnAnswer) {
