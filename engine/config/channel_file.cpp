@@ -5,6 +5,7 @@
 #include "engine/config/folder.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
+#include "parsers/hl7v2/dictionary/dictionary.h"
 #include "parsers/text/character_set.h"
 #include "parsers/text/time_zone.h"
 
@@ -306,9 +307,29 @@ void Reading::read_order(ChannelConfig& channel, const Node& root, const File& f
                  fmt::format("{} does not name a field", in_quotes(path->text)),
                  "name the segment and the field, such as \"PID-3.1\"");
     } else {
+      check_segment(*parsed, *path, file);
       channel.order.paths.push_back(*parsed);
     }
   }
+}
+
+// A misspelt segment is in no message: all would share one lane. Segments of a site's own begin
+// with Z.
+void Reading::check_segment(const hl7v2::Path& path, const Node& written, const File& file) {
+  const std::string_view name = path.segment_name();
+  if (name.front() == 'Z') return;
+  // Those that feeds are kept in order by first: of two that are as near the first is suggested.
+  std::vector<std::string_view> known{"PID", "PV1", "MRG", "OBR", "OBX", "ORC"};
+  for (std::size_t version = hl7v2::kVersions; version-- > 0;) {
+    const auto& words = hl7v2::dictionary(static_cast<hl7v2::Version>(version));
+    if (words.segment(name)) return;
+    for (const auto* segment : words.segments()) known.push_back(segment->name);
+  }
+  const auto near = nearest(name, known);
+  file.warning("C135", inside_text(*file.source(), written, {0, name.size()}),
+               fmt::format("no version of HL7 v2 has a segment {}", name),
+               near ? fmt::format("did you mean `{}`?", *near)
+                    : "name a segment that the messages have, such as PID");
 }
 
 void Reading::read_script(ChannelConfig& channel, const Node& root, const File& file) {

@@ -153,6 +153,43 @@ Diagnostic syntax_error(const std::shared_ptr<const Source>& source, const toml:
           {}};
 }
 
+// The last quote of the text that begins with the quote at `at`; the end where it is not closed.
+std::size_t end_of_text(std::string_view text, std::size_t at) {
+  const std::string_view three = text.substr(at, 3);
+  const bool many_lines = three == "\"\"\"" || three == "'''";
+  const std::string_view quote = many_lines ? three : three.substr(0, 1);
+  const bool escapes = text[at] == '"';
+  for (at += quote.size(); at < text.size(); ++at) {
+    if (escapes && text[at] == '\\') {
+      ++at;
+    } else if (text.substr(at, quote.size()) == quote) {
+      return at + quote.size() - 1;
+    }
+  }
+  return text.size();
+}
+
+// Where a key has more parts than any has, nothing when none does: each part is a table in a table,
+// and the library frees those by recursion, which takes the program down. Texts in quotes are
+// passed over, so what is counted are dots of keys (and of numbers, which have one).
+std::optional<std::size_t> endless_key(std::string_view text) {
+  constexpr std::size_t kMostParts = 32;  // in each of 256 values inside each other
+  std::size_t dots = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char letter = text[at];
+    if (letter == '"' || letter == '\'') {
+      at = end_of_text(text, at);
+    } else if (letter == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (letter == '.') {
+      if (++dots > kMostParts) return at;
+    } else if (letter == '=' || letter == '\n' || letter == ',') {
+      dots = 0;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const Member* Node::find(std::string_view name) const {
@@ -185,6 +222,16 @@ std::string_view name_of(Node::Kind kind) {
 Document parse_document(const std::shared_ptr<const Source>& source,
                         std::vector<Diagnostic>& findings) {
   const Offsets offsets(source->text());
+  if (const auto at = endless_key(source->text())) {
+    findings.push_back({Severity::error,
+                        "C101",
+                        "this is not TOML: a key has more than 32 parts",
+                        source,
+                        Span{*at, *at + 1},
+                        "quote what is meant as a text",
+                        {}});
+    return {};
+  }
   const toml::parse_result result = toml::parse(source->text());
   if (!result) {
     findings.push_back(syntax_error(source, result.error(), offsets));

@@ -92,9 +92,10 @@ constexpr ErrorCode kCodes[] = {
     {"C124", "A secret is not there",
      "The environment variable or file that is named cannot be read on this machine. This is a "
      "warning, because `check` "
-     "often runs elsewhere than the engine; where the engine runs, deliveries that need the secret "
-     "will be retried until it is "
-     "there."},
+     "often runs elsewhere than the engine; where the engine runs, the source or destination that "
+     "needs "
+     "the secret waits until it is there, and nothing else does; a missing key of the store or of "
+     "the audit trail keeps the engine from starting."},
     {"C125", "An agreement has expired",
      "The partner's agreement ended before today. Messages are still taken. Renew the agreement "
      "and enter its new date, or "
@@ -131,6 +132,14 @@ constexpr ErrorCode kCodes[] = {
     {"C134", "Unknown character set",
      "`charset` takes the names of HL7 table 0211, such as \"8859/1\" or \"UNICODE UTF-8\", and "
      "those of IANA, such as \"windows-1250\". Leave it out where the sender's MSH-18 is right."},
+    {"C135", "An order path in a segment that HL7 v2 does not have",
+     "A message without the segment has no value there, so all of them would be kept in order as "
+     "if they were of one patient. Segments of the site's own begin with Z and are not asked "
+     "about."},
+    {"C136", "A file or folder is not there",
+     "A destination retries until its folder is there. A source, and certificates, must be there "
+     "when the site starts. This is a warning, because `check` often runs elsewhere than the "
+     "engine."},
     {"C140", "A delivery window is not a time of day",
      "`window` takes a span such as \"22:00-05:00\" or a list of them. Days may stand before it, "
      "as "

@@ -65,6 +65,7 @@ class Reading {
   void read_validation(ChannelConfig& channel, const Node& root, const File& file);
   void read_policies(ValidationConfig& validation, const Node& on, const File& file) const;
   void read_order(ChannelConfig& channel, const Node& root, const File& file);
+  static void check_segment(const hl7v2::Path& path, const Node& written, const File& file);
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);
   DestinationConfig read_destination(const Node& table, const File& file);
   RetryConfig read_retry(const Node& destination, const File& file);
@@ -76,8 +77,10 @@ class Reading {
   void read_script(ChannelConfig& channel, const Node& root, const File& file);
   const Transport* find_transport(const Member* type, bool as_source, const File& file) const;
 
-  // secret_check.cpp: warns where a secret is not there or is readable by everyone (C124, C129).
+  // secret_check.cpp: warns where a secret, file or folder is not there, or a secret is readable by
+  // everyone (C124, C129, C136).
   void check_secret(const SecretReference& reference, const File& file, Span at) const;
+  void check_file(const std::string& named, const File& file, Span at) const;  // C136
   void check_secrets_in(const Values& values, const Node& table, std::span<const Option> options,
                         const File& file) const;
 

@@ -33,6 +33,16 @@ void Reading::check_secret(const SecretReference& reference, const File& file, S
   }
 }
 
+// A warning for the same reason.
+void Reading::check_file(const std::string& named, const File& file, Span at) const {
+  struct stat status {};
+  const std::filesystem::path path = site_.root / named;
+  if (::stat(path.c_str(), &status) == 0) return;
+  file.warning("C136", at,
+               fmt::format("{} cannot be read here: {}", path.string(), std::strerror(errno)),
+               "make it where cannula runs; a relative path starts from the site folder");
+}
+
 void Reading::check_secrets_in(const Values& values, const Node& table,
                                std::span<const Option> options, const File& file) const {
   for (const Option& option : options) {
@@ -40,6 +50,8 @@ void Reading::check_secrets_in(const Values& values, const Node& table,
     if (!member || !values.has(option.name)) continue;
     if (option.type == OptionType::secret) {
       check_secret(values.secret(option.name), file, member->value.span);
+    } else if (option.type == OptionType::file) {
+      check_file(values.text(option.name), file, member->value.span);
     } else if (option.type == OptionType::table && !option.members.empty()) {
       check_secrets_in(*values.table(option.name), member->value, option.members, file);
     }

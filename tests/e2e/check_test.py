@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -60,6 +61,51 @@ class ASiteWithTenMistakes(unittest.TestCase):
         self.assertEqual(done.returncode, 78)
         findings = json.loads(done.stdout)["findings"]
         self.assertEqual(sorted(finding["code"] for finding in findings), sorted(code for *_, code in MISTAKES))
+
+
+class NamesThatAreNotThere(unittest.TestCase):
+    """What reads well and would fail, or do nothing, with the first message."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="cannula-check-")
+        self.addCleanup(folder.cleanup)
+        self.site = pathlib.Path(folder.name)
+        (self.site / "channels" / "lab").mkdir(parents=True)
+        (self.site / "tables").mkdir()
+        (self.site / "site.toml").touch()
+        (self.site / "tables" / "codes.csv").write_text("code,text\nK,Kalium\n")
+        self.write("out", "PID-3.1", 'function main(msg) lookup("codes", "K") send("out", msg) end\n')
+        (self.site / "out").mkdir()
+
+    def write(self, directory, by, script):
+        (self.site / "channels" / "lab" / "channel.toml").write_text(
+            f'source = {{ type = "mllp", listen = "127.0.0.1:2575" }}\norder = {{ by = "{by}" }}\n[[destination]]\n'
+            f'name = "out"\ntype = "file"\ndirectory = "{directory}"\n')
+        (self.site / "channels" / "lab" / "main.lua").write_text(script)
+
+    def test_the_right_ones_pass_in_silence(self):
+        done = check(self.site)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_names_in_a_script_are_errors_with_a_suggestion(self):
+        self.write("out", "PID-3.1", 'function main(msg)\n  lookup("code", "K")\n  send("otu", msg)\nend\n')
+        done = check(self.site)
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stdout + done.stderr, r"main\.lua:2:10: error\[L230\].*'code'(\n.*){3}did you mean 'codes'")
+        self.assertRegex(done.stdout + done.stderr, r"main\.lua:3:8: error\[L212\].*'otu'(\n.*){3}did you mean 'out'")
+
+    def test_a_table_with_a_mistake_of_its_own_is_there_all_the_same(self):
+        (self.site / "tables" / "codes.csv").write_text("code,text\nK,\"Kalium\n")
+        done = check(self.site)
+        self.assertEqual(done.returncode, 78)
+        self.assertNotIn("L230", done.stdout + done.stderr)
+
+    def test_a_misspelled_segment_and_a_missing_folder_are_warnings(self):
+        self.write("otu", "PDI-3.1", 'function main(msg) send("out", msg) end\n')
+        done = check(self.site)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout + done.stderr, r"channel\.toml:2:17: warning\[C135\](.*\n)*.*did you mean `PID`")
+        self.assertRegex(done.stdout + done.stderr, r"channel\.toml:6:13: warning\[C136\].*otu")
 
 
 class AGoodSite(unittest.TestCase):

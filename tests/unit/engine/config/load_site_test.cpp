@@ -40,6 +40,28 @@ TEST(LoadSite, AnEmptySiteTomlIsASiteWithDefaults) {
   EXPECT_TRUE(site.channels.empty());
 }
 
+TEST(LoadSite, AKeyOfEndlesslyManyPartsIsAFindingAndNoCrash) {
+  std::string key = "a";
+  for (int i = 0; i < 300'000; ++i) key += ".a";
+  for (const std::string& text : {key + " = 1", "[" + key + "]", "x = { " + key + " = 1 }"}) {
+    SiteFolder folder;
+    folder.write("site.toml", text);
+    const LoadedSite loaded = load_site(folder.root(), test_transports());
+    ASSERT_FALSE(loaded.findings.empty());
+    EXPECT_EQ(loaded.findings[0].code, "C101");
+  }
+}
+
+TEST(LoadSite, DotsInTextsAreNoPartsOfKeys) {
+  const std::string dots(400, '.');
+  SiteFolder folder;
+  folder.channel("lab", "# " + dots + "\ndescription = \"\\\\\\\"" + dots + "\" # " + dots + "\n" +
+                            std::string(kChannel));
+  folder.channel(
+      "other", "description = \"\"\"\n" + dots + "\"" + dots + "\"\"\"\n" + std::string(kChannel));
+  load(folder);
+}
+
 TEST(LoadSite, EverythingWrittenIsRead) {
   SiteFolder folder;
   folder.write("site.toml", R"(
