@@ -94,6 +94,26 @@ void add_attempt(std::string& text, const json& record) {
   }
 }
 
+// What the person who looks at a message that has stopped can do about it.
+std::string next_step(const json& answer) {
+  const json& message = answer["message"];
+  const std::string state = text_of(message, "state"), id = text_of(message, "id");
+  if (state == "parked" && answer.value("waits_for", json::array()).empty()) {
+    return fmt::format(
+        "next: `cannula msg resend {0} SITE` runs its script again, `cannula msg "
+        "discard {0} SITE` ends it\n",
+        id);
+  }
+  if (state == "dead") {
+    return fmt::format(
+        "next: when the cause below is mended, `cannula msg resend {0} SITE`; "
+        "`cannula msg edit {0} SITE` changes it first, `cannula msg discard {0} "
+        "SITE` ends it\n",
+        id);
+  }
+  return {};
+}
+
 std::string show_text(const json& answer) {
   const json& message = answer["message"];
   std::string text = fmt::format(
@@ -102,6 +122,9 @@ std::string show_text(const json& answer) {
       visible(text_of(message, "event")), visible(text_of(message, "control_id")));
   for (const json& edited : answer["edited_as"])
     text += fmt::format("edited as {}\n", edited.get<std::string>());
+  for (const json& wait : answer.value("waits_for", json::array()))
+    text += fmt::format("waits: {}\n", visible(wait.get<std::string>()));
+  text += next_step(answer);
   for (const json& record : answer["trail"]) {
     const std::string kind = text_of(record, "record");
     text += fmt::format("\n{}  ", text_of(record, "at"));

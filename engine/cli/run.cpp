@@ -109,6 +109,13 @@ class RunningSite {
 
   std::vector<Diagnostic> reload() {
     std::scoped_lock lock(reloading_);
+    std::vector<Diagnostic> findings = go_over();
+    engine_.note_reload(findings);
+    return findings;
+  }
+
+ private:
+  std::vector<Diagnostic> go_over() {
     config::LoadedSite loaded = config::load_site(root_, transports_);
     if (!loaded.site) {
       spdlog::error("reload: the configuration has errors; the old one stays in use\n{}",
@@ -125,7 +132,6 @@ class RunningSite {
     return findings;
   }
 
- private:
   const std::filesystem::path root_;
   const std::span<const Transport> transports_;
   std::mutex reloading_;

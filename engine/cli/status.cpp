@@ -25,9 +25,11 @@ std::string standing_text(const nlohmann::json& channel, const std::string& dest
   const std::string breaker = standing.value("breaker", "closed");
   const double seconds = standing.value("quiet_ms", std::int64_t{0}) / 1000.0;
   if (breaker != "closed") {
-    text += fmt::format("  AWAY: {} failures in a row, breaker {}",
+    text += fmt::format("  AWAY since {}: {} failures in a row, breaker {}",
+                        standing.value("failing_since", "?"),
                         standing.value("failures_in_a_row", 0), breaker);
     if (seconds > 0) text += fmt::format(", next probe in {:.0f} s", seconds);
+    text += fmt::format("\n              {}", visible(standing.value("last_failure", "")));
   } else if (seconds > 0) {
     text += fmt::format("  asked to wait {:.0f} s", seconds);
   }
@@ -44,6 +46,13 @@ std::string status_text(const nlohmann::json& status) {
                          : "not running: these are the counts of the store\n";
   if (status.value("disk_low", false))
     text += "THE DISK IS NEARLY FULL: nothing new is taken until there is room\n";
+  else if (status.contains("not_ready") && status["not_ready"].is_string())
+    text += fmt::format("NOT READY: {}\n", visible(status.value("not_ready", "")));
+  if (status.contains("failed_reload") && status["failed_reload"].is_object()) {
+    const nlohmann::json& failed = status["failed_reload"];
+    text += fmt::format("THE RELOAD AT {} FAILED: an older configuration is in use\n{}",
+                        failed.value("at", "?"), failed.value("findings", ""));
+  }
   for (const auto& [name, channel] : status["channels"].items()) {
     text += fmt::format("\nchannel {}", name);
     if (const std::string address = channel.value("address", ""); !address.empty()) {
@@ -55,7 +64,8 @@ std::string status_text(const nlohmann::json& status) {
       text += channel.contains("pauses") ? "  PAUSED"
                                          : "  PAUSED: its script keeps running into its limits";
     }
-    if (channel.contains("not_taking")) text += "  TAKES NOTHING";
+    if (channel.contains("not_taking"))
+      text += fmt::format("\n  TAKES NOTHING: {}", visible(channel.value("not_taking", "")));
     text += fmt::format("\n  messages    {}\n",
                         counts_text(channel.value("messages", nlohmann::json::object())));
     if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
@@ -67,6 +77,13 @@ std::string status_text(const nlohmann::json& status) {
     for (const auto& [destination, counts] : destinations.items()) {
       text += fmt::format("  to {:<9}{}{}\n", destination, counts_text(counts),
                           standing_text(channel, destination));
+    }
+    // Nothing has gone there yet, and nothing would.
+    const auto standings = channel.value("standing", nlohmann::json::object());
+    for (const auto& [destination, standing] : standings.items()) {
+      if (destinations.contains(destination)) continue;
+      if (const std::string stands = standing_text(channel, destination); !stands.empty())
+        text += fmt::format("  to {:<9}none{}\n", destination, stands);
     }
     for (const nlohmann::json& pause : channel.value("pauses", nlohmann::json::array())) {
       text += fmt::format("  {} paused at {} by {}: {}\n", pause.value("part", ""),

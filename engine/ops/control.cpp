@@ -52,6 +52,17 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
                "engine and command line may be of two versions", std::nullopt};
 }
 
+// One channel whose secret is not there does not make the engine unready: the others work.
+std::string channels_that_wait(const pipeline::Engine& engine) {
+  std::string text;
+  engine.each_channel([&](const pipeline::ChannelView& view) {
+    if (view.not_open) {
+      text += "channel " + view.channel.name() + " takes nothing: " + view.not_open->message + "\n";
+    }
+  });
+  return text;
+}
+
 }  // namespace
 
 HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
@@ -72,8 +83,8 @@ HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
       return {findings.empty() ? 200u : 422u, "application/json",
               dump(json{{"findings", render(findings)}})};
     }
-    Operations operations(engine.store(), &engine, engine.resources(),
-                          engine.site()->store.directory);
+    const auto site = engine.site();
+    Operations operations(engine.store(), &engine, engine.resources(), *site);
     auto answer = audited(engine.audit(), who, verb, object,
                           [&] { return perform(operations, verb, object); });
     if (answer) return {200, "application/json", dump(*answer)};
@@ -87,8 +98,9 @@ HttpHandler admin_handler(const pipeline::Engine& engine) {
       return {405, "text/plain", "only GET is answered here\n"};
     if (request.target == "/livez") return {200, "text/plain", "ok\n"};
     if (request.target == "/readyz") {
-      if (engine.ready()) return {200, "text/plain", "ready\n"};
-      return {503, "text/plain", "not ready: starting, stopping, or waiting for the disk\n"};
+      if (const auto why = engine.why_not_ready())
+        return {503, "text/plain", "not ready: " + *why + "\n"};
+      return {200, "text/plain", "ready\n" + channels_that_wait(engine)};
     }
     if (request.target == "/metrics") {
       return {200, "text/plain; version=0.0.4", prometheus_page(engine)};
@@ -129,7 +141,7 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   options.segment_size = site.store.segment_size;
   options.keys = TRY(security::open_site_keys(site));
   auto store = TRY(store::Store::open(options));
-  Operations operations(*store, nullptr, site.resources, site.store.directory);
+  Operations operations(*store, nullptr, site.resources, site);
   std::unique_ptr<audit::Log> log;
   if (is_audited(verb, request)) log = TRY(pipeline::open_audit_at_rest(site));
   auto result = audited(log.get(), person(::getuid(), says(request)), verb, request,

@@ -1,10 +1,13 @@
 #include "engine/ops/operations.h"
 
+#include <set>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/asked.h"
 #include "engine/ops/text.h"
+#include "engine/ops/waits.h"
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
@@ -94,6 +97,10 @@ json standing_json(const pipeline::Standing& standing, const config::Destination
              {"window_closed", standing.window_closed},
              {"in_memory", standing.in_memory},
              {"under_way", standing.under_way}};
+  if (!standing.last_failure.empty()) {
+    value["failing_since"] = time_text(standing.failing_since);
+    value["last_failure"] = standing.last_failure;
+  }
   if (config.window && standing.window_closed) {
     if (const auto opens = config.window->next_change(pipeline::now_microseconds()))
       value["window_opens_at"] = time_text(*opens);
@@ -104,7 +111,7 @@ json standing_json(const pipeline::Standing& standing, const config::Destination
 }  // namespace
 
 Result<std::unique_ptr<pipeline::ActLog>> Operations::act_log_at_rest() const {
-  return pipeline::ActLog::open(directory_);
+  return pipeline::ActLog::open(site_.store.directory);
 }
 
 Result<std::vector<pipeline::Act>> Operations::pauses() const {
@@ -174,6 +181,7 @@ Result<json> Operations::status() const {
       channel["address"] = view.address;
       channel["paused"] = view.channel.paused();
       if (auto closed = view.channel.not_taking()) channel["not_taking"] = closed->message;
+      if (view.not_open) channel["not_taking"] = view.not_open->text();
       for (const auto& [name, destination] : view.channel.destinations()) {
         const pipeline::Standing standing = destination->standing();
         channel["away"][name] = standing.breaker != pipeline::Breaker::State::closed;
@@ -184,6 +192,13 @@ Result<json> Operations::status() const {
   for (const pipeline::Act& act : TRY(pauses())) {
     channels[act.channel]["pauses"].push_back(act_json(act));
   }
+  json not_ready = nullptr, failed_reload = nullptr;
+  if (engine_) {
+    if (auto why = engine_->why_not_ready()) not_ready = *std::move(why);
+    if (const auto failed = engine_->failed_reload()) {
+      failed_reload = {{"at", time_text(failed->at)}, {"findings", render(failed->findings)}};
+    }
+  }
   json audit = nullptr;
   if (engine_ && engine_->audit()) {
     const audit::Log::Health health = engine_->audit()->health();
@@ -191,7 +206,9 @@ Result<json> Operations::status() const {
   }
   return json{{"running", engine_ != nullptr},
               {"audit", std::move(audit)},
-              {"ready", engine_ && engine_->ready()},
+              {"ready", engine_ && not_ready.is_null()},
+              {"not_ready", std::move(not_ready)},
+              {"failed_reload", std::move(failed_reload)},
               {"disk_low", engine_ && engine_->disk_low()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},
@@ -199,8 +216,23 @@ Result<json> Operations::status() const {
               {"channels", std::move(channels)}};
 }
 
+// A name that is mistyped has no messages either, which must not look like an answer.
+Result<void> Operations::know_channel(const std::string& name) const {
+  if (name.empty() || site_.channels.contains(name)) return {};
+  std::set<std::string> known;
+  for (const auto& [configured, channel] : site_.channels) known.insert(configured);
+  for (const store::StateCount& one : TRY(store_.counts())) known.insert(one.channel);
+  if (known.contains(name)) return {};
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  const auto near = nearest(name, names);
+  return bad_request("there is no channel \"" + name + "\", and no message of one",
+                     near ? "did you mean \"" + *near + "\"?"
+                          : fmt::format("there are: {}", fmt::join(names, ", ")));
+}
+
 Result<json> Operations::list(const json& query) const {
   store_.catch_up();
+  TRY(know_channel(text_of(query, "channel")));
   json rows = json::array();
   for (const store::MessageRow& row : TRY(store_.messages(TRY(query_of(query, store_)))))
     rows.push_back(to_json(row));
@@ -215,15 +247,16 @@ Result<json> Operations::show(const std::string& id_text) const {
     return Error{"P304", "there is no message " + id.text(), "list them with `cannula msg list`",
                  std::nullopt};
   }
+  const std::vector<store::DeliveryRow> rows = TRY(store_.deliveries(id));
   json deliveries = json::array();
-  for (const store::DeliveryRow& delivery : TRY(store_.deliveries(id)))
-    deliveries.push_back(to_json(delivery));
+  for (const store::DeliveryRow& delivery : rows) deliveries.push_back(to_json(delivery));
   json trail = json::array();
   for (const store::Record& record : TRY(store_.trail(id))) trail.push_back(to_json(record));
   json edited_as = json::array();
   for (const MessageId edited : TRY(store_.edited_as(id))) edited_as.push_back(edited.text());
   return json{{"message", to_json(*row)},
               {"edited_as", std::move(edited_as)},
+              {"waits_for", what_it_waits_for(store_, engine_, *row, rows)},
               {"deliveries", std::move(deliveries)},
               {"trail", std::move(trail)}};
 }

@@ -2,7 +2,6 @@
 // store it has opened itself, when no engine runs) and for the control socket of a running engine.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +11,9 @@
 #include "engine/store/store.h"
 #include "parsers/text/result.h"
 
+namespace cannula::config {
+struct Site;
+}
 namespace cannula::pipeline {
 class ActLog;
 struct Act;
@@ -30,13 +32,10 @@ class Operations {
  public:
   // `engine` is null when none runs: then resend and discard only write what a later start acts on.
   // `resources` are the tables in use; not null.
-  // `directory` is the store's.
+  // `site` is the one in use, and outlives the Operations.
   Operations(store::Store& store, pipeline::Engine* engine,
-             std::shared_ptr<const rules::Resources> resources, std::filesystem::path directory)
-      : store_(store),
-        engine_(engine),
-        resources_(std::move(resources)),
-        directory_(std::move(directory)) {}
+             std::shared_ptr<const rules::Resources> resources, const config::Site& site)
+      : store_(store), engine_(engine), resources_(std::move(resources)), site_(site) {}
 
   // {"running", "channels": {NAME: {"messages": {STATE: n}, "destinations": {NAME: {STATE: n}},
   // "address", "paused", …}}}
@@ -89,13 +88,14 @@ class Operations {
   Result<nlohmann::json> resend_deliveries(MessageId id, const nlohmann::json& asked);
   Result<Bytes> edited_body(const store::MessageRow& row, const nlohmann::json& asked) const;
   Result<std::unique_ptr<pipeline::ActLog>> act_log_at_rest() const;
+  Result<void> know_channel(const std::string& name) const;
   Result<std::vector<pipeline::Act>> pauses() const;
   Result<void> record_pause(const std::string& channel, const std::string& part, bool paused,
                             const std::string& actor, const std::string& reason);
   store::Store& store_;
   pipeline::Engine* engine_;
   std::shared_ptr<const rules::Resources> resources_;
-  std::filesystem::path directory_;
+  const config::Site& site_;
 };
 
 }  // namespace cannula::ops

@@ -225,6 +225,21 @@ void free_bytes(const Engine& engine, Samples& samples) {
   if (const auto free = engine.store().free_space()) samples.add(static_cast<double>(*free));
 }
 
+void journal_stuck(const Engine& engine, Samples& samples) {
+  samples.add(engine.store().trouble() ? 1 : 0);
+}
+
+void reload_failed(const Engine& engine, Samples& samples) {
+  samples.add(engine.failed_reload() ? 1 : 0);
+}
+
+void not_taking(const Engine& engine, Samples& samples) {
+  engine.each_channel([&](const ChannelView& view) {
+    samples.add(label("channel", view.channel.name()),
+                view.not_open || view.channel.not_taking() ? 1 : 0);
+  });
+}
+
 void disk_low(const Engine& engine, Samples& samples) {
   samples.add(engine.disk_low() ? 1 : 0);
 }
@@ -259,6 +274,10 @@ constexpr Family kFamilies[] = {
      channel_times<&ChannelMetrics::work>},
     {"cannula_channel_paused", "gauge", "channel",
      "1 while work is paused because the script runs into its limits.", channel_paused},
+    {"cannula_channel_not_taking", "gauge", "channel",
+     "1 while nothing is taken from its senders: paused, no room on the disk, or a secret that is "
+     "not there.",
+     not_taking},
     {"cannula_validation_findings_total", "counter", "channel, severity",
      "What [validate] found wrong with messages and does not ignore.", validation_findings},
     {"cannula_validation_messages_total", "counter", "channel, policy",
@@ -294,6 +313,10 @@ constexpr Family kFamilies[] = {
     {"cannula_store_free_bytes", "gauge", "", "Free bytes on the disk of the store.", free_bytes},
     {"cannula_disk_low", "gauge", "", "1 while nothing new is taken for want of disk space.",
      disk_low},
+    {"cannula_journal_stuck", "gauge", "",
+     "1 while the journal cannot be written, and nothing is taken.", journal_stuck},
+    {"cannula_reload_failed", "gauge", "",
+     "1 when the last reload found mistakes, and an older configuration is in use.", reload_failed},
     {"cannula_script_memory_bytes", "gauge", "", "Memory of all Lua states together.",
      script_memory},
 };

@@ -1,6 +1,7 @@
 // How large a store is, and what takes the room.
 #include <nlohmann/json.hpp>
 
+#include "engine/config/site.h"
 #include "engine/ops/operations.h"
 #include "engine/ops/text.h"
 #include "engine/store/store_files.h"
@@ -55,7 +56,7 @@ Result<json> edge(const store::Store& store, bool newest) {
 
 Result<json> Operations::store_stats() const {
   const store::Position begin = store_.begin(), end = store_.end();
-  const Sizes sizes = sizes_of(directory_);
+  const Sizes sizes = sizes_of(site_.store.directory);
   const std::uint64_t records = end - begin;
   std::uint64_t messages = 0;
   json counts = json::array();

@@ -10,6 +10,7 @@
 #include "engine/pipeline/backoff.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/retry_policy.h"
+#include "engine/pipeline/secretless.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -104,6 +105,7 @@ void Destination::note_standing() {
   std::scoped_lock lock(standing_mutex_);
   standing_.breaker = breaker_.state(now);
   standing_.failures_in_a_row = breaker_.failures_in_a_row();
+  if (standing_.failures_in_a_row == 0) standing_.last_failure.clear();
   standing_.window_closed = closed;
   standing_.under_way = under_way_;
   quiet_until_ = breaker_.quiet_until();
@@ -226,15 +228,30 @@ void Destination::note_failure(const Answer& answer) {
     breaker_.answered();
     return;
   }
-  if (answer.reason.code.starts_with('P')) return;
-  const auto now = steady_clock::now();
-  if (breaker_.failed(now, sender_->concurrency())) {
-    ports_.report.log(
-        Report::Level::warning,
-        fmt::format("destination {} is away ({}); trying again with growing pauses", config_.name,
-                    answer.response ? answer.reason.code : answer.reason.text()));
+  if (answer.reason.code.starts_with('P') && !is_missing_secret(answer.reason)) return;
+  const std::string why = answer.response ? answer.reason.code : answer.reason.text();
+  if (note_no_answer(why)) {
+    ports_.report.log(Report::Level::warning,
+                      fmt::format("destination {} is away ({}); trying again with growing pauses",
+                                  config_.name, why));
   }
-  if (answer.retry_after) breaker_.be_quiet_until(now + *answer.retry_after);
+  if (answer.retry_after) breaker_.be_quiet_until(steady_clock::now() + *answer.retry_after);
+}
+
+// True when that opens the breaker.
+bool Destination::note_no_answer(std::string why) {
+  {
+    std::scoped_lock lock(standing_mutex_);
+    if (breaker_.failures_in_a_row() == 0) standing_.failing_since = clock_.now();
+    standing_.last_failure = std::move(why);
+  }
+  return breaker_.failed(steady_clock::now(), sender_->concurrency());
+}
+
+void Destination::begin_away(const Error& why) {
+  while (!note_no_answer(why.text())) {
+  }
+  note_standing();
 }
 
 store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answer& answer,

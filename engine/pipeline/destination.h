@@ -68,6 +68,8 @@ class DeliveryObserver {
 struct Standing {
   Breaker::State breaker = Breaker::State::closed;
   std::uint32_t failures_in_a_row = 0;
+  std::int64_t failing_since = 0;  // the first of them; microseconds since 1970
+  std::string last_failure{};      // why, without what the other side said
   std::chrono::milliseconds quiet{
       0};  // until something may go again: a probe, or after Retry-After
   bool paused = false;
@@ -91,6 +93,9 @@ class Destination : public std::enable_shared_from_this<Destination> {
   // Before start(): a delivery of this message died in an earlier run, and the channel holds its
   // keys for it.
   void hold(MessageId id, const store::OrderKeys& keys);
+  // Before start(): its sender cannot deliver yet, which the first attempts are not needed to
+  // learn.
+  void begin_away(const Error& why);
   // Any thread: nothing more of this message will come; its keys go on.
   void lift(MessageId id);
   // Any thread: what is held for one message is held for another one, which takes its place.
@@ -142,6 +147,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void settle_held(Lane::Entry* entry, const Answer& answer);
   void settle_retry(Lane::Entry* entry, const Answer& answer);
   void note_failure(const Answer& answer);
+  bool note_no_answer(std::string why);
   bool give_up(const Delivery& delivery) const;
   store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,
                                 store::DeliveryState state) const;

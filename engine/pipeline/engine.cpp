@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/secretless.h"
 #include "engine/security/secrets.h"
 #include "engine/security/site_keys.h"
 
@@ -113,6 +114,8 @@ struct Engine::Running {
   asio::any_io_executor executor;
   std::unique_ptr<Receiver> receiver;  // made and used on `executor`
   std::string address;
+  std::optional<Error> not_open;            // why its source is not, for want of a secret
+  std::vector<Diagnostic> missing_secrets;  // of its destinations
 };
 
 Engine::Engine(std::shared_ptr<const config::Site> site, std::span<const Transport> transports,
@@ -269,16 +272,25 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
     Ports given = ports(site, *running->destination_reports.back());
     running->destination_executors.push_back(given.executor);
     const Transport* type = transport(destination.type);
-    auto sender =
-        run_there(given.executor, [&] { return type->make_sender(destination.values, given); });
-    if (!sender) {
-      findings.push_back(
-          finding_of(config.name + ", destination " + destination.name, sender.error()));
-      continue;
+    const MakeSender make = [type, values = destination.values, given] {
+      return type->make_sender(values, given);
+    };
+    auto sender = run_there(given.executor, make);
+    const std::optional<Error> lacks = sender ? std::nullopt : std::optional(sender.error());
+    if (lacks) {
+      Diagnostic finding = finding_of(config.name + ", destination " + destination.name, *lacks);
+      if (!is_missing_secret(*lacks)) {
+        findings.push_back(std::move(finding));
+        continue;
+      }
+      running->missing_secrets.push_back(std::move(finding));
+      sender = secretless_sender(make);
     }
-    running->channel->attach(std::make_shared<Destination>(
+    auto attached = std::make_shared<Destination>(
         running->channel->names(), destination, hold_key, *store_, *running->channel, given,
-        background_->get_executor(), *std::move(sender), metrics, clock_));
+        background_->get_executor(), *std::move(sender), metrics, clock_);
+    if (lacks) attached->begin_away(*lacks);
+    running->channel->attach(std::move(attached));
   }
   return running;
 }
@@ -294,12 +306,43 @@ bool Engine::open_source(const config::Site& site, Running& running,
     TRY(running.receiver->start());
     std::unique_lock lock(mutex_);
     running.address = running.receiver->address();
+    running.not_open.reset();
     return {};
   });
   if (opened) return true;
   findings.push_back(finding_of(running.config.name, opened.error()));
   close_source(running, milliseconds(0));
   return false;
+}
+
+// A secret that is not there keeps this channel waiting, and no other.
+void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& findings) {
+  for (const Diagnostic& finding : running.missing_secrets) {
+    spdlog::error("{} ({}) [{}]; what is sent there waits until it can be delivered",
+                  finding.message, finding.hint, finding.code);
+  }
+  std::vector<Diagnostic> own;
+  if (open_source(*site_, running, own)) return;
+  Error why(own.front().code, own.front().message, own.front().hint);
+  if (!is_missing_secret(why)) {
+    findings.push_back(std::move(own.front()));
+    return;
+  }
+  spdlog::error("{}; the channel takes nothing until it is there", why.text());
+  std::unique_lock lock(mutex_);
+  running.not_open = std::move(why);
+}
+
+// On the background thread: the secrets in files may have come meanwhile.
+void Engine::open_waiting_sources() {
+  std::unique_lock one_at_a_time(acts_, std::try_to_lock);
+  if (!one_at_a_time || !ready_) return;
+  for (auto& [name, running] : channels_) {
+    if (!running->not_open) continue;
+    std::vector<Diagnostic> still;
+    if (open_source(*site_, *running, still))
+      spdlog::info("channel {} has its secret now and listens on {}", name, running->address);
+  }
 }
 
 void Engine::close_source(Running& running, milliseconds grace) {
@@ -451,7 +494,7 @@ std::vector<Diagnostic> Engine::start(
   scheduler_->start();
   for (auto& [name, running] : channels_) begin_work(*running, findings);
   for (auto& [name, running] : channels_) {
-    if (findings.empty()) open_source(*site_, *running, findings);
+    if (findings.empty()) open_source_or_wait(*running, findings);
   }
   if (!findings.empty()) stop(milliseconds(0));
   ready_ = findings.empty();
@@ -524,6 +567,8 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
       new_programs[name] = running->channel->program();
       wants_responses[name] = running->channel->wants_responses();
     } else {
+      findings.insert(findings.end(), running->missing_secrets.begin(),
+                      running->missing_secrets.end());
       built.emplace(name, std::move(running));
     }
   }
@@ -616,7 +661,8 @@ std::vector<std::shared_ptr<Channel>> Engine::all_channels() const {
 
 void Engine::each_channel(const std::function<void(const ChannelView&)>& visit) const {
   std::shared_lock lock(mutex_);
-  for (const auto& [name, running] : channels_) visit({*running->channel, running->address});
+  for (const auto& [name, running] : channels_)
+    visit({*running->channel, running->address, running->not_open});
 }
 
 }  // namespace cannula::pipeline

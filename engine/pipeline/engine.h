@@ -33,6 +33,14 @@ namespace cannula::pipeline {
 struct ChannelView {
   const Channel& channel;
   std::string address;  // what its source listens on; empty when it does not
+  const std::optional<Error>&
+      not_open;  // why the source waits for a secret; nothing when it does not
+};
+
+// A reload that changed nothing, because of what was wrong.
+struct FailedReload {
+  std::int64_t at = 0;  // microseconds since 1970
+  std::vector<Diagnostic> findings;
 };
 
 // Public members may be called from any thread; start, reload and stop one at a time.
@@ -53,6 +61,12 @@ class Engine : private script::Host {
   // Goes over to `site`. Channels that did not change run on untouched, one whose script alone
   // changed keeps its connections. On any finding nothing has changed.
   std::vector<Diagnostic> reload(std::shared_ptr<const config::Site> site);
+
+  // How a reload went, of the files as well: no findings, and the site is as its files say. Kept
+  // for those who ask how the engine stands.
+  void note_reload(std::vector<Diagnostic> findings);
+  // The last reload, when it failed.
+  std::optional<FailedReload> failed_reload() const;
 
   // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk. A
   // delivery that is still to be made is not sent twice: it is tried at once.
@@ -95,7 +109,9 @@ class Engine : private script::Host {
     return scheduler_ ? scheduler_->script_memory_used() : 0;
   }
   // Every listener is open and the store takes messages.
-  bool ready() const { return ready_.load() && store_ && store_->has_room(); }
+  bool ready() const { return !why_not_ready(); }
+  // In words, for those who ask an engine that is not; nothing when it is.
+  std::optional<std::string> why_not_ready() const;
 
  private:
   struct Running;
@@ -114,6 +130,8 @@ class Engine : private script::Host {
   std::unique_ptr<Running> build(const config::Site& site, const config::ChannelConfig& config,
                                  std::vector<Diagnostic>& findings);
   bool open_source(const config::Site& site, Running& running, std::vector<Diagnostic>& findings);
+  void open_source_or_wait(Running& running, std::vector<Diagnostic>& findings);
+  void open_waiting_sources();
   void close_source(Running& running, std::chrono::milliseconds grace);
   bool begin_work(Running& running, std::vector<Diagnostic>& findings);
   void end_work(Running& running);
@@ -128,6 +146,7 @@ class Engine : private script::Host {
   void restore_pauses(Channel& channel) const;
   void stop_on_error(const Channel& channel, MessageId id);
   void watch_disk();
+  void watch_journal();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
   BulkActs::Hands bulk_hands();
@@ -143,10 +162,13 @@ class Engine : private script::Host {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::Log> audit_;
   std::unique_ptr<ConfigurationWatch> configuration_;
+  std::optional<FailedReload> failed_reload_;  // under mutex_
   std::mutex configuration_mutex_;
   std::unique_ptr<ActLog> act_log_;
   std::unique_ptr<BulkActs> bulk_acts_;
   std::atomic<bool> disk_low_{false};
+  bool journal_stuck_ = false;  // of watch_journal()
+  unsigned looks_ = 0;          // of watch_disk()
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>
       background_;  // one thread: reading from disk, timers of retries

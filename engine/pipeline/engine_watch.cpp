@@ -10,6 +10,7 @@ namespace cannula::pipeline {
 namespace {
 
 constexpr std::chrono::milliseconds kDiskLook{500};
+constexpr unsigned kLooksForSecrets = 10;  // every so many looks at the disk
 
 bool waits(const store::StateCount& one) {
   return one.count > 0 && (one.state == "accepted" || one.state == "queued" ||
@@ -132,9 +133,48 @@ std::vector<Diagnostic> Engine::what_would_be_stranded(const config::Site& next)
   return findings;
 }
 
+void Engine::note_reload(std::vector<Diagnostic> findings) {
+  std::unique_lock lock(mutex_);
+  failed_reload_.reset();
+  if (!findings.empty()) failed_reload_ = {now_microseconds(), std::move(findings)};
+}
+
+std::optional<FailedReload> Engine::failed_reload() const {
+  std::shared_lock lock(mutex_);
+  return failed_reload_;
+}
+
+std::optional<std::string> Engine::why_not_ready() const {
+  if (!ready_.load() || !store_) return "starting or stopping";
+  if (disk_low_) return "the disk is nearly full, and nothing new is taken until there is room";
+  if (const auto trouble = store_->trouble())
+    return "the journal cannot be written: " + trouble->message;
+  if (!store_->has_room()) return "waiting for the disk";
+  return std::nullopt;
+}
+
+// Senders are told AE or 503 for each message; this says once why, and finds out when it is over
+// although nobody sends.
+void Engine::watch_journal() {
+  const auto trouble = store_->trouble();
+  if (trouble) store_->probe();
+  if (trouble.has_value() == journal_stuck_) return;
+  journal_stuck_ = trouble.has_value();
+  if (trouble) {
+    spdlog::error(
+        "the journal cannot be written: {}. Nothing is taken, and nothing acknowledged, until it "
+        "can be; what waits is kept",
+        trouble->text());
+  } else {
+    spdlog::info("the journal can be written again: messages are taken");
+  }
+}
+
 // Intake stops while there is less room than `keep_free`, and goes on when there is a tenth more,
 // so that it does not change with every message.
 void Engine::watch_disk() {
+  watch_journal();
+  if (++looks_ % kLooksForSecrets == 0) open_waiting_sources();
   const std::uint64_t keep = site()->store.keep_free;
   const auto free = keep > 0 ? store_->free_space() : Result<std::uint64_t>(UINT64_MAX);
   const bool was_low = disk_low_;

@@ -27,12 +27,14 @@ constexpr ErrorCode kCodes[] = {
      "MSH-9 is empty or unreadable, so it cannot be known whether the partner may send this. The "
      "sender must fill it."},
     {"P121", "A secret's environment variable is not set",
-     "The site names \"env:NAME\", but the engine was started without that variable. Deliveries "
-     "that need it are retried."},
+     "The site names \"env:NAME\", but the engine was started without that variable. The "
+     "destination or source that needs it waits, and nothing else does; set it and start the "
+     "engine again. `cannula status` names what waits."},
     {"P122", "A secret file cannot be read",
      "The site names \"file:PATH\". The file must be a regular one of at most 64 KB that the user "
      "who runs cannula can read. "
-     "Deliveries that need it are retried."},
+     "The destination or source that needs it waits, and nothing else does; it goes on by itself "
+     "when the file is there."},
     {"P123", "A secret is empty",
      "The variable or file is there but holds nothing. That is nearly always a failed rollout, so "
      "it is refused."},

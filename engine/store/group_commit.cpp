@@ -148,6 +148,27 @@ void GroupCommit::when_room(std::function<void()> resume) {
   resume();
 }
 
+std::optional<Error> GroupCommit::trouble() const {
+  const std::lock_guard guard(lock_);
+  return trouble_;
+}
+
+void GroupCommit::note(const Result<void>& written) {
+  const std::lock_guard guard(lock_);
+  trouble_ = written ? std::nullopt : std::optional(written.error());
+}
+
+void GroupCommit::probe() {
+  {
+    const std::lock_guard guard(lock_);
+    if (!pending_.empty()) return;
+  }
+  Submission mark;
+  append_closing_frame(mark.frames);
+  mark.done = [](const auto&) {};
+  enqueue(std::move(mark));
+}
+
 void GroupCommit::make_room(std::size_t written) {
   std::vector<std::function<void()>> resumed;
   {
@@ -197,6 +218,7 @@ void GroupCommit::write(std::vector<Submission>& all) {
       size += submission.frames.size();
       durable.push_back(std::move(submission.durable));
     }
+    if (size > 0) note(written);
     if (written && size > 0) durable_(std::move(durable));
     for (Submission& submission : batch) {
       if (written) {

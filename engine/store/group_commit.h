@@ -42,6 +42,10 @@ class GroupCommit {
   void submit(std::vector<Record> records, Store::Completion done);
   bool has_room() const;
   void when_room(std::function<void()> resume);
+  // Why the last batch did not reach the disk; nothing when it did.
+  std::optional<Error> trouble() const;
+  // Submits a mark, unless something waits to be written anyway.
+  void probe();
 
   // Ends the last segment: what is written afterwards, first a mark, is in another.
   void roll(Store::Completion done);
@@ -68,19 +72,21 @@ class GroupCommit {
   void make_room(std::size_t written);
   void assign(Submission& submission);
   void enqueue(Submission submission);
+  void note(const Result<void>& written);
 
   Journal& journal_;
   security::KeyRing* const keys_;
   const std::size_t pending_limit_;
   const OnDurable durable_;
 
-  std::mutex lock_;
+  mutable std::mutex lock_;
   std::condition_variable changed_;
   std::vector<Submission> pending_;
   std::vector<std::function<void()>> waiting_for_room_;
   std::uint64_t last_id_;
   Position next_position_;
   bool closing_ = false;
+  std::optional<Error> trouble_;
   std::atomic<std::size_t> pending_bytes_{0};
 
   std::string buffer_;             // of the journal's thread

@@ -81,6 +81,14 @@ void LocalStore::when_room(std::function<void()> resume) {
   group_commit_->when_room(std::move(resume));
 }
 
+std::optional<Error> LocalStore::trouble() const {
+  return group_commit_->trouble();
+}
+
+void LocalStore::probe() {
+  group_commit_->probe();
+}
+
 Result<Record> LocalStore::read(Position position) const {
   std::string buffer;
   const Frame frame = TRY(journal_->read(position, buffer));

@@ -21,6 +21,8 @@ class LocalStore final : public Store {
   void submit(std::vector<Record> records, Completion done) override;
   bool has_room() const override;
   void when_room(std::function<void()> resume) override;
+  std::optional<Error> trouble() const override;
+  void probe() override;
 
   Result<Record> read(Position position) const override;
   Result<std::vector<Record>> trail(MessageId id) const override;

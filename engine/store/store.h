@@ -207,6 +207,11 @@ class Store {
   // journal's thread, when there is room again (at once when there already is).
   virtual bool has_room() const = 0;
   virtual void when_room(std::function<void()> resume) = 0;
+  // Why the disk did not take what was written last; nothing while it takes it.
+  virtual std::optional<Error> trouble() const = 0;
+  // Writes a mark that says nothing, without waiting for it: while there is trouble and nobody
+  // writes, this is how it is known to have passed.
+  virtual void probe() = 0;
 
   // Reads a record back by its position. Any thread; from the journal, not the index.
   virtual Result<Record> read(Position position) const = 0;

@@ -22,6 +22,7 @@ function main(msg)
   if word == "SKIP" then return skip("not wanted") end
   if word == "PARK" then return park("a person \\27[2J must see it") end
   if word == "FAIL" then error("a mistake") end
+  if word == "MUST" then lookup.must("codes", word) end
   lookup("codes", word, { text = msg["OBX-3.2"] })
   send("out", msg)
 end
@@ -206,6 +207,133 @@ filename  = "{{id}}.hl7"
             self.assertEqual(run("table", "unmapped", self.site, "--table", "code").returncode, 2)
 
         self.twice(check)
+
+    def test_a_channel_that_is_mistyped_is_told_from_one_without_messages(self):
+        def check():
+            self.assertEqual(cannula_json("msg", "list", self.site, "--channel", "lab")["messages"], [])
+            self.assertIn('did you mean "lab"?', self.refused("msg", "list", self.site, "--channel", "lba"))
+
+        self.twice(check)
+
+    def test_what_has_stopped_says_what_to_do_next(self):
+        self.send("PARK", "MUST", "FAIL")
+        waits, parked = (row["id"] for row in self.wait_for("parked", 2))
+        dead = self.wait_for("dead")[0]["id"]
+
+        def check():
+            self.assertIn(f"next: `cannula msg resend {parked} SITE`", run("msg", "show", parked, self.site).stdout)
+            text = run("msg", "show", waits, self.site).stdout
+            self.assertIn("waits: a row of table codes for 'MUST'; `cannula table unmapped SITE`", text)
+            self.assertNotIn("next:", text)
+            self.assertIn("next: when the cause below is mended", run("msg", "show", dead, self.site).stdout)
+
+        self.twice(check)
+
+    def test_a_destination_that_is_away_says_since_when_and_why_and_messages_what_they_wait_for(self):
+        away, back = free_port(), free_port()
+        self.write("channels/relay/main.lua", 'function main(msg) send("ehr", msg) end')
+        self.write("channels/relay/channel.toml", f"""
+[source]
+type   = "mllp"
+listen = "127.0.0.1:{back}"
+[order]
+by = "PID-3.1"
+[[destination]]
+name    = "ehr"
+type    = "mllp"
+address = "127.0.0.1:{away}"
+[destination.retry]
+first = "50ms"
+max   = "100ms"
+""")
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the new configuration is in use")
+        file = self.folder / "same-patient.hl7"
+        file.write_text(message(1, "K") + message(2, "K").replace("|2^^^", "|1^^^"), encoding="utf-8")
+        done = run("send", f"127.0.0.1:{back}", file, "--count", 2, "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.engine.wait_until_said("destination ehr is away")
+        text = run("status", self.site).stdout
+        self.assertRegex(text, r"to ehr .*AWAY since \d{4}-\d\d-\d\dT.*failures in a row.*\n +.*127\.0\.0\.1:\d+.*\[T\d+\]")
+        rows = cannula_json("msg", "list", self.site, "--channel", "relay", "--oldest-first")["messages"]
+        first, second = (row["id"] for row in rows)
+        self.assertRegex(run("msg", "show", first, self.site).stdout, r"waits: destination ehr is away since .*: .*\[T\d+\]")
+        self.assertIn(f"waits: message {first} of the same order key goes to ehr first",
+                      run("msg", "show", second, self.site).stdout)
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertIn("waits: no engine runs", run("msg", "show", second, self.site).stdout)
+
+    def test_with_hold_key_a_message_names_the_one_that_holds_it(self):
+        self.write("channels/adt/main.lua", SCRIPT)
+        port = free_port()
+        self.write("channels/adt/channel.toml", f"""
+order = {{ by = "PID-3.1", on_hold = "hold_key" }}
+[source]
+type   = "mllp"
+listen = "127.0.0.1:{port}"
+[[destination]]
+name      = "out"
+type      = "file"
+directory = "{self.folder}/out"
+filename  = "{{id}}.hl7"
+""")
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the new configuration is in use")
+        file = self.folder / "same-patient.hl7"
+        file.write_text(message(1, "FAIL") + message(2, "K").replace("|2^^^", "|1^^^"), encoding="utf-8")
+        self.assertEqual(run("send", f"127.0.0.1:{port}", file, "--count", 2, "--quiet").returncode, 0)
+        dead = self.wait_for("dead")[0]["id"]
+        waiting = self.wait_for("accepted")[0]["id"]
+        self.assertIn(f"waits: message {dead} of the same order key is dead and holds it",
+                      run("msg", "show", waiting, self.site).stdout)
+
+    def test_a_reload_that_failed_is_in_the_status_and_on_the_metrics_until_one_succeeds(self):
+        self.write("channels/lab/main.lua", SCRIPT.replace("word ==", "wrod ==", 1))
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the old configuration stays in use")
+        text = run("status", self.site).stdout
+        self.assertRegex(text, r"THE RELOAD AT \S+ FAILED: an older configuration is in use")
+        self.assertIn("nothing defines the name 'wrod'", text)
+        self.assertEqual(exposition(self.get("/metrics")[2])["cannula_reload_failed"], 1)
+        self.write("channels/lab/main.lua", SCRIPT)
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the new configuration is in use")
+        self.assertNotIn("RELOAD", run("status", self.site).stdout)
+        self.assertEqual(exposition(self.get("/metrics")[2])["cannula_reload_failed"], 0)
+
+    def test_a_secret_that_is_not_there_keeps_its_channel_and_destination_waiting_and_nothing_else(self):
+        self.assertEqual(self.engine.stop(), 0)
+        self.write("channels/web/main.lua", 'function main(msg) send("portal", msg) end')
+        self.write("channels/web/channel.toml", f"""
+[source]
+type   = "file"
+directory = "{self.folder}/out"
+pattern   = "none"
+[[destination]]
+name   = "portal"
+type   = "http"
+url    = "http://127.0.0.1:{free_port()}/in"
+bearer = "file:{self.folder}/token"
+""")
+        checked = run("check", self.site)
+        self.assertEqual(checked.returncode, 0)
+        self.assertIn("warning[C124]", checked.stdout + checked.stderr)
+        self.start()
+        self.send("K")
+        self.wait_for("done")
+        self.engine.wait_until_said("destination portal: the secret file")
+        self.assertRegex(run("status", self.site).stdout, r"to portal .*AWAY since .*\n.*\[P122\]")
+        samples = exposition(self.get("/metrics")[2])
+        self.assertEqual(samples['cannula_destination_away{channel="web",destination="portal"}'], 1)
+        self.assertEqual(samples['cannula_destination_away{channel="lab",destination="out"}'], 0)
+        self.assertEqual(self.get("/readyz")[0], 200)
+
+    def test_the_state_folder_is_for_its_owner(self):
+        self.assertEqual(stat.S_IMODE((self.site / "state").stat().st_mode), 0o700)
+        self.assertEqual(self.engine.stop(), 0)
+        (self.site / "state").chmod(0o755)
+        self.start()
+        self.assertEqual(stat.S_IMODE((self.site / "state").stat().st_mode), 0o750)
 
     def test_a_site_that_never_ran_says_so(self):
         other = self.folder / "other"

@@ -160,5 +160,26 @@ TEST(EngineOnATroubledDisk, GoesOnWhenTheDiskIsWellAgain) {
   }
 }
 
+// Nobody sends to an engine that says it is not ready, so it finds out by itself that it is again.
+TEST(EngineOnATroubledDisk, IsNotReadyWhileTheJournalCannotBeWritten) {
+  RelayRun run;
+  FaultyFileSystem disk(1);
+  Engine engine(relay_site(run.folder.path()), run.transports, &disk);
+  ASSERT_TRUE(engine.start().empty());
+  EXPECT_TRUE(engine.ready());
+  disk.fail_at(disk.operations() + 1, 1'000'000'000, "J104");
+  EXPECT_NE(run.wires.offer("lab", {oru(1, "P0")})[0].disposition, Disposition::accepted);
+  EXPECT_FALSE(engine.ready());
+  EXPECT_THAT(engine.why_not_ready().value_or(""), testing::HasSubstr("journal"));
+  disk.fail_at(0, 0, "");
+  for (int i = 0; i < 6000 && !engine.ready(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(engine.ready());
+  EXPECT_EQ(run.wires.offer("lab", {oru(2, "P0")})[0].disposition, Disposition::accepted);
+  engine.store().catch_up();
+  engine.stop();
+  EXPECT_EQ(engine.ready(), false);
+}
+
 }  // namespace
 }  // namespace cannula::pipeline

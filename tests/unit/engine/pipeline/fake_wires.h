@@ -34,6 +34,9 @@ class FakeWires {
   };
   std::atomic<bool> refuse_to_listen{false};
   std::string refuse_to_listen_on;
+  std::atomic<bool> lacks_secret{false};  // the senders, and the receiver of `secret_to_listen_on`
+  std::string secret_to_listen_on;
+  static Error missing_secret() { return {"P121", "the test has no secret", "give it one"}; }
   std::function<void(const std::string& name)> when_listening;
 
   // Offers a message without waiting for anything, as a sender does that connects in the middle of
@@ -128,6 +131,8 @@ class FakeReceiver : public Receiver {
                boost::asio::any_io_executor executor)
       : wires_(wires), name_(std::move(name)), intake_(intake), executor_(std::move(executor)) {}
   Result<void> start() override {
+    if (wires_.lacks_secret && wires_.secret_to_listen_on == name_)
+      return FakeWires::missing_secret();
     if (wires_.refuse_to_listen || wires_.refuse_to_listen_on == name_)
       return Error{"T999", "the test refuses to listen"};
     wires_.add_intake(name_, intake_, executor_);
@@ -175,7 +180,9 @@ inline Transport fake_transport(FakeWires& wires) {
     return std::unique_ptr<Receiver>(
         std::make_unique<FakeReceiver>(wires, values.text("listen"), intake, ports.executor));
   };
-  transport.make_sender = [&wires](const Values&, Ports ports) -> Result<std::unique_ptr<Sender>> {
+  transport.make_sender = [&wires](const Values& values,
+                                   Ports ports) -> Result<std::unique_ptr<Sender>> {
+    if (wires.lacks_secret && values.has("listen")) return FakeWires::missing_secret();
     return std::unique_ptr<Sender>(std::make_unique<FakeSender>(wires, ports.executor));
   };
   return transport;
