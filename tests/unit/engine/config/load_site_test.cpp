@@ -77,6 +77,7 @@ script_memory = "100MB"
 [secrets]
 path = "env:PATH"
 )");
+  for (const char* file : {"tls/server.pem", "tls/ca.pem", "out/kept"}) folder.write(file, "");
   folder.write("partners/reference-lab.toml", R"(
 name = "Reference Laboratory"
 from = ["10.1.0.0/16", "127.0.0.1", "2001:db8::/32"]
@@ -199,6 +200,7 @@ TEST_P(AWrongChannel, IsReportedAtItsPlace) {
   SiteFolder folder;
   folder.write("partners/reference-lab.toml", "");
   folder.channel("c", GetParam().toml);
+  for (const char* file : {"a", "b", "x"}) folder.write(file, "");  // those that they name
   const std::string findings = findings_of(folder);
   EXPECT_THAT(findings, HasSubstr(GetParam().finding));
   EXPECT_THAT(findings, HasSubstr(GetParam().hint));

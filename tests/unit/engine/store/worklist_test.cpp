@@ -82,7 +82,9 @@ TEST_F(WorklistTest, ASenderOfGarbageDoesNotFillIt) {
     for (std::size_t i = 0; i < count; ++i) {
       misses.push_back({"codes", "garbage " + std::to_string(from + static_cast<int>(i)), ""});
     }
-    write(missed(take(), std::move(misses), false));
+    Outcome record = missed(take(), std::move(misses), false);
+    record.at += from;
+    write(std::move(record));
   };
   for (int often = 0; often < 3; ++often) write(missed(take(), {{"codes", "OFTEN", ""}}, false));
   for (int from = 0; from < 15'000; from += 1000) send(from, 1000);

@@ -440,7 +440,7 @@ TEST(LongField, EachRepetitionIsReadInAnyOrder) {
     ASSERT_EQ(number(i, 4, 2), std::to_string(i * 2));
     ASSERT_EQ(number(i, 9), "nothing");
   }
-  for (std::uint32_t i = 2000; i > 0; i -= 7) ASSERT_EQ(number(i), std::to_string(i));
+  for (std::uint32_t i = 2000; i > 7; i -= 7) ASSERT_EQ(number(i), std::to_string(i));
   EXPECT_EQ(number(2001), "nothing");
   EXPECT_EQ(number(2000), "2000");
   EXPECT_EQ(number(0), "1");
