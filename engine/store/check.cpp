@@ -44,6 +44,8 @@ constexpr Comparison kComparisons[] = {
      "LEFT JOIN {0}.names t ON t.id = k.destination WHERE k.count <> 0"},
     {"script_state",
      "SELECT c.text, s.key, s.value FROM {0}.script_state s JOIN {0}.names c ON c.id = s.channel"},
+    {"wire_state",
+     "SELECT c.text, s.key, s.value FROM {0}.wire_state s JOIN {0}.names c ON c.id = s.channel"},
     {"misses",
      "SELECT t.text, k.key, c.text, k.key_text, k.text, k.count, k.first_at, k.last_at, k.sample "
      "FROM "

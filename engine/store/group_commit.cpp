@@ -250,8 +250,8 @@ Result<void> GroupCommit::append(std::vector<Submission>& batch) {
 void GroupCommit::seal(Submission& submission, Position first) {
   const std::vector<Position>& positions = submission.durable.positions;
   if (positions.empty() && !submission.frames.empty()) {  // a mark
-    const Position position = submission.durable.begin;
-    seal_frame(buffer_.data() + (position - first), journal_.identity(), position, first);
+    char* frame = buffer_.data() + (submission.durable.begin - first);
+    seal_frame(frame, journal_.identity(), submission.durable.begin, first);
   }
   for (std::size_t i = 0; i < positions.size(); ++i) {
     char* frame = buffer_.data() + (positions[i] - first);

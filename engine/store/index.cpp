@@ -139,9 +139,8 @@ Result<void> Index::load_ledgers() {
 }
 
 Result<void> Index::carry(const Ledger& ledger) {
-  for (const StateWrite& write : ledger.state) {
-    state_writes_[{ledger.channel, write.key}] = write.value;
-  }
+  note(script_state_, ledger.channel, ledger.state);
+  note(wire_state_, ledger.channel, ledger.wire_state);
   worklist_.carry(ledger);
   ledgers_[ledger.channel] = ledger.as_of;
   new_ledgers_.push_back(ledger.channel);
@@ -166,16 +165,22 @@ Result<void> Index::apply(const Record& record, Position position) {
   const bool counted = is_counted(channel_of(record), position);
   worklist_.apply(record, counted);
   if (const auto* outcome = std::get_if<Outcome>(&record)) {
-    for (const StateWrite& write : outcome->state_writes) {
-      if (counted) state_writes_[{outcome->channel, write.key}] = write.value;
-    }
+    if (counted) note(script_state_, outcome->channel, outcome->state_writes);
     for (const std::uint64_t key : outcome->search_keys) search_.add(key, outcome->id);
   } else if (const auto* accepted = std::get_if<Accepted>(&record)) {
+    if (counted) note(wire_state_, accepted->channel, accepted->wire_state);
     if (!accepted->control_id.empty()) {
       search_.add(seal_.search(kControlId, accepted->control_id), accepted->id);
     }
+  } else if (const auto* attempt = std::get_if<Attempt>(&record)) {
+    if (counted) note(wire_state_, attempt->channel, attempt->wire_state);
   }
   return {};
+}
+
+void Index::note(States& states, const std::string& channel,
+                 const std::vector<StateWrite>& writes) {
+  for (const StateWrite& write : writes) states[{channel, write.key}] = write.value;
 }
 
 Result<MessageLife*> Index::life_of(const Record& record) {
@@ -327,7 +332,8 @@ Result<void> Index::commit(Progress reached) {
 Result<void> Index::write(const Progress& reached) {
   for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
   TRY(write_counts());
-  TRY(write_script_state());
+  TRY(write_state("script_state", 's', script_state_));
+  TRY(write_state("wire_state", 'w', wire_state_));
   TRY(search_.write(*connection_));
   TRY(write_forgotten());
   TRY(write_ledgers());
@@ -535,17 +541,18 @@ Result<void> Index::write_counts() {
   return {};
 }
 
-Result<void> Index::write_script_state() {
-  for (const auto& [key, value] : state_writes_) {
+Result<void> Index::write_state(std::string_view table, char place, const States& states) {
+  for (const auto& [key, value] : states) {
     const std::int64_t channel = TRY(name(key.first));
     Statement& write = *TRY(connection_->prepared(
-        value ? "INSERT OR REPLACE INTO script_state (channel, key, value) VALUES (?, ?, ?)"
-              : "DELETE FROM script_state WHERE channel = ? AND key = ?"));
+        value
+            ? fmt::format("INSERT OR REPLACE INTO {} (channel, key, value) VALUES (?, ?, ?)", table)
+            : fmt::format("DELETE FROM {} WHERE channel = ? AND key = ?", table)));
     const std::string hash = seal_.identity(kStateKey, key.second);
     std::string sealed;
     write.bind(1, channel).bind_blob(2, hash);
     if (value) {
-      sealed = TRY(seal_.seal(key.first, place_by('s', hash), joined({key.second, *value})));
+      sealed = TRY(seal_.seal(key.first, place_by(place, hash), joined({key.second, *value})));
       write.bind_blob(3, sealed);
     }
     TRY(write.run());
@@ -598,7 +605,8 @@ void Index::after_commit() {
   if (lives_.size() > kLivesKept) lives_.clear();  // they are read again when they go on
   changed_.clear();
   count_changes_.clear();
-  state_writes_.clear();
+  script_state_.clear();
+  wire_state_.clear();
   forgotten_.clear();
   new_ledgers_.clear();
 }
@@ -607,7 +615,8 @@ void Index::forget() {
   lives_.clear();
   changed_.clear();
   count_changes_.clear();
-  state_writes_.clear();
+  script_state_.clear();
+  wire_state_.clear();
   search_.forget();
   forgotten_.clear();
   new_ledgers_.clear();

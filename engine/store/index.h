@@ -82,7 +82,11 @@ class Index {
   Result<void> update_message(const MessageLife& life);
   Result<void> write_delivery(DeliveryLife& delivery);
   Result<void> write_counts();
-  Result<void> write_script_state();
+  // Of a channel and a key: the value, or nothing where it is removed.
+  using States = std::map<std::pair<std::string, std::string>, std::optional<std::string>>;
+  static void note(States& states, const std::string& channel,
+                   const std::vector<StateWrite>& writes);
+  Result<void> write_state(std::string_view table, char place, const States& states);
   Result<std::string> sealed_texts(const MessageRow& row) const;
   Result<std::int64_t> name(const std::string& text);
   Result<std::string> text_of_name(std::int64_t id);
@@ -95,7 +99,7 @@ class Index {
   std::unordered_map<MessageId, MessageLife> lives_;
   std::vector<MessageId> changed_;
   std::map<CountKey, std::int64_t> count_changes_;
-  std::map<std::pair<std::string, std::string>, std::optional<std::string>> state_writes_;
+  States script_state_, wire_state_;
   SearchRuns search_;
   // Of what was forgotten since the last commit().
   std::vector<std::pair<Position, Forgotten>> forgotten_;

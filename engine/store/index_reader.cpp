@@ -468,15 +468,24 @@ Result<std::vector<DeliveryRow>> IndexReader::waiting_handlers(const std::string
 }
 
 Result<std::vector<StateWrite>> IndexReader::script_state(const std::string& channel) {
+  return state(channel, "script_state", 's');
+}
+
+Result<std::vector<StateWrite>> IndexReader::wire_state(const std::string& channel) {
+  return state(channel, "wire_state", 'w');
+}
+
+Result<std::vector<StateWrite>> IndexReader::state(const std::string& channel,
+                                                   std::string_view table, char place) {
   auto session = TRY(lease());
   const std::int64_t number = TRY(session->number(channel));
-  Statement& select =
-      *TRY(session->connection().prepared("SELECT key, value FROM script_state WHERE channel = ?"));
+  Statement& select = *TRY(session->connection().prepared(
+      fmt::format("SELECT key, value FROM {} WHERE channel = ?", table)));
   select.bind(1, number);
   std::vector<StateWrite> state;
   while (TRY(select.step())) {
     auto both =
-        TRY(parted(TRY(session->seal().open(place_by('s', select.text(0)), select.text(1))), 2));
+        TRY(parted(TRY(session->seal().open(place_by(place, select.text(0)), select.text(1))), 2));
     state.push_back({.key = std::move(both[0]), .value = std::move(both[1])});
   }
   std::sort(state.begin(), state.end(),

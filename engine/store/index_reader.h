@@ -39,6 +39,7 @@ class IndexReader {
                                                       std::size_t limit);
   Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel);
   Result<std::vector<StateWrite>> script_state(const std::string& channel);
+  Result<std::vector<StateWrite>> wire_state(const std::string& channel);
   Result<std::vector<UnmappedRow>> unmapped(const std::string& table, std::size_t limit);
   Result<std::vector<AwaitingRow>> awaiting(MessageId after, std::size_t limit);
 
@@ -51,6 +52,8 @@ class IndexReader {
   // Gives the session back to the pool when it goes.
   class Lease;
   Result<Lease> lease();
+  Result<std::vector<StateWrite>> state(const std::string& channel, std::string_view table,
+                                        char place);
   void give_back(std::unique_ptr<Session> session, std::uint64_t generation);
 
   const std::filesystem::path path_;

@@ -217,6 +217,17 @@ CREATE TABLE search_blocks (
 CREATE INDEX search_fences ON search_blocks (run, hash);
 )";
 
+// What the wires of a channel remember: sequence numbers of links. Sealed as the state of scripts
+// is.
+constexpr std::string_view kWireState = R"(
+CREATE TABLE wire_state (
+  channel INTEGER NOT NULL,
+  key BLOB NOT NULL,  -- hash
+  value BLOB NOT NULL,  -- key and value, sealed
+  PRIMARY KEY (channel, key)
+) WITHOUT ROWID;
+)";
+
 // What retention took. `forgotten`: what a segment still has of messages, or of bodies, that are
 // gone; rows go when the segment is packed. `ledgers`: from which position on a channel's records
 // are counted in the script's state and the worklist. Built anew because only a new file can give
@@ -241,6 +252,7 @@ constexpr Migration kMigrations[] = {
     {"texts of patients sealed, what is searched for hashed", kSealed, true},
     {"causes of what is dead or held, and who was edited", kCauses, true},
     {"what messages are found by, in sorted runs", kSearchRuns, true},
+    {"what the wires of a channel remember", kWireState},
     {"what retention took", kRetention, true},
 };
 

@@ -167,6 +167,10 @@ Result<std::vector<AwaitingRow>> LocalStore::awaiting(MessageId after, std::size
   return reader_->awaiting(after, limit);
 }
 
+Result<std::vector<StateWrite>> LocalStore::wire_state(const std::string& channel) const {
+  return reader_->wire_state(channel);
+}
+
 Result<std::vector<StateWrite>> LocalStore::script_state(const std::string& channel) const {
   return reader_->script_state(channel);
 }

@@ -47,6 +47,7 @@ class LocalStore final : public Store {
                                                       std::size_t limit) const override;
   Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const override;
   Result<std::vector<StateWrite>> script_state(const std::string& channel) const override;
+  Result<std::vector<StateWrite>> wire_state(const std::string& channel) const override;
   Result<std::vector<UnmappedRow>> unmapped(const std::string& table,
                                             std::size_t limit) const override;
   Result<std::vector<AwaitingRow>> awaiting(MessageId after, std::size_t limit) const override;

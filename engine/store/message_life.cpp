@@ -126,9 +126,9 @@ void MessageLife::apply(const Accepted& record, Position position) {
   row.edited_from = record.edited_from;
   row.accepted_at_position = position;
   queued_position = position;
-  outcome = record.refusal_code.empty()         ? MessageState::accepted
-            : record.refusal_code == kDuplicate ? MessageState::filtered
-                                                : MessageState::rejected;
+  outcome = record.refusal_code.empty()          ? MessageState::accepted
+            : needs_no_work(record.refusal_code) ? MessageState::filtered
+                                                 : MessageState::rejected;
 }
 
 void MessageLife::apply(const Outcome& record, Position position) {

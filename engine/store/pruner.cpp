@@ -41,6 +41,16 @@ std::uint64_t saved_by_stripping(const Record& record, std::uint64_t frame_size)
   return frame_size > stays ? frame_size - stays : 0;
 }
 
+// Whether it says something of its channel that counts for as long as the channel does.
+bool outlives_its_message(const Record& record) {
+  if (const auto* outcome = std::get_if<Outcome>(&record)) {
+    return !outcome->state_writes.empty() || !outcome->misses.empty();
+  }
+  if (const auto* accepted = std::get_if<Accepted>(&record)) return !accepted->wire_state.empty();
+  if (const auto* attempt = std::get_if<Attempt>(&record)) return !attempt->wire_state.empty();
+  return false;
+}
+
 }  // namespace
 
 Result<PruneReport> Pruner::run() {
@@ -315,14 +325,10 @@ Result<void> Pruner::pack_frame(const Frame& frame, Packing& packing) {
     return packing.writer.add(frame.position, frame.bytes());
   }
   if (gone->second != 0) return add_stripped(frame, gone->second, packing);
-  if (static_cast<RecordType>(frame.header.type) != RecordType::outcome) return {};
   const auto record = parts_.journal.record_of(frame);
   if (!record && record.error().code == "K106") return {};  // its channel was shredded
   if (!record) return record.error();
-  const Outcome& outcome = std::get<Outcome>(*record);
-  if (!outcome.state_writes.empty() || !outcome.misses.empty()) {
-    packing.channels.insert(outcome.channel);
-  }
+  if (outlives_its_message(*record)) packing.channels.insert(channel_of(*record));
   return {};
 }
 
@@ -349,11 +355,7 @@ Result<void> Pruner::add_stripped(const Frame& frame, Timestamp removed, Packing
   if (!record && record.error().code == "K106") {
     return packing.writer.add(frame.position, frame.bytes());
   }
-  if (const auto* outcome = record ? std::get_if<Outcome>(&*record) : nullptr) {
-    if (!outcome->state_writes.empty() || !outcome->misses.empty()) {
-      packing.channels.insert(outcome->channel);
-    }
-  }
+  if (record && outlives_its_message(*record)) packing.channels.insert(channel_of(*record));
   const Record stripped = without_bodies(TRY(std::move(record)), removed);
   std::string bytes;
   if (packing.sealed && parts_.keys) {

@@ -17,6 +17,11 @@ std::optional<State> find(const std::array<std::string_view, Size>& names, std::
 
 }  // namespace
 
+bool needs_no_work(std::string_view refusal_code) {
+  return refusal_code == kDuplicate || refusal_code == kLinkMessage ||
+         refusal_code == kNumberRepeated;
+}
+
 std::string_view name_of(MessageState state) {
   return kMessageStates[static_cast<std::size_t>(state)];
 }

@@ -47,6 +47,17 @@ std::optional<DeliveryState> delivery_state(std::string_view name);
 // The `refusal_code` of a message that was taken in before: it is kept as filtered, without its
 // body.
 constexpr std::string_view kDuplicate = "P312";
+// Those of messages of the sequence number protocol that are kept as filtered, with their bodies:
+// what only starts or resynchronises a link, and what was taken under its number before.
+constexpr std::string_view kLinkMessage = "P324";
+constexpr std::string_view kNumberRepeated = "P325";
+// One of these three: nothing is wrong with the message, and nothing is to be done with it.
+bool needs_no_work(std::string_view refusal_code);
+
+struct StateWrite {
+  std::string key;
+  std::optional<std::string> value;  // nothing = removed
+};
 
 // A message was taken in; or, with a `refusal_code`, was refused and is kept as rejected.
 struct Accepted {
@@ -65,6 +76,9 @@ struct Accepted {
   MessageId edited_from{};  // 0: it came in by itself
   std::string editor{};
   std::string edit_reason{};
+  // What the channel's wires must find again after a crash, such as the sequence number that a
+  // sender has reached: on disk together with this message or not at all.
+  std::vector<StateWrite> wire_state{};
   // When retention removed the bodies of the message (as received, payloads, responses), the
   // transports' attributes and what the script noted; 0: they are there.
   Timestamp bodies_removed{};
@@ -94,11 +108,6 @@ struct Miss {
   std::string text;  // what the script knew of the code besides
 };
 
-struct StateWrite {  // of the script's durable `state`
-  std::string key;
-  std::optional<std::string> value;  // JSON text; nothing = removed
-};
-
 // A script ran on a message (`cause` 0) or on the response to one of its deliveries (`cause` = that
 // ordinal).
 struct Outcome {
@@ -111,7 +120,7 @@ struct Outcome {
   std::string reason;
   OrderKeys order_keys;
   std::vector<DeliveryRequest> deliveries;
-  std::vector<StateWrite> state_writes;
+  std::vector<StateWrite> state_writes;  // of the script's durable `state`: JSON texts
   std::string
       trace;  // log lines and what the script looked at, as JSON lines; phi() already masked
   std::vector<Miss> misses;
@@ -120,7 +129,7 @@ struct Outcome {
   std::vector<std::uint64_t> search_keys{};
 };
 
-// One attempt at a delivery ended.
+// One attempt at a delivery ended; or, as `queued` with `wire_state`, is about to begin.
 struct Attempt {
   MessageId id;
   std::string channel;
@@ -132,9 +141,10 @@ struct Attempt {
   bool wants_handler = false;                      // the channel's on_response is to run on it
   std::string code;
   std::string reason;
-  Timestamp next_at = 0;     // of the next attempt, when retrying
-  Bytes response;            // null when nothing came back
-  std::string attributes{};  // what came with it, as a JSON object, or empty
+  Timestamp next_at = 0;                 // of the next attempt, when retrying
+  Bytes response;                        // null when nothing came back
+  std::string attributes{};              // what came with it, as a JSON object, or empty
+  std::vector<StateWrite> wire_state{};  // as of Accepted
 };
 
 // A person put something back to work. `ordinal` 0: the whole message runs through its script
@@ -196,6 +206,7 @@ struct Ledger {
   std::uint64_t as_of = 0;  // a position
   std::vector<StateWrite> state;
   std::vector<Missed> missed;
+  std::vector<StateWrite> wire_state{};  // as of Accepted
 };
 
 using Record = std::variant<Accepted, Outcome, Attempt, Resent, Discarded, Forgotten, Ledger>;

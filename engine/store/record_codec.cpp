@@ -215,16 +215,20 @@ void write(Writer& writer, const Accepted& record) {
   writer.text(record.refusal_code);
   writer.text(record.refusal);
   writer.bytes(record.body);
-  if (!record.edited_from && record.bodies_removed == 0) return;
+  const bool removed = record.bodies_removed != 0;
+  if (!record.edited_from && record.wire_state.empty() && !removed) return;
   writer.number(record.edited_from.value);
   writer.text(record.editor);
   writer.text(record.edit_reason);
-  if (record.bodies_removed == 0) return;
+  if (record.wire_state.empty() && !removed) return;
+  write_list(writer, record.wire_state, write_state);
+  if (!removed) return;
   writer.time(record.bodies_removed);
   writer.number(record.removed_size);
 }
 
-void read(Reader& reader, Accepted& record) {
+bool read(Reader& reader, Accepted& record) {
+  bool lists_good = true;
   record.channel = reader.text();
   record.at = reader.time();
   record.peer = reader.text();
@@ -238,8 +242,10 @@ void read(Reader& reader, Accepted& record) {
   record.edited_from.value = reader.number();
   record.editor = reader.text();
   record.edit_reason = reader.text();
+  record.wire_state = read_list(reader, read_state, lists_good);
   record.bodies_removed = reader.time();
   record.removed_size = reader.number();
+  return lists_good;
 }
 
 void write(Writer& writer, const Outcome& record) {
@@ -289,9 +295,11 @@ void write(Writer& writer, const Attempt& record) {
   writer.time(record.next_at);
   writer.bytes(record.response);
   writer.text(record.attributes);
+  if (!record.wire_state.empty()) write_list(writer, record.wire_state, write_state);
 }
 
-void read(Reader& reader, Attempt& record) {
+bool read(Reader& reader, Attempt& record) {
+  bool lists_good = true;
   record.channel = reader.text();
   record.ordinal = reader.small<std::uint32_t>();
   record.destination = reader.text();
@@ -304,6 +312,8 @@ void read(Reader& reader, Attempt& record) {
   record.next_at = reader.time();
   record.response = reader.bytes();
   record.attributes = reader.text();
+  record.wire_state = read_list(reader, read_state, lists_good);
+  return lists_good;
 }
 
 template <class Act>  // Resent and Discarded have the same fields
@@ -403,6 +413,7 @@ void write(Writer& writer, const Ledger& record) {
   writer.number(record.as_of);
   write_list(writer, record.state, write_state);
   write_list(writer, record.missed, write_missed);
+  if (!record.wire_state.empty()) write_list(writer, record.wire_state, write_state);
 }
 
 bool read(Reader& reader, Ledger& record) {
@@ -412,6 +423,7 @@ bool read(Reader& reader, Ledger& record) {
   record.as_of = reader.number();
   record.state = read_list(reader, read_state, good);
   record.missed = read_list(reader, read_missed, good);
+  record.wire_state = read_list(reader, read_state, good);
   return good;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace cannula::store {
 namespace {
 
@@ -113,20 +115,23 @@ Result<Ledger> RetentionReader::ledger(const std::string& channel) {
   ledger.channel = channel;
   ledger.as_of = TRY(position_of(*connection_));
   const std::int64_t name = TRY(number(channel));
-  TRY(read_state(name, ledger));
+  ledger.state = TRY(state(name, "script_state", 's'));
+  ledger.wire_state = TRY(state(name, "wire_state", 'w'));
   TRY(read_missed(name, ledger));
   return ledger;
 }
 
-Result<void> RetentionReader::read_state(std::int64_t channel, Ledger& ledger) {
-  Statement& select =
-      *TRY(connection_->prepared("SELECT key, value FROM script_state WHERE channel = ?"));
+Result<std::vector<StateWrite>> RetentionReader::state(std::int64_t channel, std::string_view table,
+                                                       char place) {
+  Statement& select = *TRY(
+      connection_->prepared(fmt::format("SELECT key, value FROM {} WHERE channel = ?", table)));
   select.bind(1, channel);
+  std::vector<StateWrite> state;
   while (TRY(select.step())) {
-    auto both = TRY(parted(TRY(seal_->open(place_by('s', select.text(0)), select.text(1))), 2));
-    ledger.state.push_back({.key = std::move(both[0]), .value = std::move(both[1])});
+    auto both = TRY(parted(TRY(seal_->open(place_by(place, select.text(0)), select.text(1))), 2));
+    state.push_back({.key = std::move(both[0]), .value = std::move(both[1])});
   }
-  return {};
+  return state;
 }
 
 Result<void> RetentionReader::read_missed(std::int64_t channel, Ledger& ledger) {

@@ -59,7 +59,7 @@ class RetentionReader {
       : connection_(std::move(connection)), seal_(&seal) {}
   Result<std::string> text(std::int64_t name);
   Result<std::int64_t> number(const std::string& name);
-  Result<void> read_state(std::int64_t channel, Ledger& ledger);
+  Result<std::vector<StateWrite>> state(std::int64_t channel, std::string_view table, char place);
   Result<void> read_missed(std::int64_t channel, Ledger& ledger);
 
   std::unique_ptr<Connection> connection_;

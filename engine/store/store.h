@@ -260,6 +260,8 @@ class Store {
   // Delivered ones whose on_response has not run.
   virtual Result<std::vector<DeliveryRow>> waiting_handlers(const std::string& channel) const = 0;
   virtual Result<std::vector<StateWrite>> script_state(const std::string& channel) const = 0;
+  // What its wires remember: Accepted::wire_state, Attempt::wire_state.
+  virtual Result<std::vector<StateWrite>> wire_state(const std::string& channel) const = 0;
 
   // Lookups that missed, the most frequent first; of one table, or of all when `table` is empty.
   virtual Result<std::vector<UnmappedRow>> unmapped(const std::string& table,

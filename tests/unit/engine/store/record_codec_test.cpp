@@ -95,6 +95,32 @@ TEST(RecordCodecTest, an_accepted_record_comes_back_as_it_was) {
   EXPECT_EQ(again.refusal, record.refusal);
 }
 
+TEST(RecordCodecTest, what_wires_remember_comes_back_with_and_without_what_stands_before_it) {
+  const std::vector<StateWrite> remembered = {{.key = "from LAB|GEN", .value = "17 9f"},
+                                              {.key = "gone", .value = {}}};
+  const auto expect_remembered = [](const std::vector<StateWrite>& again) {
+    ASSERT_EQ(again.size(), 2u);
+    EXPECT_EQ(again[0].key, "from LAB|GEN");
+    EXPECT_EQ(again[0].value, "17 9f");
+    EXPECT_EQ(again[1].value, std::nullopt);
+  };
+  Accepted accepted = full_accepted();
+  EXPECT_TRUE(std::get<Accepted>(back(accepted)).wire_state.empty());
+  accepted.wire_state = remembered;
+  const auto came_in = std::get<Accepted>(back(accepted));
+  expect_remembered(came_in.wire_state);
+  EXPECT_EQ(came_in.edited_from, MessageId{});
+  accepted.edited_from = {9};
+  accepted.editor = "ines";
+  expect_remembered(std::get<Accepted>(back(accepted)).wire_state);
+  EXPECT_EQ(std::get<Accepted>(back(accepted)).editor, "ines");
+
+  Attempt attempt = full_attempt();
+  EXPECT_TRUE(std::get<Attempt>(back(attempt)).wire_state.empty());
+  attempt.wire_state = remembered;
+  expect_remembered(std::get<Attempt>(back(attempt)).wire_state);
+}
+
 TEST(RecordCodecTest, an_outcome_comes_back_as_it_was) {
   const Outcome record = full_outcome();
   const auto again = std::get<Outcome>(back(record));
