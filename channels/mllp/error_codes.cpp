@@ -78,6 +78,25 @@ std::span<const ErrorCode> error_codes() {
       {"M210", "A receiver's connection was refused",
        "A destination that listens was reached from an address that `from` does not name, or has "
        "`connections` of them already."},
+      {"M211", "The payload cannot bear a sequence number",
+       "The destination numbers what it sends (`sequence`), and the payload is no single HL7 v2 "
+       "message, or its MSH-15 and MSH-16 do not ask for an acknowledgement in any case: without "
+       "one nobody can say which number is next."},
+      {"M212", "The receiver expects another sequence number",
+       "The number in its MSA-4 does not fit what was sent to it: it has lost messages that it "
+       "acknowledged, or takes messages under this name from somewhere else too. The delivery is "
+       "held and everything behind it waits (the standard: the link is frozen until an operator "
+       "intervenes). See to the receiver, then `cannula msg resend ID --delivery N`; or set "
+       "`sequence = \"resync\"` and reload, which makes it take the next number as it comes. "
+       "docs/how-to/exchange-over-mllp.md has the steps."},
+      {"M213", "The receiver does not follow the sequence number protocol",
+       "It answered the message that begins the link (MSH-13 of 0 or -1) without saying which "
+       "number it expects (MSA-4), or refused it. The delivery is held and everything behind it "
+       "waits. Have the receiver configured for sequence numbers, or set `sequence = \"off\"`."},
+      {"M214", "A sequence number was taken by an earlier delivery after all",
+       "A delivery was given up while nobody knew whether the receiver had it; its number was used "
+       "again, and the receiver turned out to have taken it. The delivery goes again with the next "
+       "number."},
   };
   return kCodes;
 }

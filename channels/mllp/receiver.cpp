@@ -233,6 +233,15 @@ std::span<const Option> receiver_options() {
            "works each that comes; with it, a sender's people can have results sent again "
            "on purpose.",
        .default_value = "0s"},
+      {.name = "sequence",
+       .type = OptionType::boolean,
+       .description =
+           "Follows the sequence number protocol of HL7 v2 (2.9.1): a sender (MSH-3, MSH-4) that "
+           "counts its messages in MSH-13 is told in MSA-4 which number is expected, what comes "
+           "twice is not worked again, and what is out of order is answered AE or CE and kept as "
+           "rejected. The number reached is on disk with its message. Messages without MSH-13 are "
+           "taken as ever; without this key MSH-13 means nothing.",
+       .default_value = "false"},
       {.name = "application_ack",
        .type = OptionType::text,
        .description = "The destination of this channel by which application acknowledgements are "

@@ -12,6 +12,9 @@
 #include "channels/mllp/framing/commit_block.h"
 #include "channels/mllp/framing/deframer.h"
 #include "channels/mllp/links.h"
+#include "channels/mllp/numbered.h"
+#include "channels/mllp/outgoing_sequence.h"
+#include "channels/transport/remembering_sender.h"
 
 namespace cannula::mllp {
 
@@ -29,6 +32,8 @@ struct SenderSettings {
   milliseconds timeout{};
   milliseconds application_timeout{};
   std::vector<std::string> retry_on;
+  std::optional<OutgoingSequence::Start>
+      sequence;  // what the links begin with; nothing: no numbers
 };
 
 Answer retry(Error reason) {
@@ -38,22 +43,44 @@ Answer retry(Error reason) {
   return answer;
 }
 
-class MllpSender final : public Sender {
+Answer refused(Error reason) {
+  Answer answer = retry(std::move(reason));
+  answer.kind = Answer::Kind::refused;
+  return answer;
+}
+
+Remembered ended(Answer answer) {
+  Remembered ended;
+  ended.answer = std::move(answer);
+  return ended;
+}
+
+class MllpSender final : public RememberingSender {
  public:
   MllpSender(SenderSettings settings, Ports ports)
       : settings_(std::move(settings)),
         ports_(std::move(ports)),
         links_(settings_.listens ? listening_links(settings_.links, ports_)
                                  : connecting_links(settings_.links, ports_)),
-        last_one_done_(ports_.executor, steady_clock::time_point::max()) {}
+        last_one_done_(ports_.executor, steady_clock::time_point::max()) {
+    if (settings_.sequence) sequence_.emplace(*settings_.sequence);
+  }
 
   void start(std::function<void()> reachable) override { links_->start(std::move(reachable)); }
 
   asio::awaitable<Answer> deliver(const Parcel& parcel) override {
     ++under_way_;
-    Answer answer = co_await attempt(parcel);
+    Remembered ended = co_await attempt(parcel, nullptr);
     if (--under_way_ == 0 && stopping_) last_one_done_.cancel();
-    co_return answer;
+    co_return std::move(ended.answer);
+  }
+
+  bool remembers() const override { return sequence_.has_value(); }
+  asio::awaitable<Remembered> deliver_remembering(const Parcel& parcel, Memory& memory) override {
+    ++under_way_;
+    Remembered ended = co_await attempt(parcel, &memory);
+    if (--under_way_ == 0 && stopping_) last_one_done_.cancel();
+    co_return ended;
   }
 
   std::size_t concurrency() const override { return settings_.links.connections; }
@@ -67,8 +94,11 @@ class MllpSender final : public Sender {
   }
 
  private:
-  asio::awaitable<Answer> attempt(const Parcel& parcel);
+  asio::awaitable<Remembered> attempt(const Parcel& parcel, Memory* memory);
   asio::awaitable<Answer> exchange(Link& link, std::string_view payload);
+  asio::awaitable<Remembered> exchange_numbered(Link& link, const Parcel& parcel, Memory& memory);
+  asio::awaitable<std::optional<Remembered>> open_sequence(Link& link, const Parcel& parcel);
+  Remembered stuck(Answer answer, Error reason);
   asio::awaitable<Result<void>> write(Link& link, std::string_view payload);
   asio::awaitable<Answer> read_answer(Link& link, ExpectedAnswer& expected);
   asio::awaitable<Result<void>> read_some(Link& link, steady_clock::time_point deadline,
@@ -81,25 +111,36 @@ class MllpSender final : public Sender {
   std::size_t under_way_ = 0;
   bool stopping_ = false;
   asio::steady_timer last_one_done_;
+  std::optional<OutgoingSequence> sequence_;  // of the one link, where messages are numbered
 };
 
-asio::awaitable<Answer> MllpSender::attempt(const Parcel& parcel) {
-  if (stopping_) co_return retry(stopped_error());
+asio::awaitable<Remembered> MllpSender::attempt(const Parcel& parcel, Memory* memory) {
+  if (stopping_) co_return ended(retry(stopped_error()));
   const std::string_view payload = *parcel.payload;
   if (payload.find(kEndBlock) != std::string_view::npos) {
-    Answer answer = retry({"M204", "the payload holds the byte 0x1C, which ends an MLLP frame",
-                           "remove it, or write it as the escape sequence \\X1C\\", std::nullopt});
-    answer.kind = Answer::Kind::refused;
-    co_return answer;
+    co_return ended(
+        refused({"M204", "the payload holds the byte 0x1C, which ends an MLLP frame",
+                 "remove it, or write it as the escape sequence \\X1C\\", std::nullopt}));
+  }
+  if (memory != nullptr) {
+    if (const auto can_be = can_be_numbered(payload); !can_be) {
+      co_return ended(refused(can_be.error()));
+    }
   }
 
   auto taken = co_await links_->take();
-  if (!taken) co_return retry(taken.error());
+  if (!taken) co_return ended(retry(taken.error()));
   std::unique_ptr<Link> link = *std::move(taken);
   busy_.insert(link.get());
-  Answer answer = co_await exchange(*link, payload);
+  Remembered done;
+  if (memory != nullptr) {
+    done = co_await exchange_numbered(*link, parcel, *memory);
+  } else {
+    done.answer = co_await exchange(*link, payload);
+  }
   busy_.erase(link.get());
 
+  Answer& answer = done.answer;
   if (stopping_ && !answer.response && answer.kind == Answer::Kind::retry) {
     answer.reason = stopped_error();
   }
@@ -109,7 +150,7 @@ asio::awaitable<Answer> MllpSender::attempt(const Parcel& parcel) {
   } else {
     links_->drop(std::move(link));
   }
-  co_return answer;
+  co_return done;
 }
 
 asio::awaitable<Answer> MllpSender::exchange(Link& link, std::string_view payload) {
@@ -119,6 +160,83 @@ asio::awaitable<Answer> MllpSender::exchange(Link& link, std::string_view payloa
   Answer answer;
   answer.kind = Answer::Kind::delivered;
   co_return answer;
+}
+
+Remembered MllpSender::stuck(Answer answer, Error reason) {
+  ports_.report.count("sequence_disagreements_total");
+  ports_.report.log(Report::Level::error, "the link is frozen: " + reason.text());
+  answer.kind = Answer::Kind::retry;
+  answer.reason = std::move(reason);
+  Remembered frozen = ended(std::move(answer));
+  frozen.stuck = true;
+  return frozen;
+}
+
+// Begins the link, or asks where it stands, if that is needed first. How the delivery ended, where
+// that is known then.
+asio::awaitable<std::optional<Remembered>> MllpSender::open_sequence(Link& link,
+                                                                     const Parcel& parcel) {
+  const auto number = sequence_->opening(parcel.key);
+  if (!number) co_return std::nullopt;
+  const std::int64_t now = std::chrono::duration_cast<std::chrono::microseconds>(
+                               std::chrono::system_clock::now().time_since_epoch())
+                               .count();
+  const std::string control_id = "S" + parcel.message.text();
+  const auto header = hl7v2::Header::peek(*parcel.payload);
+  const std::string opening = opening_message(*header, *number, control_id, now);
+  Answer answer = co_await exchange(link, opening);
+  if (!answer.response) {
+    answer.reason.message = "the link could not be begun: " + answer.reason.message;
+    co_return ended(std::move(answer));
+  }
+  ports_.report.count("sequence_starts_total");
+  const auto acknowledgement = hl7v2::Acknowledgement::parse(*answer.response);
+  if (!acknowledgement) co_return ended(retry(acknowledgement.error()));
+  const auto next = sequence_->opened(parcel.key, *acknowledgement);
+  if (!next) co_return stuck(std::move(answer), next.error());
+  if (*next != OutgoingSequence::Next::delivered) co_return std::nullopt;
+  answer.kind = Answer::Kind::delivered;
+  Remembered known = ended(std::move(answer));
+  known.remember = sequence_->memory();
+  co_return known;
+}
+
+// HL7 v2 2.9.1: the number is on record before the message leaves, so that it has no other one
+// after a crash.
+asio::awaitable<Remembered> MllpSender::exchange_numbered(Link& link, const Parcel& parcel,
+                                                          Memory& memory) {
+  if (!sequence_->recalled()) {
+    const auto recalled = co_await memory.recall();
+    if (!recalled) co_return ended(retry({"P328", recalled.error().text(), "", std::nullopt}));
+    sequence_->recall(*recalled);
+  }
+  if (auto known = co_await open_sequence(link, parcel)) co_return *std::move(known);
+
+  const OutgoingSequence::Number number = sequence_->number(parcel.key);
+  const auto payload = numbered(parcel.payload, number.value);
+  if (!payload) co_return ended(refused(payload.error()));
+  if (!number.repeated) {
+    const auto remembered = co_await memory.remember(sequence_->memory_of(parcel.key));
+    if (!remembered) co_return ended(retry(remembered.error()));
+    sequence_->give(parcel.key);
+  }
+  Answer answer = co_await exchange(link, *payload);
+  if (!answer.response) co_return ended(std::move(answer));
+  const auto acknowledgement = hl7v2::Acknowledgement::parse(*answer.response);
+  if (!acknowledgement) co_return ended(std::move(answer));
+  const auto next = sequence_->answered(number.repeated, *acknowledgement);
+  if (!next) co_return stuck(std::move(answer), next.error());
+  if (*next == OutgoingSequence::Next::delivered) answer.kind = Answer::Kind::delivered;
+  if (*next == OutgoingSequence::Next::again) {
+    answer.kind = Answer::Kind::retry;
+    answer.reason = {"M214",
+                     "sequence number " + std::to_string(number.value) +
+                         " was taken by an earlier delivery after all",
+                     "it is sent again with the next number", std::nullopt};
+  }
+  Remembered done = ended(std::move(answer));
+  done.remember = sequence_->memory();
+  co_return done;
 }
 
 asio::awaitable<Result<void>> MllpSender::write(Link& link, std::string_view payload) {
@@ -257,6 +375,18 @@ std::span<const Option> sender_options() {
            "Negative answers of this receiver that mean a passing trouble, by the code of "
            "MSA-1 (\"AE\", \"AR\", \"CE\", \"CR\") or of ERR-3 (\"206\", \"207\"): the "
            "message is sent again. By default every negative answer is final."},
+      {.name = "sequence",
+       .type = OptionType::text,
+       .description =
+           "Numbers what is sent (MSH-13) for a receiver that follows the sequence number protocol "
+           "of HL7 v2 (2.9.1) and reads the number that it expects (MSA-4): a message that it has "
+           "is never worked twice, and one that it lacks is noticed. Deliveries then go one after "
+           "another, whatever their order keys. \"restart\" begins with a message numbered 0, "
+           "whose answer must fit what was sent before; \"resync\" begins with -1, after which "
+           "the receiver takes any number. When the two do not agree, the delivery is held and "
+           "everything behind it waits.",
+       .default_value = "off",
+       .choices = {"off", "restart", "resync"}},
       tls_client_option(),
       {.name = "listen_tls",
        .type = OptionType::table,
@@ -324,6 +454,11 @@ Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {
   settings.wait_for_application = values.text("wait_for") == "application";
   settings.application_timeout = std::max(values.duration("application_timeout"), milliseconds(1));
   if (values.has("retry_on")) settings.retry_on = values.texts("retry_on");
+  if (const std::string& sequence = values.text("sequence"); sequence != "off") {
+    settings.sequence =
+        sequence == "restart" ? OutgoingSequence::Start::restart : OutgoingSequence::Start::resync;
+    links.connections = 1;
+  }
   return std::make_unique<MllpSender>(std::move(settings), std::move(ports));
 }
 

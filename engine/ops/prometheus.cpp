@@ -347,6 +347,10 @@ constexpr Event kEvents[] = {
     {"requests_defective_total", "HTTP requests that could not be read"},
     {"requests_failed_total", "HTTP requests without an answer"},
     {"requests_total", "HTTP requests, received or made"},
+    {"sequence_disagreements_total", "a receiver expected another sequence number, or none at all"},
+    {"sequence_refused_total", "a sequence number was out of order, or none"},
+    {"sequence_repeats_total", "a message came again under its sequence number"},
+    {"sequence_starts_total", "a link with sequence numbers was begun or resynchronised"},
 };
 
 }  // namespace

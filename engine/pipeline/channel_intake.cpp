@@ -1,14 +1,10 @@
 #include "engine/pipeline/channel_intake.h"
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/suspended.h"
 #include "engine/pipeline/validation.h"
 
 namespace cannula::pipeline {
@@ -26,6 +22,8 @@ struct Offer {
   std::vector<Duplicates::Verdict> verdicts;
   std::vector<Duplicates::Fingerprint> fingerprints;
   std::vector<std::size_t> twins;
+  // Where the channel follows sequence numbers, one an arrival.
+  std::vector<Sequences::Verdict> numbers;
   // Where [validate] of the channel refuses messages, one an arrival; null for what is refused
   // anyway.
   std::vector<std::shared_ptr<const Judgement>> judgements;
@@ -51,23 +49,38 @@ std::string word_for_log(const std::string& event) {
   return plain ? event : event.empty() ? "a message without event" : "a message with an odd event";
 }
 
-// Suspends the awaiting coroutine until `start(resume)` calls resume, from whatever thread. No
-// coroutine itself, and its callers name their lambda before they await it: g++ 12 destroys
-// temporaries of a co_await expression twice (PR 99576).
-template <class Start>
-asio::awaitable<void> suspended_until(Start start) {
-  return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [start = std::move(start)](auto handler) mutable {
-        auto executor = asio::get_associated_executor(handler);
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        start([executor, shared] { asio::post(executor, [shared] { std::move (*shared)(); }); });
-      },
-      asio::use_awaitable);
+bool follows_sequence(const config::ChannelConfig& config) {
+  return config.source.has("sequence") && config.source.boolean("sequence");
 }
 
 std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
   return config.source.has("duplicates") ? config.source.duration("duplicates")
                                          : std::chrono::milliseconds(0);
+}
+
+// What is wrong with a sequence number is an error of this message, and no reject (2.8.3).
+AckReply about_number(const Error& refusal) {
+  const bool no_number = refusal.code == "P327";
+  const std::string text = refusal.message + " (" + refusal.hint + ")";
+  return {hl7v2::AckOutcome::error,
+          text,
+          {{no_number ? "102" : "207", "MSH^1^13", "", text, refusal.code}}};
+}
+
+// Puts the number that its sender is told (MSA-4) into what it is answered.
+void say_number(Receipt& receipt, std::int64_t number) {
+  if (receipt.reply && receipt.reply->body) return;  // the script's own words
+  if (!receipt.reply) receipt.reply.emplace();
+  if (!receipt.reply->ack) {
+    AckReply& ack = receipt.reply->ack.emplace();
+    if (receipt.disposition != Disposition::accepted) {
+      ack.outcome = receipt.disposition == Disposition::refused ? hl7v2::AckOutcome::rejected
+                                                                : hl7v2::AckOutcome::error;
+      ack.text = receipt.reason.message;
+      ack.errors.push_back({"207", "", "", receipt.reason.message, receipt.reason.code});
+    }
+  }
+  if (!receipt.reply->ack->expected_sequence) receipt.reply->ack->expected_sequence = number;
 }
 
 }  // namespace
@@ -80,6 +93,8 @@ ChannelIntake::ChannelIntake(std::shared_ptr<Channel> channel,
       store_(store),
       duplicates_(
           std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)),
+      sequences_(std::make_shared<Sequences>(channel_->names(),
+                                             follows_sequence(channel_->config()), store)),
       audit_(audit),
       resources_(std::move(resources)) {}
 
@@ -232,6 +247,39 @@ asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
   }
 }
 
+// Takes the links of this offer for it alone, until Sequences::end().
+asio::awaitable<Result<void>> ChannelIntake::take_links(const Offer& offer) {
+  while (true) {
+    const Result<bool> begun = sequences_->begin(offer.arrivals);
+    if (!begun) co_return begun.error();
+    if (*begun) co_return Result<void>();
+    auto ask = [this](auto resume) { sequences_->when_free(std::move(resume)); };
+    co_await suspended_until(std::move(ask));
+  }
+}
+
+void ChannelIntake::judge_numbers(Offer& offer) {
+  ChannelMetrics& metrics = channel_->metrics();
+  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
+    const Arrival& arrival = offer.arrivals[i];
+    std::optional<Error>& refusal = offer.refusals[i];
+    const bool of_the_link = Sequences::is_link_message(arrival);
+    Sequences::Verdict verdict = sequences_->judge(arrival, refusal && !of_the_link);
+    if (verdict.refusal) {
+      refusal = verdict.refusal;
+      const bool refused = !store::needs_no_work(refusal->code);
+      if (refused) metrics.transport.add("sequence_refused_total", 1);
+      if (refusal->code == store::kLinkMessage) metrics.transport.add("sequence_starts_total", 1);
+      if (refusal->code == store::kNumberRepeated) {
+        metrics.transport.add("sequence_repeats_total", 1);
+      }
+      spdlog::log(refused ? spdlog::level::warn : spdlog::level::info, "channel {}: from {}: {}",
+                  channel_->name(), arrival.peer_address, refusal->text());
+    }
+    offer.numbers.push_back(std::move(verdict));
+  }
+}
+
 void ChannelIntake::report_reuse(const Arrival& arrival) {
   channel_->metrics().transport.add("control_ids_reused_total", 1);
   const auto now = std::chrono::steady_clock::now();
@@ -259,8 +307,21 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
 
   auto offer = std::make_shared<Offer>();
   offer->arrivals = std::move(arrivals);
-  for (const Arrival& arrival : offer->arrivals) offer->refusals.push_back(refusal_of(arrival));
+  const std::shared_ptr<Sequences> sequences = sequences_;
+  if (sequences->follows()) {
+    if (auto taken = co_await take_links(*offer); !taken) {
+      Receipt not_now;
+      not_now.reason = taken.error();
+      co_return std::vector<Receipt>(offer->arrivals.size(), not_now);
+    }
+  }
+  for (const Arrival& arrival : offer->arrivals) {
+    const bool of_the_link = sequences->follows() && Sequences::is_link_message(arrival);
+    offer->refusals.push_back(of_the_link ? Error(std::string(store::kLinkMessage), "")
+                                          : refusal_of(arrival));
+  }
   validate(*offer);
+  if (sequences->follows()) judge_numbers(*offer);
   const std::shared_ptr<Duplicates> duplicates = duplicates_;
   if (duplicates->watches()) co_await judge(*offer);
   offer->records.reserve(offer->arrivals.size());
@@ -271,6 +332,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
       record.refusal = refusal->text();
       if (refusal->code == store::kDuplicate) record.body = nullptr;
     }
+    if (!offer->numbers.empty()) record.wire_state = offer->numbers[i].wire_state;
     offer->records.emplace_back(std::move(record));
   }
   offer->fates.resize(offer->arrivals.size());
@@ -282,8 +344,11 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
     // Its twin stands before it.
     const bool repeated = !offer->twins.empty() && offer->twins[i] != i;
     if (repeated && offer->committed) receipts[i] = receipts[offer->twins[i]];
+    const bool told = !offer->numbers.empty() && offer->numbers[i].answer && offer->committed;
+    if (told) say_number(receipts[i], *offer->numbers[i].answer);
   }
   if (duplicates->watches()) remember(*duplicates, *offer, receipts);
+  if (sequences->follows()) sequences->end(offer->arrivals, offer->committed.has_value());
   channel->metrics().acknowledge.record(std::chrono::steady_clock::now() - begun);
   co_return receipts;
 }
@@ -305,10 +370,17 @@ Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::si
       receipt.reply = offer.verdicts[i].reply;
       return receipt;
     }
+    if (store::needs_no_work(refusal->code)) {  // of the sequence number protocol
+      receipt.disposition = Disposition::accepted;
+      return receipt;
+    }
     ++metrics.refused;
     receipt.disposition = refusal->code == "P313" ? Disposition::failed : Disposition::refused;
     receipt.reason = *refusal;
     if (refusal->code == "P322") receipt.reply = Reply{.ack = offer.judgements[i]->ack};
+    if (refusal->code == "P326" || refusal->code == "P327") {
+      receipt.reply = Reply{.ack = about_number(*refusal)};
+    }
     return receipt;
   }
   ++metrics.received;

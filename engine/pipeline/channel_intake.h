@@ -10,6 +10,7 @@
 #include "channels/transport/intake.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/duplicates.h"
+#include "engine/pipeline/sequences.h"
 #include "engine/security/audit/log.h"
 #include "engine/security/partners.h"
 #include "engine/store/store.h"
@@ -42,6 +43,8 @@ class ChannelIntake : public Intake {
   static void remember(Duplicates& duplicates, const Offer& offer,
                        const std::vector<Receipt>& receipts);
   static Receipt receipt_of(ChannelMetrics& metrics, Offer& offer, std::size_t i);
+  boost::asio::awaitable<Result<void>> take_links(const Offer& offer);
+  void judge_numbers(Offer& offer);
   void report_reuse(const Arrival& arrival);
   boost::asio::awaitable<void> wait_for_room();
   boost::asio::awaitable<void> commit(std::shared_ptr<Offer> offer);
@@ -54,6 +57,7 @@ class ChannelIntake : public Intake {
   const std::shared_ptr<const security::AccessList> access_;
   store::Store& store_;
   const std::shared_ptr<Duplicates> duplicates_;
+  const std::shared_ptr<Sequences> sequences_;
   std::chrono::steady_clock::time_point reuse_logged_{};
   audit::Log* const audit_;  // null: refusals are only logged
   const Resources resources_;

@@ -11,6 +11,7 @@
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/retry_policy.h"
 #include "engine/pipeline/secretless.h"
+#include "engine/pipeline/suspended.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -23,12 +24,87 @@ constexpr milliseconds kRecordAgain{1000};  // after the store could not take an
 // Longer than this nothing waits because of a time on record: the wall clock may have been wrong.
 constexpr milliseconds kLongestRecordedWait = std::chrono::hours(1);
 constexpr store::Timestamp kMinute = 60'000'000;
+constexpr std::uint64_t kOneLine = 0x6C696E65;  // an order key, among hashes that it is none of
 
 bool later(const auto& a, const auto& b) {
   return a.until > b.until;
 }
 
+RememberingSender* remembering(Sender* sender) {
+  auto* remembering = dynamic_cast<RememberingSender*>(sender);
+  return remembering != nullptr && remembering->remembers() ? remembering : nullptr;
+}
+
+// The key of its wire state that a destination of this name has.
+std::string memory_key(const std::string& destination) {
+  return "to " + destination;
+}
+
 }  // namespace
+
+// What one attempt reads and writes of the memory of its destination.
+class Destination::SenderMemory final : public Memory {
+ public:
+  SenderMemory(Destination& destination, const Lane::Entry& entry)
+      : destination_(destination), entry_(entry) {}
+
+  asio::awaitable<Result<std::string>> recall() override {
+    co_await asio::post(destination_.blocking_, asio::use_awaitable);
+    Result<std::string> recalled = destination_.recall();
+    co_await asio::post(destination_.ports_.executor, asio::use_awaitable);
+    co_return recalled;
+  }
+
+  // As an attempt that is about to begin: after a crash it is seen to have begun. The delivery
+  // stays queued, as nothing has failed.
+  asio::awaitable<Result<void>> remember(std::string text) override {
+    Answer begun;
+    begun.reason = Error("P329", "the attempt begins; on record with it: " + text);
+    store::Attempt attempt =
+        destination_.attempt_record(entry_, begun, store::DeliveryState::queued);
+    attempt.wire_state.push_back({memory_key(destination_.config_.name), std::move(text)});
+    auto written = std::make_shared<Result<void>>();
+    auto submit = [this, written, &attempt](auto resume) {
+      std::vector<store::Record> records;
+      records.emplace_back(std::move(attempt));
+      destination_.store_.submit(std::move(records),
+                                 [written, resume = std::move(resume)](const auto& committed) {
+                                   if (!committed) *written = committed.error();
+                                   resume();
+                                 });
+    };
+    co_await suspended_until(std::move(submit));
+    if (*written) co_return Result<void>();
+    co_return Error("P328", written->error().text());
+  }
+
+ private:
+  Destination& destination_;
+  const Lane::Entry& entry_;
+};
+
+// By this name or one that it had before; what was written under the present ones counts.
+Result<std::string> Destination::recall() const {
+  TRY(store_.commit({}));
+  store_.catch_up();
+  std::vector<std::string> names{config_.name};
+  names.insert(names.end(), config_.renamed_from.begin(), config_.renamed_from.end());
+  for (const std::string& channel : channels_) {
+    const std::vector<store::StateWrite> remembered = TRY(store_.wire_state(channel));
+    for (const std::string& name : names) {
+      for (const store::StateWrite& write : remembered) {
+        if (write.key == memory_key(name) && write.value) return *write.value;
+      }
+    }
+  }
+  return std::string();
+}
+
+// All deliveries of a sender that sends in one line have a key in common, beside their own.
+void Destination::to_its_line(store::OrderKeys& keys) const {
+  const bool there = std::find(keys.begin(), keys.end(), kOneLine) != keys.end();
+  if (line_ != nullptr && !there) keys.push_back(kOneLine);
+}
 
 Destination::Destination(std::vector<std::string> channels, config::DestinationConfig config,
                          bool hold_key, store::Store& store, DeliveryObserver& observer,
@@ -42,6 +118,7 @@ Destination::Destination(std::vector<std::string> channels, config::DestinationC
       observer_(observer),
       ports_(std::move(ports)),
       sender_(std::move(sender)),
+      line_(remembering(sender_.get())),
       metrics_(std::move(metrics)),
       blocking_(std::move(blocking)),
       clock_(clock),
@@ -173,31 +250,37 @@ asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
 }
 
 // A sender that throws has a bug or no memory: neither may take the engine down with it.
-asio::awaitable<Answer> Destination::deliver(const Parcel& parcel) {
-  Answer answer;
+asio::awaitable<Remembered> Destination::deliver(Lane::Entry* entry, const Parcel& parcel) {
+  Remembered ended;
   try {
-    co_return co_await sender_->deliver(parcel);
+    if (line_ != nullptr) {
+      SenderMemory memory(*this, *entry);
+      ended = co_await line_->deliver_remembering(parcel, memory);
+    } else {
+      ended.answer = co_await sender_->deliver(parcel);
+    }
+    co_return ended;
   } catch (const std::exception& failure) {
-    answer.reason = Error("P310", std::string("the transport failed: ") + failure.what());
+    ended.answer.reason = Error("P310", std::string("the transport failed: ") + failure.what());
   }
-  co_return answer;
+  co_return ended;
 }
 
 asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
-  Answer answer;
+  Remembered ended;
   Result<void> loaded;
   if (!entry->item.first_tried) entry->item.first_tried = steady_clock::now();
   if (!entry->item.payload) loaded = co_await load_payload(entry->item);
   if (loaded) {
     const Parcel parcel = parcel_of(entry->item);
     const auto begun = steady_clock::now();
-    answer = co_await deliver(parcel);
+    ended = co_await deliver(entry, parcel);
     metrics_->deliver.record(steady_clock::now() - begun);
   } else {
-    answer.reason = loaded.error();
+    ended.answer.reason = loaded.error();
   }
   --under_way_;
-  settle(entry, answer);
+  settle(entry, ended);
   if (stopping_) {
     idle_.cancel();
   } else {
@@ -206,13 +289,16 @@ asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
   }
 }
 
-void Destination::settle(Lane::Entry* entry, const Answer& answer) {
+void Destination::settle(Lane::Entry* entry, const Remembered& ended) {
   using Act = config::RetryConfig::Act;
+  const Answer& answer = ended.answer;
+  entry->item.remember = ended.remember;
   if (answer.kind == Answer::Kind::delivered) return settle_delivered(entry, answer);
   if (stopping_ && answer.kind == Answer::Kind::retry)
     return lanes_.put_back(entry);  // our own doing, not an attempt that failed
-  note_failure(answer);
-  switch (act_on(config_.retry, answer)) {
+  note_failure(ended);
+  const Act act = act_on(config_.retry, answer);
+  switch (ended.stuck && act == Act::retry ? Act::hold : act) {
     case Act::dead:
       return settle_dead(entry, answer);
     case Act::hold:
@@ -223,8 +309,9 @@ void Destination::settle(Lane::Entry* entry, const Answer& answer) {
 }
 
 // What the breaker learns from it. Trouble of our own (a P code) says nothing of the other side.
-void Destination::note_failure(const Answer& answer) {
-  if (answer.kind == Answer::Kind::refused) {  // it answers, whatever it says
+void Destination::note_failure(const Remembered& ended) {
+  const Answer& answer = ended.answer;
+  if (answer.kind == Answer::Kind::refused || ended.stuck) {  // it answers, whatever it says
     breaker_.answered();
     return;
   }
@@ -270,6 +357,9 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
   }
   attempt.response = answer.response;
   attempt.attributes = answer.attributes;
+  if (entry.item.remember) {
+    attempt.wire_state.push_back({memory_key(config_.name), entry.item.remember});
+  }
   return attempt;
 }
 

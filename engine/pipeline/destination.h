@@ -17,7 +17,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "channels/transport/transport.h"
+#include "channels/transport/remembering_sender.h"
 #include "engine/config/site.h"
 #include "engine/pipeline/breaker.h"
 #include "engine/pipeline/clock.h"
@@ -39,6 +39,7 @@ struct Delivery {
   Bytes payload;           // null: read again when it goes
   std::string attributes;  // of the transport; known when `payload` is
   std::string before{};    // of an attempt that delivered it before; known when `payload` is
+  std::optional<std::string> remember{};  // by its sender, with the record of the last attempt
   std::string event;
   std::uint32_t attempts = 0;
   std::chrono::milliseconds tried_for{0};  // from its first attempt on, in earlier runs
@@ -141,12 +142,12 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void dispatch();
   Parcel parcel_of(const Delivery& delivery) const;
   boost::asio::awaitable<void> attempt(Lane::Entry* entry);
-  void settle(Lane::Entry* entry, const Answer& answer);
+  void settle(Lane::Entry* entry, const Remembered& ended);
   void settle_delivered(Lane::Entry* entry, const Answer& answer);
   void settle_dead(Lane::Entry* entry, const Answer& answer);
   void settle_held(Lane::Entry* entry, const Answer& answer);
   void settle_retry(Lane::Entry* entry, const Answer& answer);
-  void note_failure(const Answer& answer);
+  void note_failure(const Remembered& ended);
   bool note_no_answer(std::string why);
   bool give_up(const Delivery& delivery) const;
   store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,
@@ -186,7 +187,10 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void forget_some(const std::vector<Name>& forgotten);
   void drop_names_without_use();
   boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
-  boost::asio::awaitable<Answer> deliver(const Parcel& parcel);
+  boost::asio::awaitable<Remembered> deliver(Lane::Entry* entry, const Parcel& parcel);
+  class SenderMemory;
+  Result<std::string> recall() const;
+  void to_its_line(store::OrderKeys& keys) const;
 
   const std::vector<std::string> channels_;
   const std::string& channel_ = channels_.front();
@@ -196,6 +200,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   DeliveryObserver& observer_;
   Ports ports_;
   const std::unique_ptr<Sender> sender_;
+  RememberingSender* const line_;  // the same, where it remembers; else null
   const std::shared_ptr<DestinationMetrics> metrics_;
   const boost::asio::any_io_executor blocking_;
   const Window window_{};

@@ -34,8 +34,10 @@ std::pair<store::Position, std::uint32_t> place_of(const store::DeliveryRow& row
 }  // namespace
 
 void Destination::hold(MessageId id, const store::OrderKeys& keys) {
-  held_[id].push_back(keys);
-  lanes_.hold(keys);
+  store::OrderKeys held = keys;
+  to_its_line(held);
+  lanes_.hold(held);
+  held_[id].push_back(std::move(held));
 }
 
 void Destination::lift(MessageId id) {
@@ -189,6 +191,7 @@ void Destination::add(Arriving arriving) {
   const bool first = arriving.first || held_.contains(delivery.id);
   const bool stat = delivery.stat;
   if (arriving.first) discarded_.erase({delivery.id, delivery.ordinal});
+  to_its_line(arriving.keys);
   if (!first && lanes_.held(arriving.keys)) {
     leave_memory(delivery);
     delivery.payload.reset();

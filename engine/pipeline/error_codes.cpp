@@ -94,6 +94,31 @@ constexpr ErrorCode kCodes[] = {
      "[validate] of the channel says that messages with such findings wait for a person. `cannula "
      "msg show` lists the findings; `cannula msg resend` works the message as it is, `cannula msg "
      "edit` makes a corrected one of it, `cannula msg discard` ends it."},
+    {"P324", "A message that only starts or resynchronises its link",
+     "Its MSH-13 is 0 or -1, and the source follows sequence numbers (`sequence = true`). The "
+     "sender was told in MSA-4 which number is expected; there is nothing to be worked, and the "
+     "message is on record as filtered."},
+    {"P325", "A message with this sequence number was taken before",
+     "Its MSH-13 is the last number that was taken from this sender, and its MSH-10 is the same: "
+     "the acknowledgement was lost. It was acknowledged with the next number in MSA-4, not worked "
+     "again, and is on record as filtered."},
+    {"P326", "A sequence number is out of order",
+     "The source follows sequence numbers (`sequence = true`), and MSH-13 is neither the next one "
+     "nor a repetition of the last: messages are missing, come twice, or two systems send under "
+     "one name (MSH-3, MSH-4). The sender was answered AE or CE with the expected number in MSA-4, "
+     "and the message is on record as rejected. When it is known what is missing, the sender "
+     "resynchronises the link with -1; docs/how-to/exchange-over-mllp.md tells how."},
+    {"P327", "MSH-13 holds no sequence number",
+     "The source follows sequence numbers (`sequence = true`), and the field is neither 0, -1 nor "
+     "a number that counts from 1. The message is on record as rejected. A message without "
+     "MSH-13 is taken as on any other link."},
+    {"P328", "What has to be on record before a delivery could not be written",
+     "The number of a delivery is on disk before the message is sent, so that it has the same one "
+     "after a crash. The disk did not take it; nothing was sent, and the delivery is tried again."},
+    {"P329", "A delivery is about to begin",
+     "Of an attempt whose end is not on record yet: the number that it is sent with is on disk, "
+     "and "
+     "the attempt itself follows. Seen after a crash, or for the moment that the attempt takes."},
 };
 
 }  // namespace

@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def tests_in_sources():
     found = set()
-    for source in (ROOT / "tests" / "unit").rglob("*_test.cpp"):
+    sources = [source for room in ("unit", "faults") for source in (ROOT / "tests" / room).rglob("*_test.cpp")]
+    for source in sources:
         for suite, name in re.findall(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", source.read_text(), re.MULTILINE):
             found.add(f"{suite}.{name}")
     return found

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "channels/transport/remembering_sender.h"
 #include "engine/pipeline/engine.h"
 #include "parsers/hl7v2/header.h"
 
@@ -32,6 +33,8 @@ class FakeWires {
   std::function<Answer(const Parcel&, int attempt)> answer = [](const Parcel&, int) {
     return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
   };
+  // Asked instead where it is set: the sender remembers then. On its executor.
+  std::function<boost::asio::awaitable<Remembered>(const Parcel&, Memory&)> deliver_remembering;
   std::atomic<bool> refuse_to_listen{false};
   std::string refuse_to_listen_on;
   std::atomic<bool> lacks_secret{false};  // the senders, and the receiver of `secret_to_listen_on`
@@ -149,7 +152,7 @@ class FakeReceiver : public Receiver {
   boost::asio::any_io_executor executor_;
 };
 
-class FakeSender : public Sender {
+class FakeSender : public RememberingSender {
  public:
   FakeSender(FakeWires& wires, boost::asio::any_io_executor executor)
       : wires_(wires), executor_(executor) {}
@@ -160,6 +163,13 @@ class FakeSender : public Sender {
     co_return answer;
   }
   std::size_t concurrency() const override { return 4; }
+  bool remembers() const override { return static_cast<bool>(wires_.deliver_remembering); }
+  boost::asio::awaitable<Remembered> deliver_remembering(const Parcel& parcel,
+                                                         Memory& memory) override {
+    Remembered ended = co_await wires_.deliver_remembering(parcel, memory);
+    if (ended.answer.kind == Answer::Kind::delivered) wires_.note(parcel);
+    co_return ended;
+  }
   boost::asio::awaitable<void> stop() override { co_return; }
 
  private:
