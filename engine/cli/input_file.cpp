@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "parsers/hl7v2/batch.h"
+#include "parsers/hl7v2/encoding.h"
+
 namespace cannula::cli {
 namespace {
 
@@ -27,6 +30,22 @@ Result<std::string> read_input(const std::string& name) {
   if (file != stdin) std::fclose(file);
   if (failed) return unreadable(name, "reading failed: " + why);
   return text;
+}
+
+std::vector<Span> messages_in(std::string_view bytes) {
+  if (hl7v2::is_utf16(bytes)) return {{0, bytes.size()}};
+  return hl7v2::split_messages(bytes);
+}
+
+std::vector<Diagnostic> envelope_findings(const std::string& name, std::string_view bytes) {
+  std::vector<Diagnostic> findings;
+  if (!hl7v2::is_batch(bytes)) return findings;
+  const auto source = std::make_shared<const Source>(name, std::string());
+  for (const Error& error : hl7v2::BatchFile::read(bytes).findings) {
+    findings.push_back(
+        {Severity::warning, error.code, error.message, source, std::nullopt, error.hint, {}});
+  }
+  return findings;
 }
 
 }  // namespace cannula::cli

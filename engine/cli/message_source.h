@@ -29,6 +29,8 @@ class MessageSource {
   // microseconds since 1970-01-01 UTC.
   void append_frame(std::string& out, std::int64_t n, std::int64_t time) const;
   std::string control_id(std::int64_t n, std::int64_t time) const;
+  // False where MSH-15 and MSH-16 want no acknowledgement whatever becomes of it (NE).
+  bool wants_answer(std::int64_t n) const { return of_number(n).wants_answer; }
 
  private:
   // A text with places where something is put in: behind every piece but the last.
@@ -40,7 +42,11 @@ class MessageSource {
   struct Message {
     Pieces text;
     Pieces control_id;
+    bool wants_answer = true;
   };
+  const Message& of_number(std::int64_t n) const {
+    return messages_[static_cast<std::size_t>(n - 1) % messages_.size()];
+  }
   static Pieces split_at_places(std::string_view text);
   static void append(std::string& out, const Pieces& pieces, std::int64_t n, std::int64_t time);
   Result<void> add(std::string_view name, std::string_view text, Variation variation);

@@ -15,7 +15,8 @@ using hl7v2::Place;
 using hl7v2::SegmentId;
 using hl7v2::Structure;
 
-constexpr std::size_t kLongestValue = 160;  // bytes shown of a value
+constexpr std::size_t kLongestValue = 160;   // bytes shown of a value
+constexpr std::size_t kLongestMeaning = 80;  // and of what a code stands for: some are essays
 
 std::string segment_path(const Message& message, SegmentId segment) {
   const std::string_view name = message.name_of(segment);
@@ -96,7 +97,7 @@ std::string explained(const DictionaryNames& names, const PathValue& value,
   if (!path) return {};
   std::string text;
   if (const auto meaning = names.meaning(*path, value_type, value.text)) {
-    text += fmt::format(" = {}", *meaning);
+    text += fmt::format(" = {}", visible(*meaning, kLongestMeaning));
   }
   if (const std::string name = names.value(*path, value_type); !name.empty()) {
     text += fmt::format("  [{}]", name);

@@ -103,10 +103,36 @@ Parsed parse_document(const std::string& name, std::string bytes, bool raw) {
   return parsed;
 }
 
+// What holds the messages of a batch together: its segments, and what does not agree in them.
+void add_envelope(const std::string& name, const std::string& bytes, bool raw, Parsed& parsed) {
+  const hl7v2::BatchFile file = hl7v2::BatchFile::read(bytes);
+  std::string text = fmt::format("batch of {} messages\n\n", file.message_count());
+  ordered_json segments = ordered_json::array();
+  const auto add = [&](std::string_view segment) {
+    if (segment.empty()) return;
+    segments.push_back(segment);
+    text += "  " + visible(segment) + "\n";
+  };
+  if (file.header) add(file.header->text);
+  for (const hl7v2::MessageBatch& batch : file.batches) {
+    if (batch.header) add(batch.header->text);
+    add(batch.trailer);
+  }
+  add(file.trailer);
+  if (segments.empty()) return;  // messages one after the other
+  ordered_json json{{"segments", std::move(segments)}};
+  Parsed envelope;
+  add_findings(envelope_findings(name, bytes), nullptr, envelope, json);
+  parsed.json["batch"] = std::move(json);
+  if (!raw) parsed.text += text + envelope.text + "\n";
+}
+
 Parsed parse_messages(const std::string& name, const std::string& bytes, bool raw) {
   Parsed parsed;
-  parsed.json = {{"file", name}, {"format", "HL7 v2"}, {"messages", ordered_json::array()}};
-  const std::vector<Span> spans = hl7v2::split_messages(bytes);
+  parsed.json = {{"file", name}, {"format", "HL7 v2"}};
+  if (hl7v2::is_batch(bytes)) add_envelope(name, bytes, raw, parsed);
+  parsed.json["messages"] = ordered_json::array();
+  const std::vector<Span> spans = messages_in(bytes);
   for (std::size_t i = 0; i < spans.size(); ++i) {
     if (spans.size() > 1 && !raw) {
       parsed.text += fmt::format("{}message {} of {}: ", i > 0 ? "\n" : "", i + 1, spans.size());
@@ -135,7 +161,7 @@ std::string looks_like(std::string_view bytes) {
 Result<Parsed> parse_file(const std::string& file, bool raw) {
   std::string bytes = TRY(read_input(file));
   const std::string name = shown_name(file);
-  if (!hl7v2::split_messages(bytes).empty()) return parse_messages(name, bytes, raw);
+  if (!messages_in(bytes).empty()) return parse_messages(name, bytes, raw);
   const std::size_t first = bytes.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (first != std::string::npos && (bytes[first] == '{' || bytes[first] == '[')) {
     return parse_document(name, std::move(bytes), raw);

@@ -39,7 +39,7 @@ int read_paths(const PathOptions& options, const Context& context) {
       fine = false;
       continue;
     }
-    for (const Span span : hl7v2::split_messages(*bytes)) {
+    for (const Span span : messages_in(*bytes)) {
       const auto decoded = hl7v2::decode(make_bytes(bytes->substr(span.begin, span.size())));
       if (!decoded) {
         print_error(context, decoded.error());

@@ -83,15 +83,21 @@ void set_tls(SendOptions& options) {
   }
 }
 
+// Messages that have got to their end.
+double done(const SendResult& result) {
+  return static_cast<double>(result.latencies.count()) + static_cast<double>(result.unasked);
+}
+
 std::string plain_summary(const SendResult& result, const SendOrder& order) {
   if (order.count == 1 && !result.last_answer.empty()) {
     return fmt::format("{} after {:.2f} ms\n", result.last_answer, result.latencies.smallest_ms());
   }
   std::string codes;
   for (const auto& [code, count] : result.by_code) codes += fmt::format("{} {}, ", code, count);
+  if (result.unasked > 0) codes += fmt::format("not to be answered {}, ", result.unasked);
   std::string text = fmt::format(
       "{} messages in {:.2f} s, {:.0f} a second: {}no answer {}\n", order.count, result.seconds,
-      static_cast<double>(result.latencies.count()) / result.seconds, codes, result.unanswered);
+      done(result) / std::max(result.seconds, 1e-9), codes, result.unanswered);
   if (result.latencies.count() > 0) {
     text += fmt::format("latency min {:.2f} ms, median {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms\n",
                         result.latencies.smallest_ms(), result.latencies.quantile_ms(0.5),
@@ -101,7 +107,6 @@ std::string plain_summary(const SendResult& result, const SendOrder& order) {
 }
 
 std::string json_summary(const SendResult& result, const SendOrder& order, double cpu) {
-  const auto answered = static_cast<double>(result.latencies.count());
   const nlohmann::ordered_json json{
       {"address", order.address.text()},
       {"messages", order.count},
@@ -109,13 +114,14 @@ std::string json_summary(const SendResult& result, const SendOrder& order, doubl
       {"acknowledged", result.by_code},
       {"as_expected", result.as_expected},
       {"unexpected", result.unexpected},
+      {"not_to_be_answered", result.unasked},
       {"unanswered", result.unanswered},
       {"failed", order.count - result.as_expected},
       {"stray_answers", result.strays},
       {"connections", order.connections},
       {"connections_lost", result.connections_lost},
       {"seconds", rounded(result.seconds)},
-      {"per_second", rounded(answered / std::max(result.seconds, 1e-9))},
+      {"per_second", rounded(done(result) / std::max(result.seconds, 1e-9))},
       {"latency_ms",
        {{"min", rounded(result.latencies.smallest_ms())},
         {"median", rounded(result.latencies.quantile_ms(0.5))},
@@ -123,7 +129,7 @@ std::string json_summary(const SendResult& result, const SendOrder& order, doubl
         {"p99", rounded(result.latencies.quantile_ms(0.99))},
         {"p999", rounded(result.latencies.quantile_ms(0.999))},
         {"max", rounded(result.latencies.largest_ms())}}},
-      {"cpu_us_per_message", rounded(cpu * 1e6 / std::max(answered, 1.0))},
+      {"cpu_us_per_message", rounded(cpu * 1e6 / std::max(done(result), 1.0))},
       {"remarks", result.remarks}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

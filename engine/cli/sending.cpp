@@ -174,7 +174,8 @@ class Sending {
     const std::int64_t time = std::chrono::duration_cast<std::chrono::microseconds>(
                                   std::chrono::system_clock::now().time_since_epoch())
                                   .count();
-    while (lane.under_way.size() < window && work_left(lane) && due() <= now) {
+    for (std::size_t room = window - lane.under_way.size();
+         room > 0 && work_left(lane) && due() <= now; --room) {
       std::int64_t n = 0;
       if (lane.again.empty()) {
         n = ++claimed_;
@@ -183,8 +184,13 @@ class Sending {
         lane.again.pop_front();
       }
       messages_.append_frame(out, n, time);
-      lane.under_way.push_back({n, messages_.control_id(n, time), now});
       ++result_.sent;
+      if (messages_.wants_answer(n)) {
+        lane.under_way.push_back({n, messages_.control_id(n, time), now});
+      } else {
+        ++result_.as_expected;
+        ++result_.unasked;
+      }
     }
   }
 

@@ -36,6 +36,7 @@ struct SendResult {
   std::int64_t sent = 0;         // attempts written to a connection
   std::int64_t as_expected = 0;  // messages
   std::int64_t unexpected = 0;   // messages answered otherwise
+  std::int64_t unasked = 0;      // of those as expected: messages that want no answer (NE)
   std::int64_t unanswered =
       0;                    // messages whose last attempt got no answer, or that were never sent
   std::int64_t strays = 0;  // answers to nothing that was under way

@@ -4,7 +4,7 @@
 #include "engine/cli/finding_json.h"
 #include "engine/cli/input_file.h"
 #include "engine/cli/verb.h"
-#include "parsers/hl7v2/batch.h"
+#include "parsers/hl7v2/encoding.h"
 #include "parsers/hl7v2/validation/profile.h"
 #include "parsers/hl7v2/validation/site_segments.h"
 #include "parsers/hl7v2/validation/validation.h"
@@ -84,7 +84,7 @@ class Validation {
   }
 
   void validate_file(const std::string& name, const std::string& bytes) {
-    const std::vector<Span> spans = hl7v2::split_messages(bytes);
+    const std::vector<Span> spans = messages_in(bytes);
     if (spans.empty()) {
       fine_ = false;
       print_error(context_, Error{"U131",
@@ -92,6 +92,7 @@ class Validation {
                                   "a message has a line that begins with MSH|",
                                   {}});
     }
+    validate_envelope(name, bytes);
     for (std::size_t at = 0; at < spans.size(); ++at) {
       const std::string message_name =
           spans.size() == 1 ? name : fmt::format("{}, message {}", name, at + 1);
@@ -99,9 +100,22 @@ class Validation {
     }
   }
 
+  void validate_envelope(const std::string& name, const std::string& bytes) {
+    ordered_json list = ordered_json::array();
+    for (const Diagnostic& finding : envelope_findings(name, bytes)) {
+      counts_.add(finding.severity);
+      list.push_back(finding_json(finding));
+      if (!context_.json) print(context_.out, render(finding));
+    }
+    if (!list.empty()) messages_.push_back({{"message", name}, {"findings", std::move(list)}});
+  }
+
+  // By its text in UTF-8, whatever it is sent in: so places and lengths count characters.
   void validate_message(const std::string& name, std::string bytes) {
-    const auto source = std::make_shared<const Source>(name, bytes);
-    const auto message = hl7v2::Message::parse(make_bytes(std::move(bytes)));
+    const auto decoded = hl7v2::decode(make_bytes(std::string(bytes)));
+    const hl7v2::Message* const message = decoded ? &decoded->message : nullptr;
+    const auto source = std::make_shared<const Source>(
+        name, message != nullptr ? *message->received() : std::move(bytes));
     ++counts_.messages;
     ordered_json list = ordered_json::array();
     const auto add = [&](Diagnostic diagnostic, const std::string& group_path) {
@@ -112,8 +126,8 @@ class Validation {
       list.back()["group_path"] = group_path;
       if (!context_.json) print(context_.out, render(diagnostic));
     };
-    if (!message) {
-      const Error& error = message.error();
+    if (!decoded) {
+      const Error& error = decoded.error();
       add({Severity::error, error.code, error.message, source, error.span, error.hint, {}}, {});
     } else {
       for (const hl7v2::Finding& each : hl7v2::validate(*message, rules_)) {

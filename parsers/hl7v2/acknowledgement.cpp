@@ -122,13 +122,16 @@ class AckWriter {
     field(header_.processing_id.empty() ? "P" : header_.processing_id);
     field(header_.version.empty() ? "2.5.1" : header_.version);
     const bool answers_enhanced = header_.enhanced() && !is_commit(code);
-    if (answers_enhanced || !header_.character_set.empty()) {
+    // What answers UTF-16 is not itself UTF-16, and must not be labelled so.
+    const std::string_view character_set =
+        header_.converted ? std::string_view() : header_.character_set;
+    if (answers_enhanced || !character_set.empty()) {
       for (int number = 13; number <= 14; ++number) field();
       for (int number = 15; number <= 16; ++number) field(answers_enhanced ? "NE" : "");
     }
-    if (!header_.character_set.empty()) {
+    if (!character_set.empty()) {
       field();
-      field(header_.character_set);
+      field(character_set);
     }
     out_ += '\r';
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "parsers/text/character_set.h"
+
 namespace cannula {
 namespace {
 
@@ -11,11 +13,19 @@ bool is_continuation_byte(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
+// As many bytes as `line` has: blanks for what a terminal would obey, `?` for what is no UTF-8.
 std::string printable(std::string_view line) {
   std::string shown(line);
-  for (char& c : shown) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) c = ' ';
+  for (std::size_t i = 0; i < shown.size();) {
+    const auto byte = static_cast<unsigned char>(shown[i]);
+    const std::size_t size = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+    if (byte < 0x20 || byte == 0x7F) {
+      shown[i++] = ' ';
+    } else if (is_utf8(line.substr(i, size))) {
+      i += std::min(size, line.size() - i);
+    } else {
+      shown[i++] = '?';
+    }
   }
   return shown;
 }
@@ -40,10 +50,12 @@ std::string excerpt(const Source& source, Span span) {
     length =
         std::max<std::size_t>(1, std::min(length, line.size() - std::min(column, line.size())));
   }
+  const std::string shown = printable(line);
+  line = shown;
   const std::size_t indent = columns_of(line.substr(0, column)) + (before.empty() ? 0 : 1);
   const std::size_t width = std::max<std::size_t>(1, columns_of(line.substr(column, length)));
   const std::string number = std::to_string(at.line);
-  return fmt::format("{:>5} | {}{}\n      | {}{}{}\n", number, before, printable(line),
+  return fmt::format("{:>5} | {}{}\n      | {}{}{}\n", number, before, line,
                      std::string(indent, ' '), "^", std::string(width - 1, '~'));
 }
 

@@ -109,6 +109,10 @@ Diagnostic diagnostic_of(const Finding& finding, const Message& message) {
 }
 
 std::string error_location(const Finding& finding, const Message& message) {
+  // The segment that is missing, and not the one at which it was missed.
+  if (finding.code == kinds::kSegmentMissing.code && is_plain(finding.path)) {
+    return finding.path + "^1";
+  }
   const Place& place = finding.place;
   std::uint32_t number = 0;
   const std::string_view name = message.name_of(place.segment);

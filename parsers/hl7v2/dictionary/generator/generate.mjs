@@ -45,9 +45,9 @@ function correct_field(version, segment, number, field) {
   return field;
 }
 
-// Codes of versions before and after the one whose tables the package has.
+// Codes of versions before and after the one whose tables the package has, and a misprint of it.
 const more_codes = {
-  104: { '2.7': 'Release 2.7', '2.7.1': 'Release 2.7.1', '2.8': 'Release 2.8',
+  104: { '2.5.1': 'Release 2.5.1', '2.7': 'Release 2.7', '2.7.1': 'Release 2.7.1', '2.8': 'Release 2.8',
          '2.8.1': 'Release 2.8.1', '2.8.2': 'Release 2.8.2', '2.9': 'Release 2.9',
          '2.9.1': 'Release 2.9.1' },
   125: { CE: 'Coded Entry', CM: 'Composite', ID: 'Coded Value', IS: 'Coded Value', NA: 'Numeric Array',

@@ -68,6 +68,14 @@ TEST_F(MessageVerbs, ValidateReportsAndEndsWithOneForErrors) {
   EXPECT_THAT(outcome.out, HasSubstr("1 message: 1 error, 0 warnings, 0 notes\n"));
 }
 
+TEST_F(MessageVerbs, ValidateShowsTheEnvelopeAndOtherCharacterSets) {
+  const std::string batch = file("b.hl7", "BHS|^~\\&|LAB\r" + kClean + "BTS|2\r");
+  EXPECT_THAT(run_cannula({"validate", batch}).out,
+              HasSubstr("b.hl7: warning[H501]: BTS-1 announces 2 messages and 1 came"));
+  const std::string latin = file("c.hl7", changed("||19800101|F", "||19800101|M\xFCnchen"));
+  EXPECT_THAT(run_cannula({"validate", latin}).out, HasSubstr("||19800101|München\n"));
+}
+
 TEST_F(MessageVerbs, ValidateGoesByAProfile) {
   const std::string message = file("a.hl7", kClean);
   const std::string profile = file("lab.profile", "profile \"Lab\"\nPID-3.4 required\n");

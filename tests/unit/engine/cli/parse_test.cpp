@@ -88,6 +88,29 @@ TEST_F(Parse, EachMessageOfABatchIsShown) {
   EXPECT_EQ(json::parse(parse(two, {"--json"}).out)["files"][0]["messages"].size(), 2U);
 }
 
+TEST_F(Parse, TheEnvelopeOfABatchIsShownWithWhatDoesNotAgree) {
+  const std::string batch =
+      "FHS|^~\\&|LAB\rBHS|^~\\&|LAB\r" + std::string(kResult) + "BTS|3\rFTS|1\r";
+  const Outcome outcome = parse(batch);
+  EXPECT_THAT(outcome.out, HasSubstr("batch of 1 messages\n\n  FHS|^~\\&|LAB\n  BHS|^~\\&|LAB\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("warning[H501]: BTS-1 announces 3 messages and 1 came"));
+  const json answer = json::parse(parse(batch, {"--json"}).out)["files"][0]["batch"];
+  EXPECT_EQ(answer["segments"].size(), 4U);
+  EXPECT_EQ(answer["findings"][0]["code"], "H501");
+  EXPECT_THAT(parse(batch, {"--raw"}).out, Not(HasSubstr("BTS")));
+}
+
+TEST_F(Parse, AMessageInUtf16IsRead) {
+  std::string wide = "\xFF\xFE";
+  for (const char c :
+       std::string_view("MSH|^~\\&|LAB||||||ADT^A01|1|P|2.5.1\rPID|1||1||M\xFCller\r")) {
+    (wide += c) += '\0';
+  }
+  EXPECT_THAT(parse(wide).out, HasSubstr("PID-5.1.1  Müller  ["));
+  EXPECT_EQ(run_cannula({"path", "PID-5", file("wide", wide)}).out, "Müller\n");
+  EXPECT_THAT(run_cannula({"validate", file("wide", wide)}).out, HasSubstr("1 message: "));
+}
+
 TEST_F(Parse, OtherCharacterSetsAreShownAsUtf8) {
   EXPECT_THAT(parse("MSH|^~\\&|LAB||||||ADT^A01|1|P|2.5.1||||||8859/1\rPID|1||1||M\xFCller\r").out,
               HasSubstr("Müller"));

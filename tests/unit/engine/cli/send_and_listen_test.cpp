@@ -180,6 +180,25 @@ TEST(SendAndListen, SilenceEndsWithTheTimeout) {
   EXPECT_EQ(send(listener, order).unanswered, 1);
 }
 
+TEST(SendAndListen, WhatWantsNoAnswerIsNotWaitedFor) {
+  ListenOrder listen;
+  listen.count = 40;
+  Listener listener(listen);
+  SendOrder order;
+  order.address = listener.address();
+  order.count = 40;
+  order.window = 3;
+  const auto messages = MessageSource::of(
+      "test", std::string(kMessage) + "MSH|^~\\&|LAB|A|EHR|B|2026||ORU^R01|M2|P|2.5.1|||NE|NE\r",
+      {true, false});
+  JsonLines lines;
+  const SendResult result = *send_messages(order, *messages, lines);
+  EXPECT_EQ(result.as_expected, 40);
+  EXPECT_EQ(result.unasked, 20);
+  EXPECT_EQ(result.unanswered, 0);
+  EXPECT_EQ(listener.wait().messages, 40);
+}
+
 TEST(SendAndListen, TheRateIsAnUpperBound) {
   ListenOrder listen;
   listen.count = 20;
@@ -214,6 +233,21 @@ TEST(MessageSource, SegmentsEndWithCarriageReturnsHoweverTheFileWasSaved) {
     MessageSource::of("t", text, {})->append_frame(frame, 1, 0);
     EXPECT_EQ(frame, "\x0BMSH|^~\\&|A\rPID|1\r\x1C\r");
   }
+}
+
+TEST(MessageSource, Utf16IsSentAsWhatItIs) {
+  std::string wide = "\xFF\xFE";
+  std::string sent;
+  for (const char c : std::string_view("MSH|^~\\&|A||||||ADT^A01|7|P|2.5\nPID|1\n")) {
+    (wide += c) += '\0';
+    (sent += c == '\n' ? '\r' : c) += '\0';
+  }
+  std::string frame;
+  const auto source = MessageSource::of("t", wide, {});
+  source->append_frame(frame, 1, 0);
+  EXPECT_THAT(frame, HasSubstr(sent));
+  EXPECT_EQ(source->control_id(1, 0), "7");
+  EXPECT_THAT(MessageSource::of("t", wide, {true, false}).error().message, HasSubstr("UTF-16"));
 }
 
 TEST(MessageSource, CountersAndTheTimeGoWhereTheyAreAskedFor) {

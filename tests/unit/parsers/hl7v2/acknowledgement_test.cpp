@@ -109,6 +109,14 @@ TEST(Acknowledge, SpeaksTheDelimitersAndCharacterSetOfTheSender) {
       "MSH#!@%*###LAB##20260115093042.123+0000##ACK!R01!ACK#C-1#P#2.5######8859/1\rMSA#AA#ID\r");
 }
 
+TEST(Acknowledge, IsNotLabelledAsUtf16) {
+  const std::string text = "MSH|^~\\&|LAB||||2026||ORU^R01|ID|P|2.5||||||UNICODE UTF-16\r";
+  std::string wide;
+  for (const char c : text) (wide += c) += '\0';
+  EXPECT_THAT(*acknowledge(header_of(wide), AckOutcome::accepted, details()),
+              HasSubstr("|C-1|P|2.5\rMSA|AA|ID\r"));
+}
+
 TEST(Acknowledge, AnswersBytesWithoutMsh) {
   AckDetails refused = details();
   refused.text = "there is no MSH segment";

@@ -86,6 +86,12 @@ TEST(Render, ControlCharactersAreShownAsBlanks) {
   EXPECT_EQ(rendered.find('\x07'), std::string::npos);
 }
 
+TEST(Render, BytesOfOtherCharacterSetsAreShownAsQuestionMarks) {
+  const std::string rendered = render(finding_in("M\xFCller \xC3\xBC \xB1 x\xE2\x82", {12, 13}));
+  EXPECT_THAT(rendered, HasSubstr("| M?ller \xC3\xBC ? x??\n"));
+  EXPECT_TRUE(rendered.ends_with("|           ^\n")) << rendered;
+}
+
 TEST(Render, SegmentsOfAMessageAreLines) {
   EXPECT_THAT(render(finding_in("MSH|^~\\&|A\rPID|1", {15, 16})), HasSubstr("site.toml:2:5:"));
 }

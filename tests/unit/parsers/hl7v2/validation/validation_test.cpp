@@ -170,6 +170,13 @@ TEST(Validation, PointsIntoTheReceivedBytes) {
   EXPECT_EQ(error_location(findings[0], spoiled), "OBX^1^5^1");
 }
 
+TEST(Validation, ErrNamesTheSegmentThatIsMissing) {
+  const Message without = message("ADT^A08", "EVN||20260101\r" + kPid);
+  const auto findings = validate(without);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(error_location(findings[0], without), "PV1^1");
+}
+
 TEST(Primitives, FormsOfDatesTimesAndNumbers) {
   for (const char* text : {"1980", "198002", "19800229", "20000229"})
     EXPECT_EQ(wrong_with("DT", text), "") << text;
