@@ -14,8 +14,12 @@ struct Unit {
 };
 
 // From large to small, as duration_text wants them.
-constexpr Unit kDurations[] = {
-    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
+constexpr Unit kDurations[] = {{"y", 365 * std::int64_t{86'400'000}},
+                               {"d", 86'400'000},
+                               {"h", 3'600'000},
+                               {"m", 60'000},
+                               {"s", 1'000},
+                               {"ms", 1}};
 constexpr Unit kSizes[] = {
     {"GB", std::int64_t{1} << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"B", 1}};
 

@@ -5,6 +5,7 @@
 #include "engine/cli/acting_user.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
+#include "engine/pipeline/holds.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/shred.h"
 
@@ -101,6 +102,21 @@ Result<json> rotate(const config::Site& site) {
               {"master_place", place.master.place}};
 }
 
+// P335 when a legal hold covers a message of the channel.
+Result<void> nothing_is_held(const store::Options& options, const std::string& channel) {
+  const auto holds = TRY(pipeline::Holds::open(options.directory));
+  if (holds->all().empty()) return {};
+  const auto store = TRY(store::Store::open(options));
+  store->catch_up();
+  const auto found = holds->covering_in(*store, channel);
+  store->close();
+  const std::string held = TRY(Result<std::string>(found));
+  if (held.empty()) return {};
+  return Error{
+      "P335", fmt::format("hold {} covers messages of channel {}", held, channel),
+      "`cannula store holds` says who asked for it and why; `cannula store release` ends it"};
+}
+
 std::string rotate_text(const json& answer) {
   return fmt::format(
       "{} keys are wrapped by master key {} now ({})\n"
@@ -177,6 +193,7 @@ Verb keys_shred_verb() {
     store.directory = site.store.directory;
     store.segment_size = site.store.segment_size;
     store.keys = TRY(security::open_site_keys(site));
+    TRY(nothing_is_held(store, options->channel));
     TRY(store::shred_channel(std::move(store), security::place_of_keys(site), options->channel,
                              acting_user(), options->reason, options->even_open));
     return json{{"shredded", options->channel}};

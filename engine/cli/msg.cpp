@@ -35,6 +35,7 @@ std::string list_text(const json& answer) {
 // Bytes of a message for a terminal: a line a segment, other control characters made visible,
 // nothing a terminal would obey.
 std::string bytes_text(const json& holder, const std::string& name) {
+  if (!holder.contains(name) && !holder.contains(name + "_base64")) return {};
   const bool converted = holder.contains(name + "_text");
   if (!converted && holder.contains(name + "_base64")) {
     return "    (not UTF-8; base64) " + text_of(holder, (name + "_base64").c_str()) + "\n";
@@ -120,6 +121,10 @@ std::string show_text(const json& answer) {
       "message {}  {}  {}\nchannel {}  event {}  control id {}\n", text_of(message, "id"),
       text_of(message, "state"), visible(text_of(message, "reason")), text_of(message, "channel"),
       visible(text_of(message, "event")), visible(text_of(message, "control_id")));
+  if (message.contains("bodies_removed")) {
+    text += fmt::format("its bodies were removed by retention on {}\n",
+                        text_of(message, "bodies_removed"));
+  }
   for (const json& edited : answer["edited_as"])
     text += fmt::format("edited as {}\n", edited.get<std::string>());
   for (const json& wait : answer.value("waits_for", json::array()))

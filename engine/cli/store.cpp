@@ -49,6 +49,11 @@ std::string stats_text(const json& stats) {
     text += fmt::format(", {} each with all that belongs to it, journal and index",
                         size_text(stats["bytes_per_message"].get<std::uint64_t>()));
   }
+  if (const json& forgotten = stats["forgotten"]; forgotten.value("bytes", std::uint64_t{0}) > 0) {
+    text += fmt::format("\n  forgotten {} of {} messages are to be given back, since {}",
+                        size_text(forgotten["bytes"].get<std::uint64_t>()),
+                        forgotten["messages"].get<std::uint64_t>(), forgotten.value("since", ""));
+  }
   text += fmt::format("\n  oldest    {}\n  newest    {}\n", edge_text(stats["oldest"]),
                       edge_text(stats["newest"]));
   for (const json& one : stats["counts"]) {

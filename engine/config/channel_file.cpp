@@ -82,6 +82,7 @@ ChannelConfig Reading::read_channel(const std::string& name, const Node& root, c
     }
   }
   read_windows(channel, root, file);
+  read_retention(channel, root, file);
   return channel;
 }
 

@@ -163,6 +163,12 @@ constexpr ErrorCode kCodes[] = {
      "\"ignore\", "
      "\"warn\", \"park\" or \"reject\"; a `version` is one from 2.1 to 2.8. See "
      "docs/how-to/validate-a-feed.md."},
+    {"C146", "[retention] cannot be kept as it stands",
+     "A period is a duration of a minute or more, such as \"30d\" or \"1y\", or \"never\", which "
+     "keeps "
+     "for ever. `bodies` is for removing bodies before the messages themselves, so it is shorter "
+     "than those; and what a source's `duplicates` looks back on must still be there. See "
+     "docs/how-to/keep-and-forget.md."},
 };
 
 }  // namespace

@@ -67,6 +67,60 @@ const Option kEngine[] = {
      .default_value = "512MB"},
 };
 
+const Option kSiteRetention[] = {
+    {.name = "done",
+     .description = "How long a message is kept after its last delivery: a duration such as "
+                    "`\"30d\"` or `\"1y\"`, or `\"never\"`, which keeps it for ever.",
+     .default_value = "never"},
+    {.name = "filtered",
+     .description = "The same of messages that the script skipped, and of duplicates.",
+     .default_value = "never"},
+    {.name = "rejected",
+     .description = "The same of messages that were refused.",
+     .default_value = "never"},
+    {.name = "dead",
+     .description = "The same of messages that failed for good. They can be sent again until then.",
+     .default_value = "never"},
+    {.name = "discarded",
+     .description = "The same of messages that a person ended.",
+     .default_value = "never"},
+    {.name = "bodies",
+     .description =
+         "How long the bodies of all these are kept: as received, payloads, responses, and what "
+         "the script noted. What they were found by, times, states and reasons stay as long as "
+         "the message.",
+     .default_value = "never"},
+    {.name = "every",
+     .type = duration,
+     .description = "How often the engine looks for what is due. `\"0s\"`: never by itself.",
+     .default_value = "10m"},
+    {.name = "within",
+     .type = duration,
+     .description =
+         "What was forgotten is off the disk at the latest after this; sooner where half "
+         "of its file is.",
+     .default_value = "1d"},
+};
+
+// Of a channel; what it leaves out is as the site says.
+const Option kRetention[] = {
+    {.name = "done",
+     .description = "How long a message is kept after its last delivery: a duration such as "
+                    "`\"30d\"` or `\"1y\"`, or `\"never\"`, which keeps it for ever."},
+    {.name = "filtered",
+     .description = "The same of messages that the script skipped, and of duplicates."},
+    {.name = "rejected", .description = "The same of messages that were refused."},
+    {.name = "dead",
+     .description =
+         "The same of messages that failed for good. They can be sent again until then."},
+    {.name = "discarded", .description = "The same of messages that a person ended."},
+    {.name = "bodies",
+     .description =
+         "How long the bodies of all these are kept: as received, payloads, responses, and what "
+         "the script noted. What they were found by, times, states and reasons stay as long as "
+         "the message."},
+};
+
 const Option kSite[] = {
     {.name = "store", .type = table, .description = "Where messages are kept.", .members = kStore},
     {.name = "keys",
@@ -76,6 +130,11 @@ const Option kSite[] = {
     {.name = "admin", .type = table, .description = "The admin interface.", .members = kAdmin},
     {.name = "audit", .type = table, .description = "Who did what.", .members = kAudit},
     {.name = "engine", .type = table, .description = "Threads and memory.", .members = kEngine},
+    {.name = "retention",
+     .type = table,
+     .description = "How long messages are kept after they came to their end; for ever unless it "
+                    "says so. What is still to be worked or delivered is always kept.",
+     .members = kSiteRetention},
     {.name = "secrets",
      .type = table,
      .description =
@@ -291,6 +350,12 @@ const Option kChannel[] = {
      .type = table,
      .description = "What is done about what is wrong with HL7 v2 messages.",
      .members = kValidate},
+    {.name = "retention",
+     .type = table,
+     .description =
+         "How long the channel's messages are kept after they came to their end. What is "
+         "left out is as in `site.toml`.",
+     .members = kRetention},
     {.name = "script", .type = table, .description = "Limits of `main.lua`.", .members = kScript},
     {.name = "destination",
      .type = table,
@@ -316,6 +381,12 @@ std::span<const Option> audit_options() {
 }
 std::span<const Option> engine_options() {
   return kEngine;
+}
+std::span<const Option> site_retention_options() {
+  return kSiteRetention;
+}
+std::span<const Option> retention_options() {
+  return kRetention;
 }
 std::span<const Option> partner_options() {
   return kPartner;

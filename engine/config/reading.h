@@ -64,6 +64,11 @@ class Reading {
   // validation_policy.cpp
   void read_validation(ChannelConfig& channel, const Node& root, const File& file);
   void read_policies(ValidationConfig& validation, const Node& on, const File& file) const;
+  // retention_periods.cpp
+  void read_site_retention(const Node& root, const File& file);
+  void read_retention(ChannelConfig& channel, const Node& root, const File& file);
+  void read_periods(RetentionConfig& retention, const Member& table, const File& file) const;
+  void check_periods(const RetentionConfig& retention, const Member& table, const File& file) const;
   void read_order(ChannelConfig& channel, const Node& root, const File& file);
   static void check_segment(const hl7v2::Path& path, const Node& written, const File& file);
   void read_destinations(ChannelConfig& channel, const Node& root, const File& file);

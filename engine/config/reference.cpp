@@ -82,7 +82,7 @@ Values are written like this:
 
 | value | written |
 |---|---|
-| duration | `"250ms"` `"30s"` `"5m"` `"2h"` `"3d"` |
+| duration | `"250ms"` `"30s"` `"5m"` `"2h"` `"3d"` `"1y"` (365 days) |
 | size | `"64MB"` `"512KB"` or a number of bytes; 1 KB is 1024 bytes |
 | host:port | `"127.0.0.1:2575"`, `"[::1]:2575"`; port 0 takes a free one |
 | path | relative to the site folder, or absolute |

@@ -109,6 +109,18 @@ struct ValidationConfig {
   friend bool operator==(const ValidationConfig&, const ValidationConfig&) = default;
 };
 
+// How long what came to its end is kept, from then on. Nothing: for ever.
+struct RetentionConfig {
+  using Period = std::optional<std::chrono::milliseconds>;
+  Period done{};
+  Period filtered{};
+  Period rejected{};
+  Period dead{};
+  Period discarded{};
+  Period bodies{};  // of all of these
+  friend bool operator==(const RetentionConfig&, const RetentionConfig&) = default;
+};
+
 struct DestinationConfig {
   std::string name;
   std::string type;
@@ -141,6 +153,7 @@ struct ChannelConfig {
   std::vector<std::string> renamed_from{};  // names it had: what waits under them is worked here
   std::shared_ptr<const Source> script;  // main.lua; null only when the file is missing (an error)
   ValidationConfig validation{};
+  RetentionConfig retention{};  // the site's, where the channel says nothing
 };
 
 struct Site {
@@ -156,6 +169,9 @@ struct Site {
   // tables/*.csv, rules/*.rules and hl7/*; never null.
   std::shared_ptr<const rules::Resources> resources = std::make_shared<const rules::Resources>();
   AuditConfig audit{};
+  RetentionConfig retention{};                         // of channels that say nothing, or are gone
+  std::chrono::milliseconds retention_every{600'000};  // 0: only when asked
+  std::chrono::milliseconds retention_within{86'400'000};
 };
 
 struct LoadedSite {

@@ -102,6 +102,7 @@ void Reading::read_site_file() {
   read_admin(document.root, file);
   read_audit(document.root, file);
   read_engine(document.root, file);
+  read_site_retention(document.root, file);
   read_secrets(document.root, file);
 }
 

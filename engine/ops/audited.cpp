@@ -31,6 +31,10 @@ constexpr Act kActs[] = {
     {"replay", "message.replay", true},
     {"replay_cancel", "message.replay_cancel", true},
     {"edit", "message.edit", true},
+    {"prune", "store.prune", true},
+    {"hold", "hold.add", true},
+    {"release", "hold.release", true},
+    {"holds", "hold.list", false},
 };
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
@@ -70,6 +74,14 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
     if (const auto parts = request.find("parts"); parts != request.end() && !parts->empty())
       entry.detail["parts"] = parts->dump();
   }
+  if (verb == "hold" || verb == "release") {
+    for (const char* name : {"mrn", "accession", "name"}) {  // that it was given, not what
+      if (!text_of(request, name).empty()) entry.detail["by"] = name;
+    }
+    if (const std::string hold = text_of(request, "hold"); !hold.empty())
+      entry.detail["hold"] = hold;
+  }
+  if (verb == "prune" && request.value("dry_run", false)) entry.detail["dry_run"] = "true";
   if (verb == "list") {  // by what was searched, not for whom
     std::string by;
     for (const auto& [name, value] : request.items()) {
@@ -98,7 +110,8 @@ audit::Actor person(std::uint32_t uid, const std::string& says) {
 }
 
 bool is_audited(const std::string& verb, const json& request) {
-  constexpr std::string_view kCounts[] = {"status", "unmapped", "causes", "replays", "store"};
+  constexpr std::string_view kCounts[] = {"status",  "unmapped", "causes",
+                                          "replays", "store",    "pruning"};
   if (std::find(std::begin(kCounts), std::end(kCounts), verb) != std::end(kCounts)) return false;
   if (verb != "list" || !request.is_object()) return true;
   return std::any_of(request.items().begin(), request.items().end(), [](const auto& member) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "engine/ops/audited.h"
+#include "engine/ops/keeping.h"
 #include "engine/ops/prometheus.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/audit_trail.h"
@@ -25,7 +26,8 @@ std::string says(const json& request) {
   return actor != request.end() && actor->is_string() ? actor->get<std::string>() : std::string();
 }
 
-Result<json> perform(Operations& operations, const std::string& verb, const json& request) {
+Result<json> perform(Operations& operations, Keeping& keeping, const std::string& verb,
+                     const json& request) {
   try {  // nlohmann/json throws where a member has another type than asked for
     if (verb == "status") return operations.status();
     if (verb == "store") return operations.store_stats();
@@ -43,6 +45,11 @@ Result<json> perform(Operations& operations, const std::string& verb, const json
     if (verb == "edit") return operations.edit(request);
     if (verb == "pause") return operations.pause(request);
     if (verb == "acts") return operations.acts(request);
+    if (verb == "prune") return keeping.prune(request);
+    if (verb == "pruning") return keeping.pruning();
+    if (verb == "hold") return keeping.hold(request);
+    if (verb == "release") return keeping.release(request);
+    if (verb == "holds") return keeping.holds();
   } catch (const json::exception& wrong) {
     return Error{"U201",
                  std::string("the request is not of the form it should have: ") + wrong.what(), "",
@@ -85,8 +92,9 @@ HttpHandler control_handler(pipeline::Engine& engine, Reload reload) {
     }
     const auto site = engine.site();
     Operations operations(engine.store(), &engine, engine.resources(), *site);
+    Keeping keeping(engine.store(), &engine, site);
     auto answer = audited(engine.audit(), who, verb, object,
-                          [&] { return perform(operations, verb, object); });
+                          [&] { return perform(operations, keeping, verb, object); });
     if (answer) return {200, "application/json", dump(*answer)};
     return {422, "application/json", dump(error_json(answer.error()))};
   };
@@ -142,10 +150,11 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   options.keys = TRY(security::open_site_keys(site));
   auto store = TRY(store::Store::open(options));
   Operations operations(*store, nullptr, site.resources, site);
+  Keeping keeping(*store, nullptr, {std::shared_ptr<void>(), &site});  // which outlives it
   std::unique_ptr<audit::Log> log;
   if (is_audited(verb, request)) log = TRY(pipeline::open_audit_at_rest(site));
   auto result = audited(log.get(), person(::getuid(), says(request)), verb, request,
-                        [&] { return perform(operations, verb, request); });
+                        [&] { return perform(operations, keeping, verb, request); });
   log.reset();  // while the store is held: one process at a time writes the trail
   store->close();
   return result;

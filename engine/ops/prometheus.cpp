@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
+#include "engine/store/retention.h"
 
 namespace cannula::ops {
 namespace {
@@ -244,6 +246,35 @@ void disk_low(const Engine& engine, Samples& samples) {
   samples.add(engine.disk_low() ? 1 : 0);
 }
 
+template <std::uint64_t store::PruneReport::Channel::*count>
+void forgotten(const Engine& engine, Samples& samples) {
+  if (!engine.retention()) return;
+  for (const auto& [name, channel] : engine.retention()->totals().channels) {
+    samples.add(label("channel", name), static_cast<double>(channel.*count));
+  }
+}
+
+void freed_bytes(const Engine& engine, Samples& samples) {
+  if (!engine.retention()) return;
+  samples.add(static_cast<double>(engine.retention()->totals().bytes_freed));
+}
+
+void retention_failures(const Engine& engine, Samples& samples) {
+  if (!engine.retention()) return;
+  samples.add(static_cast<double>(engine.retention()->totals().failed));
+}
+
+void owed_bytes(const Engine& engine, Samples& samples) {
+  if (const auto owed = engine.store().owed()) samples.add(static_cast<double>(owed->bytes));
+}
+
+void oldest_message(const Engine& engine, Samples& samples) {
+  const auto oldest = engine.store().messages({.limit = 1});
+  if (!oldest) return;
+  const store::Timestamp now = pipeline::now_microseconds();
+  samples.add(oldest->empty() ? 0 : static_cast<double>(now - oldest->front().received_at) / 1e6);
+}
+
 void script_memory(const Engine& engine, Samples& samples) {
   samples.add(static_cast<double>(engine.script_memory_used()));
 }
@@ -317,6 +348,19 @@ constexpr Family kFamilies[] = {
      "1 while the journal cannot be written, and nothing is taken.", journal_stuck},
     {"cannula_reload_failed", "gauge", "",
      "1 when the last reload found mistakes, and an older configuration is in use.", reload_failed},
+    {"cannula_forgotten_messages_total", "counter", "channel", "Messages that retention forgot.",
+     forgotten<&store::PruneReport::Channel::messages>},
+    {"cannula_removed_bodies_total", "counter", "channel",
+     "Messages whose bodies alone retention removed.",
+     forgotten<&store::PruneReport::Channel::bodies>},
+    {"cannula_retention_freed_bytes_total", "counter", "",
+     "Bytes of the journal's files that retention gave back.", freed_bytes},
+    {"cannula_retention_failures_total", "counter", "",
+     "Runs of retention that an error ended; the log has it.", retention_failures},
+    {"cannula_retention_owed_bytes", "gauge", "",
+     "Bytes, about, of what was forgotten and is on the disk still.", owed_bytes},
+    {"cannula_oldest_message_seconds", "gauge", "", "Age of the oldest message in the store.",
+     oldest_message},
     {"cannula_script_memory_bytes", "gauge", "", "Memory of all Lua states together.",
      script_memory},
 };

@@ -4,6 +4,7 @@
 #include "engine/config/site.h"
 #include "engine/ops/operations.h"
 #include "engine/ops/text.h"
+#include "engine/store/retention.h"
 #include "engine/store/store_files.h"
 
 namespace cannula::ops {
@@ -57,7 +58,9 @@ Result<json> edge(const store::Store& store, bool newest) {
 Result<json> Operations::store_stats() const {
   const store::Position begin = store_.begin(), end = store_.end();
   const Sizes sizes = sizes_of(site_.store.directory);
-  const std::uint64_t records = end - begin;
+  // Positions of what retention removed are never used again.
+  const std::uint64_t records = std::min<std::uint64_t>(end - begin, sizes.journal.bytes);
+  const store::Owed owed = TRY(store_.owed());
   std::uint64_t messages = 0;
   json counts = json::array();
   for (const store::StateCount& one : TRY(store_.counts())) {
@@ -81,6 +84,10 @@ Result<json> Operations::store_stats() const {
              {"other_bytes", sizes.other.bytes},
              {"free_bytes", TRY(store_.free_space())},
              {"messages", messages},
+             {"forgotten",
+              {{"messages", owed.messages},
+               {"bytes", owed.bytes},
+               {"since", owed.since == 0 ? json() : json(time_text(owed.since))}}},
              {"oldest", TRY(edge(store_, false))},
              {"newest", TRY(edge(store_, true))},
              {"counts", std::move(counts)}};

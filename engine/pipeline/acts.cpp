@@ -27,6 +27,7 @@ bool has_ended(const store::DeliveryRow& row) {
 
 bool may_go_again(const Chosen& one) {
   if (one.message.state == store::MessageState::accepted) return false;
+  if (one.message.bodies_removed != 0) return false;
   if (one.ordinal == 0)
     return std::none_of(one.deliveries.begin(), one.deliveries.end(), still_to_be_made);
   const store::DeliveryRow* delivery = one.delivery();
@@ -144,6 +145,16 @@ Result<store::MessageRow> may_resend(const store::Store& store, MessageId id,
   if (row.state == store::MessageState::accepted) {
     return Error{"P308", "message " + id.text() + " still waits for its script",
                  "nothing needs to be resent"};
+  }
+  if (row.bodies_removed != 0) {
+    const std::chrono::sys_time<std::chrono::microseconds> removed{
+        std::chrono::microseconds(row.bodies_removed)};
+    const std::chrono::year_month_day day{std::chrono::floor<std::chrono::days>(removed)};
+    return Error{"P334",
+                 fmt::format("the bodies of message {} were removed by retention on {}-{:02}-{:02}",
+                             id.text(), static_cast<int>(day.year()),
+                             static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day())),
+                 "there is nothing left to send; its sender may have the message still"};
   }
   if (ordinal != 0) return row;
   const auto deliveries = TRY(store.deliveries(id));

@@ -451,6 +451,13 @@ std::vector<Diagnostic> Engine::start(
     return findings;
   }
   act_log_ = *std::move(acts);
+  auto holds = Holds::open(site_->store.directory);
+  if (!holds) {
+    findings.push_back({Severity::error, holds.error().code, holds.error().message, nullptr,
+                        std::nullopt, holds.error().hint, ""});
+    return findings;
+  }
+  holds_ = *std::move(holds);
   bulk_acts_ = std::make_unique<BulkActs>(bulk_hands());
   say_what_keys((*keys).get());
   const store::Recovery& recovery = store_->recovery();
@@ -490,6 +497,7 @@ std::vector<Diagnostic> Engine::start(
     std::unique_lock lock(mutex_);
     channels_ = std::move(channels);
   }
+  retention_ = std::make_unique<Retention>(retention_hands(), *holds_);
   watch_disk();
   scheduler_->start();
   for (auto& [name, running] : channels_) begin_work(*running, findings);
@@ -509,6 +517,7 @@ std::vector<Diagnostic> Engine::start(
 void Engine::stop(milliseconds grace) {
   if (resources_) resources_->stop();  // it may be resending just now
   if (bulk_acts_) bulk_acts_->stop();
+  if (retention_) retention_->stop();
   std::scoped_lock one_at_a_time(acts_);
   ready_ = false;
   if (!store_) return;

@@ -21,8 +21,10 @@
 #include "engine/pipeline/bulk_acts.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/channel_intake.h"
+#include "engine/pipeline/holds.h"
 #include "engine/pipeline/io_threads.h"
 #include "engine/pipeline/resource_keeper.h"
+#include "engine/pipeline/retention.h"
 #include "engine/pipeline/scheduler.h"
 #include "engine/script/runtime.h"
 #include "engine/store/store.h"
@@ -94,6 +96,9 @@ class Engine : private script::Host {
                      const std::string& actor, const std::string& reason);
   ActLog& acts() { return *act_log_; }
   const ActLog& acts() const { return *act_log_; }
+  Holds& holds() { return *holds_; }
+  // Null until the engine has started and once it stops.
+  Retention* retention() const { return retention_.get(); }
   // Less room than `keep_free`: nothing new is taken.
   bool disk_low() const { return disk_low_.load(); }
 
@@ -149,6 +154,7 @@ class Engine : private script::Host {
   void watch_journal();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
+  Retention::Hands retention_hands();
   BulkActs::Hands bulk_hands();
   void enter_end_of(const BulkProgress& progress);
   std::shared_ptr<Channel> channel_of(const Chosen& one) const;
@@ -166,6 +172,8 @@ class Engine : private script::Host {
   std::mutex configuration_mutex_;
   std::unique_ptr<ActLog> act_log_;
   std::unique_ptr<BulkActs> bulk_acts_;
+  std::unique_ptr<Holds> holds_;
+  std::unique_ptr<Retention> retention_;
   std::atomic<bool> disk_low_{false};
   bool journal_stuck_ = false;  // of watch_journal()
   unsigned looks_ = 0;          // of watch_disk()

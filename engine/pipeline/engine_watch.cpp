@@ -170,6 +170,26 @@ void Engine::watch_journal() {
   }
 }
 
+Retention::Hands Engine::retention_hands() {
+  Retention::Hands hands;
+  hands.site = [this] { return site(); };
+  hands.prune = [this](const store::PruneOrder& order) { return store_->prune(order); };
+  hands.alone = [this](const std::function<Result<void>()>& work) {
+    const std::scoped_lock one_at_a_time(acts_);
+    return work();
+  };
+  hands.ended = [this](const store::PruneReport& report) {
+    for (const auto& [name, channel] : report.channels) {
+      audit_->note({.act = "message.forget",
+                    .object = {.channel = name},
+                    .reason = "as [retention] says",
+                    .detail = {{"messages", std::to_string(channel.messages)},
+                               {"bodies", std::to_string(channel.bodies)}}});
+    }
+  };
+  return hands;
+}
+
 // Intake stops while there is less room than `keep_free`, and goes on when there is a tenth more,
 // so that it does not change with every message.
 void Engine::watch_disk() {
@@ -189,6 +209,7 @@ void Engine::watch_disk() {
       spdlog::info("the disk has room again: messages are taken");
     }
   }
+  if (low && retention_) retention_->hurry();
   for (const auto& channel : all_channels()) channel->set_disk_low(low);
   disk_timer_ = std::make_shared<boost::asio::steady_timer>(*background_, kDiskLook);
   disk_timer_->async_wait([this](boost::system::error_code stopped) {

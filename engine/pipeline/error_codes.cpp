@@ -119,6 +119,28 @@ constexpr ErrorCode kCodes[] = {
      "Of an attempt whose end is not on record yet: the number that it is sent with is on disk, "
      "and "
      "the attempt itself follows. Seen after a crash, or for the moment that the attempt takes."},
+    {"P331", "Legal holds cannot be read or written",
+     "`holds.jsonl` in the store's folder says what may not be forgotten. While it cannot be read "
+     "the "
+     "engine does not start and nothing is forgotten; an act that cannot be written there is not "
+     "done. Put the file back from a backup, or see to the disk."},
+    {"P332", "There is no such hold",
+     "Holds are named H1, H2 and so on; `cannula store holds` lists those in force. One that was "
+     "released is not in force any more."},
+    {"P333", "Retention is at work already",
+     "Somebody asked for it and it has not ended; it does all that is due, so asking again would "
+     "do "
+     "nothing more."},
+    {"P334", "The bodies of the message were removed",
+     "[retention] of the site or the channel keeps bodies for a shorter time than messages. What "
+     "was "
+     "received and sent is gone; times, states, reasons and what the message was found by are "
+     "there. "
+     "It cannot be sent again, nor edited."},
+    {"P335", "The channel has messages under legal hold",
+     "Destroying a channel's keys would destroy what a legal hold says must be kept. Release the "
+     "hold "
+     "first, if whoever asked for it agrees; `cannula store holds` says who that was and why."},
 };
 
 }  // namespace

@@ -1,0 +1,184 @@
+#include "engine/pipeline/holds.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace cannula::pipeline {
+namespace {
+
+using nlohmann::json;
+
+Error failed(const std::filesystem::path& file, std::string_view what) {
+  return Error{"P331", fmt::format("{} {}", file.string(), what),
+               "see to the disk and the file's rights; until it can be read nothing is forgotten"};
+}
+
+std::string line_of(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json to_json(const Hold& hold) {
+  json value{{"hold", hold.name},     {"at", hold.at},           {"actor", hold.actor},
+             {"reason", hold.reason}, {"channel", hold.channel}, {"from", hold.received_from},
+             {"to", hold.received_to}};
+  if (hold.message) value["message"] = hold.message.text();
+  if (!hold.kind.empty()) {
+    value["kind"] = hold.kind;
+    value["search"] = hold.search;
+  }
+  return value;
+}
+
+Hold hold_of(const json& value) {
+  Hold hold;
+  hold.name = value.at("hold").get<std::string>();
+  hold.at = value.at("at").get<store::Timestamp>();
+  hold.actor = value.value("actor", "");
+  hold.reason = value.value("reason", "");
+  hold.channel = value.value("channel", "");
+  hold.received_from = value.value("from", store::Timestamp{0});
+  hold.received_to = value.value("to", store::Timestamp{0});
+  hold.kind = value.value("kind", "");
+  hold.search = value.value("search", std::uint64_t{0});
+  if (value.contains("message")) {
+    hold.message = MessageId::parse(value.at("message").get<std::string>()).value();
+  }
+  return hold;
+}
+
+std::string name_of_number(std::uint64_t number) {
+  return fmt::format("H{}", number);
+}
+
+}  // namespace
+
+bool Hold::covers(const store::MessageRow& row,
+                  const std::vector<std::uint64_t>& search_keys) const {
+  if (message && row.id != message) return false;
+  if (!channel.empty() && row.channel != channel) return false;
+  if (row.received_at < received_from) return false;
+  if (received_to != 0 && row.received_at >= received_to) return false;
+  return kind.empty() ||
+         std::find(search_keys.begin(), search_keys.end(), search) != search_keys.end();
+}
+
+std::string Hold::what() const {
+  std::vector<std::string> parts;
+  if (message) parts.push_back("message " + message.text());
+  if (!kind.empty()) parts.push_back(kind);
+  if (!channel.empty()) parts.push_back("channel " + channel);
+  if (received_from != 0 || received_to != 0) parts.emplace_back("a time");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+// A line that cannot be read may be a hold: better to stop than to forget what it covers. Only a
+// last one without its end was never answered for.
+Result<std::unique_ptr<Holds>> Holds::open(const std::filesystem::path& directory) {
+  std::unique_ptr<Holds> holds(new Holds(directory / "holds.jsonl"));
+  std::error_code missing;
+  if (!std::filesystem::exists(holds->file_, missing)) return holds;
+  std::ifstream file(holds->file_, std::ios::binary);
+  if (!file) return failed(holds->file_, fmt::format("cannot be read: {}", std::strerror(errno)));
+  std::size_t number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.empty() || file.eof()) continue;
+    try {
+      const json value = json::parse(line);
+      if (value.contains("release")) {
+        const std::string name = value.at("release").get<std::string>();
+        std::erase_if(holds->holds_, [&](const Hold& one) { return one.name == name; });
+        continue;
+      }
+      holds->holds_.push_back(hold_of(value));
+      ++holds->last_;
+    } catch (const std::exception&) {
+      return failed(holds->file_, fmt::format("line {} is no hold", number));
+    }
+  }
+  return holds;
+}
+
+Result<void> Holds::append(const std::string& line) {
+  std::error_code ignored;
+  std::filesystem::create_directories(file_.parent_path(), ignored);
+  const int file = ::open(file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return failed(file_, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  // Behind a line that a crash cut off: that one goes.
+  off_t size = ::lseek(file, 0, SEEK_END);
+  char last = '\n';
+  while (size > 0 && ::pread(file, &last, 1, size - 1) == 1 && last != '\n') --size;
+  const bool written =
+      ::ftruncate(file, size) == 0 &&
+      ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+      ::fdatasync(file) == 0;
+  const int number = errno;
+  ::close(file);
+  if (written) return {};
+  return failed(file_, fmt::format("cannot be written: {}", std::strerror(number)));
+}
+
+Result<Hold> Holds::add(Hold hold) {
+  const std::scoped_lock lock(mutex_);
+  hold.name = name_of_number(last_ + 1);
+  TRY(append(line_of(to_json(hold))));
+  ++last_;
+  holds_.push_back(hold);
+  return hold;
+}
+
+Result<Hold> Holds::release(const std::string& name, store::Timestamp at, const std::string& actor,
+                            const std::string& reason) {
+  const std::scoped_lock lock(mutex_);
+  const auto found =
+      std::find_if(holds_.begin(), holds_.end(), [&](const Hold& one) { return one.name == name; });
+  if (found == holds_.end()) {
+    return Error{"P332", fmt::format("there is no hold {}", name),
+                 "list them with `cannula store holds`"};
+  }
+  TRY(append(line_of(json{{"release", name}, {"at", at}, {"actor", actor}, {"reason", reason}})));
+  Hold released = *found;
+  holds_.erase(found);
+  return released;
+}
+
+std::vector<Hold> Holds::all() const {
+  const std::scoped_lock lock(mutex_);
+  return holds_;
+}
+
+std::string Holds::covering(const store::MessageRow& row,
+                            const std::vector<std::uint64_t>& search_keys) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = std::find_if(holds_.begin(), holds_.end(),
+                                  [&](const Hold& one) { return one.covers(row, search_keys); });
+  return found == holds_.end() ? std::string() : found->name;
+}
+
+Result<std::string> Holds::covering_in(const store::Store& store,
+                                       const std::string& channel) const {
+  for (const Hold& hold : all()) {
+    if (!hold.channel.empty() && hold.channel != channel) continue;
+    store::MessageQuery query;
+    query.channel = channel;
+    query.received_from = hold.received_from;
+    query.received_to = hold.received_to;
+    if (!hold.kind.empty()) query.search_keys.push_back(hold.search);
+    if (hold.message) {
+      query.after.value = hold.message.value - 1;
+      query.before.value = hold.message.value + 1;
+    }
+    query.limit = 1;
+    if (!TRY(store.messages(query)).empty()) return hold.name;
+  }
+  return std::string();
+}
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,63 @@
+// Legal holds: what may not be forgotten, whatever its age, until somebody lets it go. A file of
+// JSON lines, `state/holds.jsonl`, only ever appended to. It can be read without the store's keys,
+// so what a hold finds messages of a patient by stands in it as the store's keyed hash alone.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/store/store.h"
+
+namespace cannula::pipeline {
+
+// All that is given has to be so of a message.
+struct Hold {
+  std::string name;  // "H1"; counted from 1
+  store::Timestamp at = 0;
+  std::string actor;
+  std::string reason;
+  MessageId message{};  // one message; 0: not by its id
+  std::string kind{};   // "mrn", "accession", "name": what `search` is the hash of; empty: none
+  std::uint64_t search = 0;  // Store::search_key()
+  std::string channel{};     // empty: all
+  store::Timestamp received_from = 0;
+  store::Timestamp received_to = 0;  // exclusive; 0: no bound
+
+  bool covers(const store::MessageRow& row, const std::vector<std::uint64_t>& search_keys) const;
+  // In words, without a reason or a name: "mrn, channel lab".
+  std::string what() const;
+};
+
+// Thread-safe. Writing blocks on the disk.
+class Holds {
+ public:
+  // Reads what is there. P331 when the file cannot be read: nothing may be forgotten then.
+  static Result<std::unique_ptr<Holds>> open(const std::filesystem::path& directory);
+
+  // Gives it its name. On disk when this returns; P331 when it is not.
+  Result<Hold> add(Hold hold);
+  // P332 when there is no such hold.
+  Result<Hold> release(const std::string& name, store::Timestamp at, const std::string& actor,
+                       const std::string& reason);
+  // Those in force, by their number.
+  std::vector<Hold> all() const;
+  // The name of one that covers the message; empty: none does.
+  std::string covering(const store::MessageRow& row,
+                       const std::vector<std::uint64_t>& search_keys) const;
+  // The name of one that covers some message of a channel.
+  Result<std::string> covering_in(const store::Store& store, const std::string& channel) const;
+
+ private:
+  explicit Holds(std::filesystem::path file) : file_(std::move(file)) {}
+  Result<void> append(const std::string& line);
+
+  const std::filesystem::path file_;
+  mutable std::mutex mutex_;
+  std::vector<Hold> holds_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace cannula::pipeline

@@ -1,0 +1,98 @@
+#include "engine/pipeline/holds.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace cannula::pipeline {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class HoldsTest : public testing::Test {
+ protected:
+  HoldsTest() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "cannula-holds-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~HoldsTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Holds> open() const { return std::move(*Holds::open(directory_)); }
+  static Hold by_number() {
+    Hold hold;
+    hold.actor = "a.analyst";
+    hold.reason = "case 12/2026";
+    hold.kind = "mrn";
+    hold.search = 4711;
+    return hold;
+  }
+  static store::MessageRow row(std::uint64_t id, std::string channel, store::Timestamp at) {
+    store::MessageRow row;
+    row.id.value = id;
+    row.channel = std::move(channel);
+    row.received_at = at;
+    return row;
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(HoldsTest, all_that_a_hold_says_has_to_be_so) {
+  Hold hold = by_number();
+  hold.channel = "lab";
+  hold.received_from = 100;
+  hold.received_to = 200;
+  EXPECT_TRUE(hold.covers(row(1, "lab", 100), {1, 4711}));
+  EXPECT_FALSE(hold.covers(row(1, "adt", 100), {1, 4711}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 99), {1, 4711}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 200), {1, 4711}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 100), {1}));
+  Hold one;
+  one.message.value = 7;
+  EXPECT_TRUE(one.covers(row(7, "lab", 1), {}));
+  EXPECT_FALSE(one.covers(row(8, "lab", 1), {}));
+}
+
+TEST_F(HoldsTest, what_was_held_is_held_after_a_restart_until_it_is_released) {
+  {
+    const auto holds = open();
+    EXPECT_EQ(holds->add(by_number())->name, "H1");
+    EXPECT_EQ(holds->add(by_number())->name, "H2");
+    EXPECT_EQ(holds->covering(row(1, "lab", 1), {4711}), "H1");
+  }
+  {
+    const auto holds = open();
+    ASSERT_THAT(holds->all(), SizeIs(2));
+    EXPECT_EQ(holds->all()[0].reason, "case 12/2026");
+    ASSERT_TRUE(holds->release("H1", 5, "a.analyst", "closed"));
+    EXPECT_EQ(holds->release("H1", 5, "a.analyst", "closed").error().code, "P332");
+  }
+  const auto holds = open();
+  ASSERT_THAT(holds->all(), SizeIs(1));
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {4711}), "H2");
+  EXPECT_EQ(holds->add(by_number())->name, "H3") << "a name is never used again";
+}
+
+TEST_F(HoldsTest, a_line_that_a_crash_cut_off_is_no_hold_but_a_damaged_one_stops_everything) {
+  ASSERT_TRUE(open()->add(by_number()));
+  std::ofstream(directory_ / "holds.jsonl", std::ios::app) << "{\"hold\":\"H2\",\"at\":1,";
+  {
+    const auto holds = open();
+    EXPECT_THAT(holds->all(), SizeIs(1));
+    EXPECT_EQ(holds->add(by_number())->name, "H2");
+  }
+  EXPECT_THAT(open()->all(), SizeIs(2));
+  std::ofstream(directory_ / "holds.jsonl", std::ios::app) << "{\"hold\":\n";
+  const auto damaged = Holds::open(directory_);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, "P331");
+  EXPECT_THAT(damaged.error().message, HasSubstr("line 3"));
+}
+
+}  // namespace
+}  // namespace cannula::pipeline
