@@ -292,6 +292,34 @@ TEST_F(RetentionTest, script_state_and_the_worklist_outlive_the_records_that_mad
   expect_sound();
 }
 
+// Sequence numbers stand in the records of messages and attempts, whose script leaves nothing.
+TEST_F(RetentionTest, what_wires_remember_outlives_the_records_that_made_it) {
+  {
+    const auto store = open();
+    for (unsigned i = 0; i < 40; ++i) {
+      auto taken = accepted("lab", noise(i, 1500));
+      taken.wire_state = {{"from LAB|", std::to_string(i)}};
+      const MessageId id = commit(*store, {taken}).front().id;
+      commit(*store, {outcome(id, "lab", MessageState::queued, {"ehr"})});
+      auto tried = attempt(id, "lab", 1, "ehr", DeliveryState::delivered);
+      tried.wire_state = {{"to ehr", std::to_string(i + 100)}};
+      commit(*store, {tried});
+    }
+    store->catch_up();
+    EXPECT_EQ(prune(*store, order()).messages(), 40u);
+  }
+  std::filesystem::remove(directory() / "index.db");
+  {
+    const auto store = open();
+    const auto remembered = value(store->wire_state("lab"));
+    ASSERT_THAT(remembered, SizeIs(2));
+    EXPECT_EQ(remembered[0].key, "from LAB|");
+    EXPECT_EQ(*remembered[0].value, "39");
+    EXPECT_EQ(*remembered[1].value, "139");
+  }
+  expect_sound();
+}
+
 TEST_F(RetentionTest, nothing_of_a_forgotten_patient_is_left_in_a_store_that_is_not_sealed) {
   Options plain = options();
   plain.keys = nullptr;
