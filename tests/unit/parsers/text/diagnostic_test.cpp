@@ -89,7 +89,7 @@ TEST(Render, ControlCharactersAreShownAsBlanks) {
 TEST(Render, BytesOfOtherCharacterSetsAreShownAsQuestionMarks) {
   const std::string rendered = render(finding_in("M\xFCller \xC3\xBC \xB1 x\xE2\x82", {12, 13}));
   EXPECT_THAT(rendered, HasSubstr("| M?ller \xC3\xBC ? x??\n"));
-  EXPECT_TRUE(rendered.ends_with("|           ^\n")) << rendered;
+  EXPECT_TRUE(rendered.ends_with("|            ^\n")) << rendered;
 }
 
 TEST(Render, SegmentsOfAMessageAreLines) {
