@@ -42,7 +42,8 @@ void Reading::read_periods(RetentionConfig& retention, const Member& table,
       file.error("C146", written->value.span, fmt::format("{} is no period", in_quotes(text)),
                  "a duration such as \"30d\" or \"1y\", or \"never\" to keep it for ever");
     } else if (*period < kShortest) {
-      file.error("C146", written->value.span, fmt::format("`{}` is shorter than a minute", one.name),
+      file.error("C146", written->value.span,
+                 fmt::format("`{}` is shorter than a minute", one.name),
                  "the shortest is \"1m\"; senders may still ask about what is newer");
     } else {
       retention.*one.period = *period;

@@ -12,8 +12,8 @@ namespace cannula::security {
 // What bytes were compressed against; they do not say it themselves.
 enum class Dictionary { none, first };
 
-// Appends `text` made smaller with the first dictionary. False, and nothing appended, when that would not save a byte or the
-// text is too short for it to pay.
+// Appends `text` made smaller with the first dictionary. False, and nothing appended, when that
+// would not save a byte or the text is too short for it to pay.
 bool compress(std::string_view text, std::string& into);
 
 // Appends what compress() had. False when `bytes` are no such thing or would become more than
