@@ -5,8 +5,9 @@
 //    0  128  header of the segment, as it was
 //  128    n  each record that is left: its position (8 bytes), then its frame
 //            a table: position and offset of the frame in the file, 8 bytes each, by rising
-//            position 40 bytes: "PACKED\n" and a zero byte; as_of; number of records; XXH3-64 of
-//            the table; XXH3-64 of the 32 bytes before
+//            position
+//        40  "PACKED\n" and a zero byte; as_of; number of records; XXH3-64 of the table; XXH3-64
+//            of the 32 bytes before
 //
 // `as_of` is a position: what was forgotten by records before it is not in here any more.
 #pragma once
