@@ -53,6 +53,20 @@ class Restore {
   const T value_;
 };
 
+// The thread that runs, which the handler of ticks reads.
+class RestoreRunning {
+ public:
+  RestoreRunning(std::atomic<lua_State*>& running, lua_State* now)
+      : running_(running), before_(running.exchange(now, std::memory_order_relaxed)) {}
+  RestoreRunning(const RestoreRunning&) = delete;
+  RestoreRunning& operator=(const RestoreRunning&) = delete;
+  ~RestoreRunning() { running_.store(before_, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<lua_State*>& running_;
+  lua_State* const before_;
+};
+
 }  // namespace
 
 Machine::Machine(const Limits& limits, MemoryPool& pool, LuaRuntime* runtime)
@@ -79,17 +93,22 @@ int Machine::panic(lua_State*) {
   throw std::logic_error("a Lua error outside of a protected call");
 }
 
-void Machine::heavy_allocation() {
-  if (running_ != nullptr) lua_sethook(running_, &Machine::hook, LUA_MASKCOUNT, 1);
+void Machine::look_at_next_instruction() noexcept {
+  lua_State* const running = running_.load(std::memory_order_relaxed);
+  if (running != nullptr) lua_sethook(running, &Machine::hook, LUA_MASKCOUNT, 1);
 }
 
+void Machine::tick() noexcept {
+  // lua_sethook is the one function of Lua that a signal handler may call (manual of Lua 5.4, 4.7).
+  if (Clock::now() >= next_look_.load(std::memory_order_relaxed)) look_at_next_instruction();
+}
+
+// A thread with a hook stops at every instruction to count it, so there is one only where it is due.
 void Machine::arm(lua_State* L) {
-  int count = 1;
-  if (stop_ == Stop::none) {
-    const std::size_t large = memory_.large() / StateMemory::kLarge;
-    count = std::max(1, static_cast<int>(kInstructionsBetweenLooks / (1 + large)));
-  }
-  if (lua_gethook(L) == nullptr || lua_gethookcount(L) != count) {
+  const int count = stop_ != Stop::none ? 1 : ticks_ ? 0 : kInstructionsBetweenLooks;
+  if (count == 0) {
+    if (lua_gethook(L) != nullptr) lua_sethook(L, nullptr, 0, 0);
+  } else if (lua_gethook(L) == nullptr || lua_gethookcount(L) != count) {
     lua_sethook(L, &Machine::hook, LUA_MASKCOUNT, count);
   }
 }
@@ -135,7 +154,7 @@ void Machine::look_from_c(lua_State* L) {
   count_cpu_from_start(now);
   check_budget(L, now);
   check_stretch(L, now);
-  if (!never_suspend_ && now >= slice_end_) heavy_allocation();  // at the next instruction
+  if (!never_suspend_ && now >= slice_end_) look_at_next_instruction();
 }
 
 void Machine::hook(lua_State* L, lua_Debug*) {
@@ -157,22 +176,28 @@ void Machine::hook(lua_State* L, lua_Debug*) {
 int Machine::resume(lua_State* thread, int arguments, Usage& usage,
                     std::chrono::microseconds slice) {
   const Restore outermost(outermost_);
-  const Restore running(running_);
   const Restore used(usage_);
-  outermost_ = running_ = thread;
+  outermost_ = thread;
   usage_ = &usage;
   never_suspend_ = slice.count() == 0;
   slice_start_ = Clock::now();
   slice_end_ = slice_start_ + slice;
   budget_look_ = slice_start_ + (limits_.time - usage.time);
   stretch_look_ = slice_end_ + limits_.unyielding;
+  next_look_.store(slice_end_, std::memory_order_relaxed);
   cpu_start_ = std::chrono::nanoseconds(-1);
   yielded_by_hook_ = false;
   forget_sliced(thread);
-  arm(thread);
 
   int results = 0;
-  const int status = lua_resume(thread, state_, arguments, &results);
+  int status = LUA_OK;
+  {
+    const RestoreRunning running(running_, thread);
+    const Ticker ticker(*this);
+    ticks_ = ticker.ticks();
+    arm(thread);
+    status = lua_resume(thread, state_, arguments, &results);
+  }
   usage.time = cpu_start_.count() < 0 ? usage.time + (Clock::now() - slice_start_) : time_used();
   if (status == LUA_YIELD) sliced_.push_back({thread, thread});
   note_status(thread, status);
@@ -181,10 +206,9 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
 
 int Machine::resume_inner(lua_State* from, lua_State* coroutine, int arguments, int* results,
                           bool* sliced) {
-  const Restore running(running_);
   const Restore resumes(unyielding_resumes_);
   if (lua_isyieldable(from) == 0) ++unyielding_resumes_;
-  running_ = coroutine;
+  const RestoreRunning running(running_, coroutine);
   arm(coroutine);
   const int status = lua_resume(coroutine, from, arguments, results);
   *sliced = status == LUA_YIELD && yielded_by_hook_;
@@ -200,10 +224,9 @@ int Machine::close_inner(lua_State*, lua_State* coroutine) {
   if (close_depth_ >= kCloseDepth) {
     throw ScriptError("L208", "more than 100 coroutines close each other in their __close");
   }
-  const Restore running(running_);
   const Restore depth(close_depth_);
   ++close_depth_;
-  running_ = coroutine;
+  const RestoreRunning running(running_, coroutine);
   arm(coroutine);
   const Restore resumes(unyielding_resumes_);
   ++unyielding_resumes_;
@@ -252,7 +275,7 @@ void Machine::stop(lua_State* L, Stop why, std::string text) {
 }
 
 void Machine::throw_stop(lua_State* L) {
-  heavy_allocation();  // every instruction from now on
+  look_at_next_instruction();  // and at every one from then on
   lua_pushlightuserdata(L, this);
   lua_error(L);
   __builtin_unreachable();

@@ -1,16 +1,18 @@
-// A Lua state with its limits: memory in its allocator, time by the count hook, and the way a
-// message's run is suspended, goes on, or is stopped for good. Knows nothing of messages.
+// A Lua state with its limits: memory in its allocator, time by a tick and the count hook, and the
+// way a message's run is suspended, goes on, or is stopped for good. Knows nothing of messages.
 //
-// Time. The hook looks at the clock every thousand instructions, more often while the state holds
-// large blocks, and at once after megabytes were allocated. Functions of ours that loop call
-// work(). Slices are measured by the wall clock, limits by the thread's CPU time, so that a busy
-// machine does not fail a message.
+// Time. A tick (ticker.h) arms Lua's count hook once the slice is over, and the next instruction
+// looks at the clock; so it does at once after megabytes were allocated. Until then there is no
+// hook, which would cost every instruction. Functions of ours that loop call work(). Slices are
+// measured by the wall clock, limits by the thread's CPU time, so that a busy machine does not fail
+// a message.
 //
 // Stopping. A limit, or the script's own skip(), park() and reject(), sets a Stop and throws a mark
 // that our pcall, xpcall and coroutine functions never catch; and while it is set the hook throws
 // it again at every instruction, so that nothing goes on in between.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -19,12 +21,13 @@
 #include "engine/script/lua_api.h"
 #include "engine/script/memory.h"
 #include "engine/script/runtime.h"
+#include "engine/script/ticker.h"
 
 namespace cannula::script {
 
 class LuaRuntime;
 
-class Machine final : StateMemory::Observer {
+class Machine final : StateMemory::Observer, Ticker::Listener {
  public:
   enum class Stop { none, ended, time, unyielding, pattern, memory };
 
@@ -84,7 +87,7 @@ class Machine final : StateMemory::Observer {
   void note_status(lua_State* L, int status);
 
  private:
-  static constexpr int kInstructionsBetweenLooks = 1000;
+  static constexpr int kInstructionsBetweenLooks = 1000;  // where there are no ticks
   static constexpr std::size_t kWorkBetweenLooks = 20'000;
   static constexpr int kCloseDepth =
       100;  // nested closes use the C stack and Lua does not count them
@@ -92,7 +95,9 @@ class Machine final : StateMemory::Observer {
 
   static void hook(lua_State* L, lua_Debug* activation);
   static int panic(lua_State* L);
-  void heavy_allocation() override;
+  void heavy_allocation() override { look_at_next_instruction(); }
+  void tick() noexcept override;
+  void look_at_next_instruction() noexcept;
   void look_from_c(lua_State* L);
   // Throw when the limit is reached.
   void check_budget(lua_State* L, Clock::time_point now);
@@ -108,11 +113,13 @@ class Machine final : StateMemory::Observer {
 
   // The slice under way.
   lua_State* outermost_ = nullptr;
-  lua_State* running_ = nullptr;
+  std::atomic<lua_State*> running_{nullptr};  // and read by the handler of ticks
   Usage* usage_ = nullptr;
   bool never_suspend_ = false;
   Clock::time_point slice_start_;
   Clock::time_point slice_end_;
+  std::atomic<Clock::time_point> next_look_{Clock::time_point()};  // at the first tick after it
+  bool ticks_ = false;
   Clock::time_point budget_look_;   // before this moment the time limit cannot be reached
   Clock::time_point stretch_look_;  // and before this one the unyielding limit
   std::chrono::nanoseconds cpu_start_{

@@ -95,9 +95,7 @@ void* StateMemory::resize(void* block, std::size_t old_size, std::size_t new_siz
     return nullptr;
   }
   if (new_size < old_size) shrink(old_size - new_size);
-  if (old_size >= kLarge) large_ -= old_size;
   if (new_size >= kLarge) {
-    large_ += new_size;
     churn_ += new_size;
     if (churn_ >= kHeavy) {
       churn_ = 0;
@@ -123,10 +121,7 @@ void* StateMemory::allocate(void* self, void* block, std::size_t old_size, std::
     if (block == nullptr) return nullptr;
     memory.free_block(block, old_size);
     memory.shrink(old_size);
-    if (old_size >= kLarge) {
-      memory.large_ -= old_size;
-      memory.give_back_spare();
-    }
+    if (old_size >= kLarge) memory.give_back_spare();
     return nullptr;
   }
   if (block == nullptr) {

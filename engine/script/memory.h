@@ -40,11 +40,6 @@ class StateMemory {
   void refund(std::size_t bytes);
 
   std::size_t used() const { return used_; }
-  // In blocks of kLarge and more. Instructions that copy or compare them take long, so the count
-  // hook looks at the clock more often while there are such.
-  std::size_t large() const { return large_; }
-
-  static constexpr std::size_t kLarge = 64u << 10;
 
  private:
   void* resize(void* block, std::size_t old_size, std::size_t new_size);
@@ -60,6 +55,7 @@ class StateMemory {
   static constexpr std::size_t kHashNode = 24;
   static constexpr std::size_t kLargestHashPart = 16384 * kHashNode;
   static constexpr std::size_t kPoolBlock = 64u << 10;
+  static constexpr std::size_t kLarge = 64u << 10;
   static constexpr std::size_t kHeavy = 1u << 20;
 
   static constexpr std::size_t kStep = 16;  // sizes of small blocks are multiples of this
@@ -76,7 +72,6 @@ class StateMemory {
   Observer& observer_;
   std::size_t used_ = 0;
   std::size_t taken_ = 0;  // from the pool; at least used_
-  std::size_t large_ = 0;
   std::size_t churn_ = 0;  // bytes of large blocks since the observer was told
   std::array<Kept*, kLargestSmall / kStep + 1> shelves_{};  // by size in steps
   std::size_t kept_ = 0;                                    // bytes on the shelves

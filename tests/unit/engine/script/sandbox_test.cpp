@@ -161,7 +161,7 @@ constexpr Attack kUnyielding[] = {
 INSTANTIATE_TEST_SUITE_P(Sandbox, UnyieldingLoop, testing::ValuesIn(kUnyielding),
                          [](const auto& attack) { return attack.param.name; });
 
-TEST_F(SandboxTest, TheHookComesOftenWhileThereAreLargeStrings) {
+TEST_F(SandboxTest, TheHookComesByTimeAndNotByInstructions) {
   // A thousand instructions of these take seconds: seen only then, the first look would end them.
   // Sanitizers look at every byte of them besides.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
