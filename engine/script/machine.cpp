@@ -99,11 +99,18 @@ void Machine::look_at_next_instruction() noexcept {
 }
 
 void Machine::tick() noexcept {
-  // lua_sethook is the one function of Lua that a signal handler may call (manual of Lua 5.4, 4.7).
-  if (Clock::now() >= next_look_.load(std::memory_order_relaxed)) look_at_next_instruction();
+  // lua_sethook is the one function of Lua that a signal handler may call. It walks all calls under
+  // way, which are 200,000 in a deep recursion: so not again while that hook has not come.
+  if (due_.load(std::memory_order_relaxed) ||
+      Clock::now() < next_look_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  due_.store(true, std::memory_order_relaxed);
+  look_at_next_instruction();
 }
 
-// A thread with a hook stops at every instruction to count it, so there is one only where it is due.
+// A thread with a hook stops at every instruction to count it, so there is one only where it is
+// due.
 void Machine::arm(lua_State* L) {
   const int count = stop_ != Stop::none ? 1 : ticks_ ? 0 : kInstructionsBetweenLooks;
   if (count == 0) {
@@ -160,12 +167,15 @@ void Machine::look_from_c(lua_State* L) {
 void Machine::hook(lua_State* L, lua_Debug*) {
   Machine& machine = of(L);
   machine.arm(L);
+  machine.due_.store(false, std::memory_order_relaxed);
   if (machine.stop_ != Stop::none) machine.throw_stop(L);
   if (machine.usage_ == nullptr) return;
   const auto now = Clock::now();
   machine.count_cpu_from_start(now);
   // The budget first: a script that is suspended in time may still have used it up.
   machine.check_budget(L, now);
+  machine.next_look_.store(std::max(machine.slice_end_, now + kBetweenLooks),
+                           std::memory_order_relaxed);
   if (!machine.may_yield(L)) return machine.check_stretch(L, now);
   if (!machine.never_suspend_ && now >= machine.slice_end_) {
     machine.yielded_by_hook_ = true;
@@ -185,6 +195,7 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
   budget_look_ = slice_start_ + (limits_.time - usage.time);
   stretch_look_ = slice_end_ + limits_.unyielding;
   next_look_.store(slice_end_, std::memory_order_relaxed);
+  due_.store(false, std::memory_order_relaxed);
   cpu_start_ = std::chrono::nanoseconds(-1);
   yielded_by_hook_ = false;
   forget_sliced(thread);
@@ -204,13 +215,25 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
   return status;
 }
 
+template <class Call>
+int Machine::run_as(lua_State* coroutine, const Call& call) {
+  int status = LUA_OK;
+  {
+    const RestoreRunning running(running_, coroutine);
+    arm(coroutine);
+    status = call();
+  }
+  // A hook that was set in the coroutine and did not come there comes in its caller.
+  if (due_.load(std::memory_order_relaxed)) look_at_next_instruction();
+  return status;
+}
+
 int Machine::resume_inner(lua_State* from, lua_State* coroutine, int arguments, int* results,
                           bool* sliced) {
   const Restore resumes(unyielding_resumes_);
   if (lua_isyieldable(from) == 0) ++unyielding_resumes_;
-  const RestoreRunning running(running_, coroutine);
-  arm(coroutine);
-  const int status = lua_resume(coroutine, from, arguments, results);
+  const int status =
+      run_as(coroutine, [&] { return lua_resume(coroutine, from, arguments, results); });
   *sliced = status == LUA_YIELD && yielded_by_hook_;
   if (*sliced) {
     sliced_.push_back({coroutine, outermost_});
@@ -226,11 +249,9 @@ int Machine::close_inner(lua_State*, lua_State* coroutine) {
   }
   const Restore depth(close_depth_);
   ++close_depth_;
-  const RestoreRunning running(running_, coroutine);
-  arm(coroutine);
   const Restore resumes(unyielding_resumes_);
   ++unyielding_resumes_;
-  const int status = lua_resetthread(coroutine);
+  const int status = run_as(coroutine, [&] { return lua_resetthread(coroutine); });
   note_status(coroutine, status);
   return status;
 }

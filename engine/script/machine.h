@@ -92,12 +92,17 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   static constexpr int kCloseDepth =
       100;  // nested closes use the C stack and Lua does not count them
   using Clock = std::chrono::steady_clock;
+  // Where a script cannot be suspended although its slice is over.
+  static constexpr Clock::duration kBetweenLooks = std::chrono::milliseconds(5);
 
   static void hook(lua_State* L, lua_Debug* activation);
   static int panic(lua_State* L);
   void heavy_allocation() override { look_at_next_instruction(); }
   void tick() noexcept override;
   void look_at_next_instruction() noexcept;
+  // Calls `call`, which resumes `coroutine`; gives its status.
+  template <class Call>
+  int run_as(lua_State* coroutine, const Call& call);
   void look_from_c(lua_State* L);
   // Throw when the limit is reached.
   void check_budget(lua_State* L, Clock::time_point now);
@@ -119,6 +124,7 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   Clock::time_point slice_start_;
   Clock::time_point slice_end_;
   std::atomic<Clock::time_point> next_look_{Clock::time_point()};  // at the first tick after it
+  std::atomic<bool> due_{false};  // a tick set the hook, which has not come yet
   bool ticks_ = false;
   Clock::time_point budget_look_;   // before this moment the time limit cannot be reached
   Clock::time_point stretch_look_;  // and before this one the unyielding limit
