@@ -12,7 +12,7 @@ namespace cannula::script {
 
 namespace {
 
-constexpr long kTick = 500'000;  // nanoseconds
+constexpr long kTick = 2'000'000;  // nanoseconds
 // Ignored by whoever does not handle it, so one that comes late does no harm.
 constexpr int kSignal = SIGURG;
 

@@ -1,4 +1,4 @@
-// The clock beside a running script: a signal of this thread's own, every half millisecond while
+// The clock beside a running script: a signal of this thread's own, every two milliseconds while
 // Lua runs in the thread, tells whoever listens that time has passed. What it interrupts pays
 // nothing in between; Lua's count hook, which counts every instruction, costs a tenth of a script.
 //
