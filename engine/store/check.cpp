@@ -8,7 +8,7 @@
 #include "engine/store/file_system.h"
 #include "engine/store/index.h"
 #include "engine/store/journal.h"
-#include "engine/store/packed_segment.h"
+#include "engine/store/journal_shape.h"
 #include "engine/store/replay.h"
 #include "engine/store/search_runs.h"
 #include "engine/store/sqlite.h"
@@ -239,28 +239,6 @@ static Result<Recovery> check_once(const std::filesystem::path& directory, FileS
   return found;
 }
 
-// What retention has made of the journal so far: another text after it was at work.
-static Result<std::string> shape_of_journal(const std::filesystem::path& directory,
-                                            FileSystem& files) {
-  const auto journal = journal_directory(directory);
-  std::vector<std::string> names = TRY(files.list(journal));
-  std::erase_if(names, [](const std::string& name) {
-    return base_of_segment_name(name).has_value() && !base_of_packed_name(name);
-  });
-  std::sort(names.begin(), names.end());
-  std::string shape = fmt::format("{}", fmt::join(names, " "));
-  for (const std::string& name : names) {  // each ends with checksums of what it says
-    const auto file = files.open(journal / name, FileSystem::Access::read);
-    if (!file) continue;  // gone meanwhile: the next look will be another
-    constexpr std::uint64_t kEnd = 40;
-    const std::uint64_t size = TRY((*file)->size());
-    std::string end(kEnd, '\0');
-    end.resize(TRY((*file)->read(size - std::min(size, kEnd), end.data(), end.size())));
-    shape += end;
-  }
-  return shape;
-}
-
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system,
                        std::shared_ptr<security::KeyRing> keys, const EndOfOpenStore& end_of_open) {
   FileSystem& files = file_system ? *file_system : FileSystem::real();
@@ -270,9 +248,9 @@ Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_
   }
   constexpr int kMostTimes = 5;
   for (int time = 0; time < kMostTimes; ++time) {
-    const std::string before = TRY(shape_of_journal(directory, files));
+    const std::string before = TRY(shape_of_journal(journal_directory(directory), files));
     auto found = check_once(directory, files, keys, end_of_open);
-    if (TRY(shape_of_journal(directory, files)) == before) return found;
+    if (TRY(shape_of_journal(journal_directory(directory), files)) == before) return found;
   }
   return Error{"J207", "retention was at work each time that the store was read",
                "run `cannula store check` again when it has ended"};

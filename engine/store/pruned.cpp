@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <xxhash.h>
 
+#include "engine/store/checked_file.h"
 #include "engine/store/segment.h"
 
 namespace cannula::store {
@@ -14,13 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "pruned";
-constexpr const char* kNewName = "pruned.new";
 
-std::string checksum_of(std::string_view text) {
-  return identity_text(XXH3_64bits(text.data(), text.size()));
-}
-
-// The object, and on a line of its own the checksum of that.
 std::string text_of(const Pruned& pruned) {
   json ledgers = json::array();
   for (const Pruned::LedgerPlace& one : pruned.ledgers) {
@@ -32,8 +26,7 @@ std::string text_of(const Pruned& pruned) {
                     {"messages", pruned.messages},
                     {"bodies", pruned.bodies},
                     {"bytes", pruned.bytes}};
-  const std::string text = object.dump();
-  return text + "\n" + checksum_of(text) + "\n";
+  return object.dump();
 }
 
 Pruned pruned_of(const json& object) {
@@ -68,29 +61,17 @@ Result<Pruned> Pruned::load(FileSystem& files, const std::filesystem::path& dire
   const std::vector<std::string> names = TRY(files.list(directory));
   if (std::find(names.begin(), names.end(), kName) == names.end()) return Pruned();
   const auto path = directory / kName;
-  const auto file = TRY(files.open(path, FileSystem::Access::read));
-  std::string bytes(static_cast<std::size_t>(TRY(file->size())), '\0');
-  bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
-  const std::size_t line = bytes.find('\n');
-  if (line == std::string::npos ||
-      bytes.substr(line + 1) != checksum_of(bytes.substr(0, line)) + "\n") {
-    return unreadable(path, "the checksum does not hold");
-  }
+  const auto text = checked_text(TRY(read_all(files, path)));
+  if (!text) return unreadable(path, "the checksum does not hold");
   try {
-    return pruned_of(json::parse(bytes.substr(0, line)));
+    return pruned_of(json::parse(*text));
   } catch (const std::exception& wrong) {  // json's, and of numbers
     return unreadable(path, wrong.what());
   }
 }
 
 Result<void> Pruned::save(FileSystem& files, const std::filesystem::path& directory) const {
-  const auto temporary = directory / kNewName;
-  static_cast<void>(files.remove(temporary).has_value());  // of a crash
-  const auto file = TRY(files.open(temporary, FileSystem::Access::create));
-  TRY(file->write(0, text_of(*this)));
-  TRY(file->sync());
-  TRY(files.rename(temporary, directory / kName));
-  return files.sync_directory(directory);
+  return replace_checked(files, directory, kName, text_of(*this));
 }
 
 }  // namespace cannula::store
