@@ -10,6 +10,7 @@
 #include "engine/store/journal.h"
 #include "engine/store/journal_shape.h"
 #include "engine/store/replay.h"
+#include "engine/store/restore.h"
 #include "engine/store/search_runs.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/store.h"
@@ -242,6 +243,7 @@ static Result<Recovery> check_once(const std::filesystem::path& directory, FileS
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system,
                        std::shared_ptr<security::KeyRing> keys, const EndOfOpenStore& end_of_open) {
   FileSystem& files = file_system ? *file_system : FileSystem::real();
+  TRY(no_restore_is_unfinished(files, directory));
   if (!end_of_open) {
     const auto lock = TRY(files.lock(lock_path(directory)));
     return check_once(directory, files, keys, end_of_open);

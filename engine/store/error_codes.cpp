@@ -55,6 +55,20 @@ constexpr ErrorCode kCodes[] = {
     {"J113", "the channel has messages that are not at an end",
      "Shredding a channel's keys would make messages unreadable that are still to be worked, "
      "delivered or looked at. Let them come to an end, discard them, or say `--even-open`."},
+    {"J114", "the folder cannot be used for this backup",
+     "A backup goes into a folder that is empty, not there yet, or holds an earlier backup of the "
+     "same store, and that lies outside of the store's folder. The message says which of these is "
+     "not so. Nothing was changed."},
+    {"J115", "there is something already where a store is to be restored",
+     "A restore never overwrites: the store's folder must be absent or empty, but for the master "
+     "key. Move what is there aside and keep it until the restored store has proved itself; its "
+     "file `keys` is worth giving to the restore (`--keys`)."},
+    {"J116", "a restore was not finished",
+     "The store's folder holds a part of a backup: a restore into it was ended before its end. "
+     "Run `cannula store restore` again; it begins anew. Nothing was taken in meanwhile."},
+    {"J117", "somebody else works with the backup",
+     "One process at a time makes, checks or restores the backup in a folder. The message names "
+     "the process. The file `lock` need not be removed by hand."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
      "stands behind it. The finding "
@@ -83,6 +97,17 @@ constexpr ErrorCode kCodes[] = {
      "`cannula store check` reads the store of an engine that runs, and each time it did, "
      "retention "
      "wrote segments anew. Run it again, or while the engine does not run."},
+    {"J208", "a file of a backup is not as it was written",
+     "Its size or checksum is not what the manifest says: the disk or a tool changed it, or it is "
+     "gone. What else `cannula store check` finds tells which records that takes. Restore from "
+     "another backup; with `--even-damaged` everything that can be read is restored all the same. "
+     "Where the store is still there, remove the file and make the backup again: it is copied "
+     "anew."},
+    {"J209", "there is no backup, or its manifest cannot be read",
+     "The file `manifest` in a backup's folder says what belongs to it. It is written last, so a "
+     "first backup that was ended before its end has none; one that is damaged, or of a newer "
+     "Cannula, cannot be used. Name the folder that `cannula store backup` was given, or another "
+     "backup."},
     {"J301", "the index could not be read or written",
      "SQLite reported an error; the message has its words. The journal is not affected, and what "
      "is missing in the index is "

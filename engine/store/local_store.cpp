@@ -2,6 +2,7 @@
 
 #include "engine/store/pruner.h"
 #include "engine/store/record_codec.h"
+#include "engine/store/restore.h"
 #include "engine/store/segment.h"
 #include "engine/store/store_files.h"
 
@@ -12,6 +13,7 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   std::unique_ptr<LocalStore> store(new LocalStore);
   TRY(file_system.make_directories(options.directory));
   store->lock_ = TRY(file_system.lock(lock_path(options.directory)));
+  TRY(no_restore_is_unfinished(file_system, options.directory));
   store->directory_ = options.directory;
   store->keys_ = options.keys;
   store->seal_ = std::make_unique<RowSeal>(options.keys.get());
