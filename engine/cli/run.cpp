@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/cli/progress_bar.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
@@ -55,45 +56,6 @@ void set_up_log(const std::string& level) {
   log->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(log));
 }
-
-// What a start says while the index is brought up to the journal, which can take a minute where a
-// million messages are kept: a bar on a terminal, a line every few seconds elsewhere.
-class IndexProgress {
- public:
-  explicit IndexProgress(std::FILE* to) : to_(to), terminal_(::isatty(::fileno(to)) == 1) {}
-  ~IndexProgress() {
-    if (shown_ && terminal_) fmt::print(to_, "\r{:79}\r", "");
-  }
-
-  void show(std::uint64_t done, std::uint64_t all) {
-    const auto now = steady_clock::now();
-    if (shown_ && now - *shown_ < (terminal_ ? kBarEvery : kLineEvery) && done < all) return;
-    shown_ = now;
-    const double part =
-        static_cast<double>(done) / static_cast<double>(std::max<std::uint64_t>(all, 1));
-    const double took = std::chrono::duration<double>(now - begun_).count();
-    const double left = took * (1 - part) / std::max(part, 1e-6);
-    if (!terminal_) {
-      spdlog::info("store: bringing the index up to the journal: {:.0f} %, {:.0f} s left",
-                   part * 100, left);
-      return;
-    }
-    constexpr std::size_t kWidth = 40;
-    const auto full = static_cast<std::size_t>(part * kWidth);
-    fmt::print(to_, "\rindexing the journal [{:<{}}] {:3.0f} %  {:.0f} s left  ",
-               std::string(full, '#'), kWidth, part * 100, left);
-    std::fflush(to_);
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kBarEvery{200};
-  static constexpr std::chrono::milliseconds kLineEvery{5000};
-
-  std::FILE* const to_;
-  const bool terminal_;
-  const steady_clock::time_point begun_ = steady_clock::now();
-  std::optional<steady_clock::time_point> shown_;
-};
 
 // A site that runs: the engine and what goes over to a changed configuration. reload() may be asked
 // for by a signal and over the control socket at once.
@@ -169,7 +131,11 @@ int run(const RunOptions& options, const Context& context) {
   RunningSite running(*folder, site, context);
   std::vector<Diagnostic> findings;
   {
-    IndexProgress progress(context.err);
+    // Can take a minute where a million messages are kept.
+    ProgressBar progress(context.err, "indexing the journal", [](int percent, double left) {
+      spdlog::info("store: bringing the index up to the journal: {} %, {:.0f} s left", percent,
+                   left);
+    });
     findings = running.engine().start(
         [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); });
   }

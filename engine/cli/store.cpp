@@ -4,6 +4,7 @@
 
 #include "engine/cli/finding_json.h"
 #include "engine/cli/site_question.h"
+#include "engine/cli/sizes.h"
 #include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
@@ -14,14 +15,6 @@ namespace cannula::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string size_text(std::uint64_t bytes) {
-  if (bytes < 10'000) return fmt::format("{} B", bytes);
-  const double value = static_cast<double>(bytes);
-  if (bytes < 10'000'000) return fmt::format("{:.1f} KB", value / 1e3);
-  if (bytes < 10'000'000'000) return fmt::format("{:.1f} MB", value / 1e6);
-  return fmt::format("{:.1f} GB", value / 1e9);
-}
 
 std::string edge_text(const json& edge) {
   if (!edge.is_object()) return "none";
