@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
                              cli::keys_shred_verb(),
                              cli::store_stats_verb(),
                              cli::store_check_verb(),
+                             cli::store_backup_verb(),
+                             cli::store_restore_verb(),
                              cli::store_prune_verb(),
                              cli::store_hold_verb(),
                              cli::store_holds_verb(),

@@ -201,7 +201,7 @@ Verb keys_shred_verb() {
   const auto as_text = [](const json& answer) {
     return fmt::format(
         "what channel {} held can never be read again here; backups made before still hold its "
-        "key\n",
+        "key: make a new one now, into the same folder, and destroy copies of the old one\n",
         text_of(answer, "shredded"));
   };
   return {.name = "keys shred",

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/backup_json.h"
 #include "engine/cli/finding_json.h"
+#include "engine/cli/progress_bar.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/sizes.h"
 #include "engine/cli/terminal_text.h"
@@ -10,6 +12,7 @@
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
 #include "engine/security/site_keys.h"
+#include "engine/store/backup_check.h"
 
 namespace cannula::cli {
 namespace {
@@ -136,7 +139,47 @@ std::string check_text(const Checked& checked) {
   return text;
 }
 
+int check_backup(const std::string& folder, const Context& context) {
+  const auto checked = [&] {
+    ProgressBar bar(context.err, "reading the backup");
+    return store::check_backup(folder, nullptr, [&](std::uint64_t done, std::uint64_t all) {
+      if (!context.json) bar.show(done, all);
+    });
+  }();
+  if (!checked) {
+    print_error(context, checked.error());
+    return kFailed;
+  }
+  const store::BackupManifest& manifest = checked->manifest;
+  const std::size_t findings = checked->damage.size();
+  if (context.json) {
+    json answer = backup_json(manifest);
+    answer["sound"] = findings == 0;
+    answer["segments"] = checked->segments;
+    answer["records"] = checked->records;
+    answer["findings"] = json::array();
+    for (const Diagnostic& one : checked->damage)
+      answer["findings"].emplace_back(finding_json(one));
+    print(context.out, answer.dump() + "\n");
+  } else {
+    print(context.err, render(checked->damage));
+    print(
+        context.out,
+        fmt::format("{}: backup {} of {}, made {}; {} in {} files, {} records in {} segments\n",
+                    findings == 0 ? "sound" : fmt::format("{} findings", findings), manifest.number,
+                    visible(manifest.site), manifest.made, size_text(manifest.bytes()),
+                    manifest.files.size(), checked->records, checked->segments));
+  }
+  return findings == 0 ? kFine : kFailed;
+}
+
 int check(const std::string& named, const Context& context) {
+  std::error_code ignored;
+  if (!named.empty() &&
+      !std::filesystem::exists(std::filesystem::path(named) / "site.toml", ignored) &&
+      store::is_backup(named)) {
+    return check_backup(named, context);
+  }
   const auto folder = site_folder(named);
   if (!folder) {
     print_error(context, folder.error());
@@ -178,12 +221,15 @@ Verb store_check_verb() {
   auto site = std::make_shared<std::string>();
   return {.name = "store check",
           .summary =
-              "Read all of a site's store, say where it is damaged and what to do; changes "
-              "nothing. The engine may run.",
-          .example = "cannula store check my-site",
+              "Read all of a site's store, or of a backup, say where it is damaged and what to do; "
+              "changes nothing. The engine may run.",
+          .example =
+              "cannula store check my-site\n"
+              "cannula store check /mnt/backup/my-site",
           .declare =
               [site](Arguments& arguments) {
-                arguments.positional("SITE", *site, "The site's folder.");
+                arguments.positional("SITE", *site,
+                                     "The site's folder, or the folder of a backup.");
               },
           .run = [site](const Context& context) { return check(*site, context); }};
 }

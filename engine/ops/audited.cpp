@@ -35,6 +35,9 @@ constexpr Act kActs[] = {
     {"hold", "hold.add", true},
     {"release", "hold.release", true},
     {"holds", "hold.list", false},
+    // Of another process, which has begun or ended it and says so.
+    {"backup", "store.backup", false},
+    {"restore", "store.restore", false},
 };
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
@@ -82,6 +85,12 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
       entry.detail["hold"] = hold;
   }
   if (verb == "prune" && request.value("dry_run", false)) entry.detail["dry_run"] = "true";
+  if (verb == "backup" || verb == "restore") {
+    entry.code = text_of(request, "code");
+    for (const char* name : {"made", "number", "up_to", "entry"}) {
+      if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
+    }
+  }
   if (verb == "list") {  // by what was searched, not for whom
     std::string by;
     for (const auto& [name, value] : request.items()) {
@@ -90,6 +99,15 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
     entry.detail["by"] = by;
   }
   return entry;
+}
+
+// What came of an act that another process does.
+audit::Outcome outcome_of(const std::string& verb, const json& request) {
+  if (verb != "backup" && verb != "restore") return audit::Outcome::done;
+  for (const auto outcome : {audit::Outcome::begun, audit::Outcome::failed}) {
+    if (text_of(request, "outcome") == audit::name_of(outcome)) return outcome;
+  }
+  return audit::Outcome::done;
 }
 
 bool is_failure_of_ours(const std::string& code) {
@@ -135,7 +153,7 @@ Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string
     entry.detail["entry"] = "the end of " + std::to_string(number);
   }
   Result<json> answer = act();
-  entry.outcome = audit::Outcome::done;
+  entry.outcome = outcome_of(verb, request);
   if (!answer) {
     entry.code = answer.error().code;
     if (entry.reason.empty()) entry.reason = answer.error().message;
@@ -144,6 +162,7 @@ Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string
   }
   const auto written = log->append(std::move(entry));
   if (!written && !changes) return written.error();
+  if (written && answer && verb == "backup") (*answer)["entry"] = *written;
   if (!written)
     spdlog::error("audit: the end of an act is not in the trail: {}", written.error().text());
   return answer;

@@ -1,0 +1,208 @@
+#include "engine/ops/backups.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "engine/ops/audited.h"
+#include "engine/ops/control.h"
+#include "engine/pipeline/audit_trail.h"
+#include "engine/security/audit/verify.h"
+#include "engine/security/keys/whole_file.h"
+#include "engine/security/secrets.h"
+#include "engine/security/site_keys.h"
+#include "engine/store/backup_check.h"
+#include "engine/store/store_files.h"
+
+namespace cannula::ops {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int kMostTimes = 300;  // that a store is asked for which another process is opening
+constexpr std::chrono::milliseconds kAskAgain{100};
+constexpr const char* kMasterKey = "master.key";
+
+// What a start makes anew, what is of a process that runs, and what is put together from others.
+constexpr std::string_view kNotNeeded[] = {"lock",         "keys.lock",          "keys.copy",
+                                           "control.sock", "index.db",           "index.db-wal",
+                                           "index.db-shm", "audit-configuration"};
+
+// Asks the running engine, or does it with the store at rest. Somebody who just opens the store
+// answers neither way: that passes.
+template <class T>
+Result<T> asked_or_at_rest(const std::function<Result<std::optional<T>>()>& ask,
+                           const std::function<Result<T>()>& at_rest) {
+  for (int time = 0;; ++time) {
+    if (auto answer = TRY(ask())) return *std::move(answer);
+    auto done = at_rest();
+    if (done || done.error().code != "J101") return done;
+    if (time >= kMostTimes) {
+      return Error{"J101", done.error().message, "make the backup when the engine is ready"};
+    }
+    std::this_thread::sleep_for(kAskAgain);
+  }
+}
+
+// The number of the entry. `request`: {"actor", "outcome", "to", …}.
+Result<std::uint64_t> enter(const config::Site& site, const json& request) {
+  const auto number_of = [](const json& answer) { return answer.value("entry", std::uint64_t{0}); };
+  return asked_or_at_rest<std::uint64_t>(
+      [&]() -> Result<std::optional<std::uint64_t>> {
+        const auto answer = TRY(ask_engine(site, "backup", request));
+        if (!answer) return std::optional<std::uint64_t>();
+        return std::optional<std::uint64_t>(number_of(*answer));
+      },
+      [&]() -> Result<std::uint64_t> {
+        // The trail's one writer is whoever holds the store.
+        const auto lock =
+            TRY(store::FileSystem::real().lock(store::lock_path(site.store.directory)));
+        const auto log = TRY(pipeline::open_audit_at_rest(site));
+        const auto entered =
+            audited(log.get(), person(::getuid(), request.value("actor", "")), "backup", request,
+                    [&]() -> Result<json> { return json::object(); });
+        return number_of(TRY(Result<json>(entered)));
+      });
+}
+
+Result<store::Position> end_of(const config::Site& site, bool& running) {
+  return asked_or_at_rest<store::Position>(
+      [&]() -> Result<std::optional<store::Position>> {
+        const auto answer = TRY(ask_engine(site, "store", json::object()));
+        running = running || answer.has_value();
+        if (!answer) return std::optional<store::Position>();
+        return std::optional<store::Position>((*answer)["journal"]["end"].get<store::Position>());
+      },
+      [&] { return store::end_at_rest(site.store.directory); });
+}
+
+std::vector<std::string> left_out_of(const fs::path& directory,
+                                     const store::BackupManifest& manifest) {
+  std::vector<std::string> left;
+  std::error_code ended;
+  for (fs::directory_iterator entry(directory, ended), last; !ended && entry != last;
+       entry.increment(ended)) {
+    const std::string name = entry->path().filename().string();
+    const bool taken = std::any_of(
+        manifest.files.begin(), manifest.files.end(),
+        [&](const auto& file) { return file.path == name || file.path.starts_with(name + "/"); });
+    const bool needless =
+        name.ends_with(".new") ||
+        std::find(std::begin(kNotNeeded), std::end(kNotNeeded), name) != std::end(kNotNeeded);
+    if (!taken && !needless) left.push_back(name);
+  }
+  std::sort(left.begin(), left.end());
+  return left;
+}
+
+bool is_in(const fs::path& file, const fs::path& directory) {
+  return file.lexically_normal().parent_path() == directory.lexically_normal();
+}
+
+}  // namespace
+
+std::vector<store::SideFile> side_files() {
+  using Kind = store::SideFile::Kind;
+  // The head before the trail: it may then be behind, never ahead.
+  return {{"acts.jsonl", Kind::lines},
+          {"holds.jsonl", Kind::lines},
+          {"audit-head.json", Kind::steady},
+          {"audit", Kind::folder, ".log"}};
+}
+
+Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
+                           const std::string& actor, const CopyProgress& progress) {
+  std::error_code ignored;
+  if (!fs::exists(store::journal_directory(site.store.directory), ignored)) {
+    return Error{"U205", "the site has no store yet: " + site.store.directory.string(),
+                 "it is made when the site runs for the first time"};
+  }
+  json request{{"actor", actor}, {"to", folder.string()}, {"outcome", "begun"}};
+  const std::uint64_t entry = TRY(enter(site, request));
+  MadeBackup made;
+  store::BackupOptions options;
+  options.store = site.store.directory;
+  options.folder = folder;
+  options.site = site.root.filename().string();
+  options.beside = side_files();
+  options.on_progress = progress;
+  options.end = [&] { return end_of(site, made.running); };
+  static_cast<void>(TRY(options.end()));
+  options.rest = made.running ? 1 : 0;
+  auto report = store::back_up(options);
+  request["entry"] = fmt::format("the end of {}", entry);
+  request["outcome"] = report ? "done" : "failed";
+  if (report) {
+    made.report = *std::move(report);
+    request["number"] = std::to_string(made.report.manifest.number);
+    request["up_to"] = std::to_string(made.report.manifest.end);
+  } else {
+    request["code"] = report.error().code;
+    request["reason"] = report.error().message;
+  }
+  const auto ended = enter(site, request);
+  if (!report) return report.error();
+  if (!ended) made.audit_trouble = ended.error().text();
+  made.left_out = left_out_of(site.store.directory, made.report.manifest);
+  if (made.report.manifest.keys != 0) {
+    const auto& master = site.keys.master;
+    made.master_key = security::place_of_keys(site).master.place;
+    made.master_key_in_store = !master || (master->kind == SecretReference::Kind::file &&
+                                           is_in(master->name, site.store.directory));
+  }
+  return made;
+}
+
+Result<Restored> restore(const config::Site& site, const RestoreAsked& asked,
+                         const CopyProgress& progress) {
+  Restored restored;
+  store::RestoreOptions options;
+  options.backup = asked.backup;
+  options.store = site.store.directory;
+  options.even_damaged = asked.even_damaged;
+  options.on_progress = progress;
+  if (!asked.keys.empty()) {
+    options.keys = TRY(security::read_whole(asked.keys));
+    if (!options.keys) {
+      return Error{"K105", fmt::format("there is no file {}", asked.keys.string()),
+                   "give the file `keys`, or `keys.copy`, of the store as it was last"};
+    }
+  }
+  options.may_be_there = {kMasterKey};
+  if (site.keys.master && site.keys.master->kind == SecretReference::Kind::file &&
+      is_in(site.keys.master->name, site.store.directory)) {
+    options.may_be_there.push_back(fs::path(site.keys.master->name).filename().string());
+  }
+  // In the restored trail, which goes on with it.
+  options.before_it_counts = [&]() -> Result<void> {
+    audit::VerifyOptions verify;
+    verify.directory = pipeline::audit_directory(site);
+    if (site.audit.key) verify.key = TRY(security::read_secret(*site.audit.key)).text;
+    auto verdict = TRY(audit::verify(verify));
+    restored.audit_entries = verdict.entries;
+    restored.audit_findings = std::move(verdict.findings);
+    const auto manifest = TRY(store::manifest_of_backup(store::FileSystem::real(), asked.backup));
+    const json request{{"actor", asked.actor},
+                       {"from", asked.backup.string()},
+                       {"outcome", "done"},
+                       {"made", manifest.made},
+                       {"number", std::to_string(manifest.number)},
+                       {"up_to", std::to_string(manifest.end)}};
+    const auto log = TRY(pipeline::open_audit_at_rest(site));
+    TRY(audited(log.get(), person(::getuid(), asked.actor), "restore", request,
+                [&]() -> Result<json> { return json::object(); }));
+    return {};
+  };
+  restored.report = TRY(store::restore(options));
+  if (restored.report.manifest.keys != 0) {
+    const auto keys = security::open_site_keys(site);
+    if (!keys) restored.keys_trouble = keys.error().text();
+  }
+  return restored;
+}
+
+}  // namespace cannula::ops
