@@ -39,7 +39,10 @@ constexpr ErrorCode kCodes[] = {
      "changed the segment file. Restore that file from a backup while the store is closed; "
      "everything else can be read."},
     {"J109", "a record is of an unknown type",
-     "The record was written by a newer version of Cannula. Use that version to read it."},
+     "The record was written by a newer version of Cannula. Use that version to read it. A store "
+     "whose "
+     "index would have to be built over such a record is not opened: it would look whole and be "
+     "not."},
     {"J110", "a segment cannot be placed",
      "The header of a segment file cannot be read, or names another store than the segments beside "
      "it. Somebody put files of "
@@ -69,6 +72,11 @@ constexpr ErrorCode kCodes[] = {
     {"J117", "somebody else works with the backup",
      "One process at a time makes, checks or restores the backup in a folder. The message names "
      "the process. The file `lock` need not be removed by hand."},
+    {"J118", "the store was written by a newer Cannula",
+     "A segment's format, or a kind of record in the newest one, is not known to this version: "
+     "somebody started an older Cannula on the store than the one that wrote to it last. Nothing "
+     "was changed. Start the newer one again; to go back for good, put back the backup that was "
+     "made before the upgrade."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
      "stands behind it. The finding "

@@ -58,6 +58,11 @@ FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, P
   return read_frame_header(bytes);
 }
 
+bool is_known(const FrameHeader& header) {
+  return header.format <= kSealedFormat &&
+         header.type <= static_cast<std::uint8_t>(RecordType::ledger);
+}
+
 std::optional<FrameHeader> parse_frame(const char* bytes, std::uint64_t identity,
                                        Position position) {
   if (std::memcmp(bytes, kSyncWord.data(), kSyncWord.size()) != 0) return std::nullopt;

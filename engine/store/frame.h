@@ -63,6 +63,9 @@ void append_closing_frame(std::string& into);
 // `batch`; returns its header.
 FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, Position batch);
 
+// False for formats and types of record that only a newer Cannula writes.
+bool is_known(const FrameHeader& header);
+
 // The header at `bytes` (kFrameHeaderSize of them) if it is one that was written at `position`.
 std::optional<FrameHeader> parse_frame(const char* bytes, std::uint64_t identity,
                                        Position position);

@@ -32,6 +32,12 @@ void put_bound(const FrameHeader& header, const char* payload, std::uint64_t ide
   std::memcpy(into + 20, payload, kNonceAt);
 }
 
+// What is sealed was written by whoever has the key: this is no damage.
+Error is_newer(std::string_view what, int number) {
+  return Error{"J109", fmt::format("a record of the unknown {} {}", what, number),
+               "it was written by a newer Cannula; use that version"};
+}
+
 Error does_not_open(Position position) {
   return Error{"J111",
                fmt::format("the record at position {} does not open with its key", position),
@@ -92,8 +98,7 @@ Result<std::string_view> open_payload(const FrameHeader& header, std::string_vie
                                       const security::KeyRing* keys, std::string& buffer) {
   if (header.format == kPlainFormat) return payload;
   if (header.format != kSealedFormat) {
-    return Error{"J109", fmt::format("a record of the unknown format {}", header.format),
-                 "it was written by a newer Cannula; read it with that version"};
+    return is_newer("format", header.format);
   }
   if (keys == nullptr) {
     return Error{"J112", "the record is sealed, and there are no keys to open it", ""};
@@ -120,11 +125,13 @@ Result<std::string_view> open_payload(const FrameHeader& header, std::string_vie
     buffer.swap(opened);
     return std::string_view(buffer);
   }
+  if (flag != kCompressed && flag != kWithFirstDictionary) {
+    return is_newer("compression", static_cast<unsigned char>(flag));
+  }
   buffer.assign(payload.substr(0, kIdSize));
   const auto dictionary =
       flag == kWithFirstDictionary ? security::Dictionary::first : security::Dictionary::none;
-  if ((flag != kCompressed && flag != kWithFirstDictionary) ||
-      !security::decompress(std::string_view(opened).substr(kIdSize), dictionary, kLongestPayload,
+  if (!security::decompress(std::string_view(opened).substr(kIdSize), dictionary, kLongestPayload,
                             buffer)) {
     return does_not_open(position);
   }

@@ -98,13 +98,15 @@ Result<void> Index::migrate() {
   const auto migrations = index_migrations();
   const auto version = static_cast<std::size_t>(TRY(connection_->number("PRAGMA user_version")));
   if (version > migrations.size()) {
-    return unsound(fmt::format("index: has {} steps of migration, this Cannula knows {}", version,
-                               migrations.size()));
+    return unsound(fmt::format("index: a newer Cannula wrote it, in version {}; this one knows {}",
+                               version, migrations.size()));
   }
   for (std::size_t step = version; step < migrations.size(); ++step) {
     if (version > 0 && migrations[step].anew) {
-      return unsound(fmt::format("index: has {} steps of migration; step {} ({}) builds it anew",
-                                 version, step + 1, migrations[step].what));
+      return unsound(
+          fmt::format("index: an older Cannula wrote it, in version {}; version {} ({}) builds it "
+                      "anew",
+                      version, step + 1, migrations[step].what));
     }
     TRY(connection_->execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT",
                                          migrations[step].sql, step + 1)));

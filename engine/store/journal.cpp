@@ -44,6 +44,25 @@ Diagnostic damage(std::string code, const std::filesystem::path& path, std::stri
   return finding;
 }
 
+Error newer(const std::filesystem::path& path, std::string what) {
+  return Error{"J118", fmt::format("{} was written by a newer Cannula: {}", path.string(), what),
+               "run the version that wrote it, or put back a backup from before it ran; nothing "
+               "was changed"};
+}
+
+// Nothing when the header is damaged; J118 when it is of a version that is not known.
+Result<std::optional<SegmentHeader>> header_of(FileSystem& files,
+                                               const std::filesystem::path& path) {
+  const auto file = TRY(files.open(path, FileSystem::Access::read));
+  std::string bytes(kSegmentHeaderSize, '\0');
+  bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
+  if (const auto version = unknown_version(bytes)) {
+    return newer(path, fmt::format("its format is version {}, and this one reads version {}",
+                                   *version, kSegmentVersion));
+  }
+  return SegmentHeader::parse(bytes);
+}
+
 constexpr std::string_view kDamageHint =
     "what stood there is lost unless a backup has this file; everything behind it was read";
 
@@ -73,6 +92,7 @@ class LastSegmentSurvey {
   explicit LastSegmentSurvey(Position base) : boundary_(base) {}
 
   void add(const Frame& frame) {
+    if (!unknown_ && !is_known(frame.header)) unknown_ = frame.position;
     last_batch_ = frame.batch();
     last_frame_end_ = frame.end();
     if (!frame.header.continues()) boundary_ = frame.end();
@@ -101,6 +121,8 @@ class LastSegmentSurvey {
     return found;
   }
   std::uint64_t last_id() const { return last_id_; }
+  // Where the first frame stands that only a newer Cannula can have written.
+  std::optional<Position> unknown() const { return unknown_; }
 
  private:
   bool torn(const Gap& gap) const {
@@ -111,6 +133,7 @@ class LastSegmentSurvey {
   Position last_batch_ = 0;
   Position last_frame_end_ = 0;
   std::uint64_t last_id_ = 0;
+  std::optional<Position> unknown_;
   std::vector<std::pair<Gap, Position>> gaps_;
 };
 
@@ -139,10 +162,7 @@ Result<void> Journal::none_is_sealed(FileSystem& file_system,
   TRY(file_system.make_directories(directory));
   for (const std::string& name : TRY(file_system.list(directory))) {
     if (!base_of_segment_name(name) && !base_of_packed_name(name)) continue;
-    const auto file = TRY(file_system.open(directory / name, FileSystem::Access::read));
-    std::string bytes(kSegmentHeaderSize, '\0');
-    bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
-    const auto header = SegmentHeader::parse(bytes);
+    const auto header = TRY(header_of(file_system, directory / name));
     if (!header || header->keys == 0) continue;
     return Error{"K105",
                  fmt::format("segment {} is sealed with the keys {}, and the file `keys` of the "
@@ -233,10 +253,7 @@ Result<std::vector<fs::path>> Journal::load_headers(Recovery& recovery) {
     Segment segment;
     segment.header.base = base;
     segment.packed = packed.contains(base);
-    const auto file = TRY(settings_.file_system->open(path_of(segment), FileSystem::Access::read));
-    std::string bytes(kSegmentHeaderSize, '\0');
-    bytes.resize(TRY(file->read(0, bytes.data(), bytes.size())));
-    auto header = SegmentHeader::parse(bytes);
+    auto header = TRY(header_of(*settings_.file_system, path_of(segment)));
     if (header && header->base != base) header.reset();
     if (!header) without_header.push_back(found.size());
     if (header && identity_ != 0 && header->identity != identity_) {
@@ -406,6 +423,11 @@ Result<void> Journal::recover_last(Recovery& recovery) {
   for (auto step = TRY(reader.next()); step != SegmentReader::Step::end;
        step = TRY(reader.next())) {
     step == SegmentReader::Step::frame ? survey.add(reader.frame()) : survey.add(reader.gap());
+  }
+  if (survey.unknown()) {
+    return newer(path, fmt::format("the record at offset {} (position {}) is of a kind that this "
+                                   "one does not know",
+                                   file_offset(header.base, *survey.unknown()), *survey.unknown()));
   }
   for (const Gap& gap : survey.damage()) {
     add_once(recovery.damage, gap_finding(path, header.base, gap));

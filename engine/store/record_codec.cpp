@@ -7,6 +7,9 @@
 namespace cannula::store {
 namespace {
 
+// More than any list has: each entry takes a byte, and a payload is smaller (frame.h).
+constexpr std::uint64_t kNoCount = 1u << 30;
+
 class Writer {
  public:
   explicit Writer(std::string& into) : into_(into) {}
@@ -54,6 +57,8 @@ class Reader {
   bool good() const { return good_; }
   std::size_t left() const { return left_.size(); }
 
+  // What number() is going to say.
+  std::uint64_t peek() const { return Reader(*this).number(); }
   std::uint64_t number() {
     std::uint64_t value = 0;
     if (left_.empty()) return 0;
@@ -242,7 +247,8 @@ bool read(Reader& reader, Accepted& record) {
   record.edited_from.value = reader.number();
   record.editor = reader.text();
   record.edit_reason = reader.text();
-  record.wire_state = read_list(reader, read_state, lists_good);
+  // The first stores with retention (index of 6 steps) have the time of removal here and no list.
+  if (reader.peek() < kNoCount) record.wire_state = read_list(reader, read_state, lists_good);
   record.bodies_removed = reader.time();
   record.removed_size = reader.number();
   return lists_good;
@@ -490,7 +496,7 @@ Result<Record> decode(RecordType type, std::string_view payload) {
   }
   return Error{"J109",
                fmt::format("a record of the unknown type {}", static_cast<int>(type)),
-               "it was written by a newer Cannula; read it with that version",
+               "it was written by a newer Cannula; use that version",
                {}};
 }
 

@@ -17,10 +17,10 @@ Diagnostic finding_of(const Error& error) {
   return finding;
 }
 
-// That is no damage: a new index would be without messages that a restored file of keys brings
-// back.
-bool is_missing_key(const Error& error) {
-  return error.code == "K107" || error.code == "J112";
+// That is no damage: an index without these messages would be taken for whole, and a restored file
+// of keys, or the Cannula that wrote them, brings them back.
+bool stops_reading(const Error& error) {
+  return error.code == "K107" || error.code == "J112" || error.code == "J109";
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ Result<void> start_index(const Journal& journal, Index& index, std::vector<Diagn
       TRY(index.carry(*ledger));
       continue;
     }
-    if (!record && is_missing_key(record.error())) return record.error();
+    if (!record && stops_reading(record.error())) return record.error();
     if (!record && record.error().code == "K106") continue;
     if (damage) {
       damage->push_back(finding_of(
@@ -60,7 +60,11 @@ Result<void> replay_journal(const Journal& journal, Position to, Index& index,
     reached.indexed_up_to = frame.end();
     if (type == RecordType::closed) return true;
     const auto record = journal.record_of(frame);
-    if (!record && is_missing_key(record.error())) return record.error();
+    if (!record && stops_reading(record.error())) {
+      Error error = record.error();
+      error.message = fmt::format("{}: {}", journal.place_of(frame.position), error.message);
+      return error;
+    }
     if (!record && record.error().code == "K106") {  // forgotten, as it was meant to be
       return true;
     }

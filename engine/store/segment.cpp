@@ -15,6 +15,12 @@ constexpr std::string_view kSuffix = ".seg";
 constexpr std::size_t kDigits = 20;
 constexpr std::size_t kChecksumAt = kSegmentHeaderSize - 8;
 
+// Magic and checksum hold.
+bool is_sound(std::string_view bytes) {
+  return bytes.size() >= kSegmentHeaderSize && bytes.starts_with(kMagic) &&
+         get_u64(bytes.data() + kChecksumAt) == XXH3_64bits(bytes.data(), kChecksumAt);
+}
+
 }  // namespace
 
 std::string SegmentHeader::bytes() const {
@@ -35,10 +41,9 @@ std::string SegmentHeader::bytes() const {
 }
 
 std::optional<SegmentHeader> SegmentHeader::parse(std::string_view bytes) {
-  if (bytes.size() < kSegmentHeaderSize || !bytes.starts_with(kMagic)) return std::nullopt;
+  if (!is_sound(bytes)) return std::nullopt;
   const char* at = bytes.data();
-  if (get_u32(at + 8) != kSegmentVersion || get_u32(at + 12) != kSegmentHeaderSize ||
-      get_u64(at + kChecksumAt) != XXH3_64bits(at, kChecksumAt)) {
+  if (get_u32(at + 8) != kSegmentVersion || get_u32(at + 12) != kSegmentHeaderSize) {
     return std::nullopt;
   }
   SegmentHeader header;
@@ -50,6 +55,12 @@ std::optional<SegmentHeader> SegmentHeader::parse(std::string_view bytes) {
   header.created = static_cast<Timestamp>(get_u64(at + 56));
   header.keys = get_u64(at + 64);
   return header;
+}
+
+std::optional<std::uint32_t> unknown_version(std::string_view bytes) {
+  if (!is_sound(bytes)) return std::nullopt;
+  const std::uint32_t version = get_u32(bytes.data() + 8);
+  return version == kSegmentVersion ? std::nullopt : std::optional(version);
 }
 
 std::string segment_name(Position base) {

@@ -35,6 +35,11 @@ struct SegmentHeader {
   static std::optional<SegmentHeader> parse(std::string_view bytes);
 };
 
+// The version that the sound header at `bytes` says, when it is one that this Cannula does not
+// know. Later versions keep the magic, the version's place, and the checksum of the first
+// kSegmentHeaderSize bytes.
+std::optional<std::uint32_t> unknown_version(std::string_view bytes);
+
 std::string segment_name(Position base);
 // Nothing for names of other files.
 std::optional<Position> base_of_segment_name(std::string_view name);

@@ -204,6 +204,25 @@ TEST(RecordCodecTest, a_type_of_a_later_version_is_named) {
   EXPECT_EQ(record.error().code, "J109");
 }
 
+TEST(RecordCodecTest, bodies_that_the_first_retention_removed_are_read) {
+  // As 4dae835 wrote it: the time of the removal without the list of wire state before it.
+  Accepted record = full_accepted();
+  record.body = nullptr;
+  std::string bytes = encoded(record);
+  const auto number = [&](std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<char>(value | 0x80));
+    bytes.push_back(static_cast<char>(value));
+  };
+  for (int i = 0; i < 3; ++i) number(0);  // edited from, editor, reason
+  number(2u * 1'760'000'000'000'000u);    // zigzag
+  number(1234);
+  const auto read = decode(RecordType::accepted, bytes);
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(std::get<Accepted>(*read).bodies_removed, 1'760'000'000'000'000);
+  EXPECT_EQ(std::get<Accepted>(*read).removed_size, 1234u);
+  EXPECT_TRUE(std::get<Accepted>(*read).wire_state.empty());
+}
+
 TEST(RecordCodecTest, takes_any_bytes) {
   std::mt19937_64 random(1);
   const std::string samples[] = {encoded(full_accepted()), encoded(full_outcome()),
