@@ -19,6 +19,7 @@ if(CANNULA_LUA_ARCHIVE)
 endif()
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(p11kit REQUIRED IMPORTED_TARGET p11-kit-1)  # tokens (PKCS#11): their modules and addresses
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 find_path(CANNULA_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # used header-only: its pkg-config file asks for the shared library
 find_package(GTest CONFIG REQUIRED)

@@ -64,8 +64,8 @@ Result<json> list(const config::Site& site) {
                                   {"reason", key.reason}});
   }
   answer["master_holds"] = json::array();
-  for (const auto& master : TRY(security::read_master_keys(place.master))) {
-    answer["master_holds"].push_back(master.id());
+  for (const auto& master : TRY(security::read_master_keys(place.master, ring.masters()))) {
+    answer["master_holds"].push_back(master->id());
   }
   return answer;
 }
@@ -88,18 +88,19 @@ std::string list_text(const json& answer) {
 }
 
 // With a source that cannula can write a new key is made, unless an interrupted rotation has left
-// one; with the environment somebody has put it there.
+// one; with the environment or a token somebody has put it there.
 Result<json> rotate(const config::Site& site) {
   const KeyRing::Place place = security::place_of_keys(site);
   const security::RingFile ring = TRY(KeyRing::file(place.directory));
-  const auto masters = TRY(security::read_master_keys(place.master));
-  bool settled = ring.secret.master == masters.front().id();
-  for (const security::WrappedKey& key : ring.keys) settled &= key.master == masters.front().id();
+  const std::set<std::string> around = ring.masters();
+  const bool settled =
+      around == std::set{TRY(security::read_master_keys(place.master, around)).front()->id()};
   const KeyRing::Rotated rotated = TRY(KeyRing::rotate(place, settled));
   return json{{"from", rotated.from},
               {"to", rotated.to},
               {"wrapped", rotated.keys},
-              {"master_place", place.master.place}};
+              {"master_place", place.master.place},
+              {"beside", place.master.former.empty()}};
 }
 
 // P335 when a legal hold covers a message of the channel.
@@ -120,10 +121,12 @@ Result<void> nothing_is_held(const store::Options& options, const std::string& c
 std::string rotate_text(const json& answer) {
   return fmt::format(
       "{} keys are wrapped by master key {} now ({})\n"
-      "backups made before need {}, which still stands behind it there; `cannula keys drop-old` "
-      "takes it out\n",
+      "backups made before need {}, {}\n",
       answer.value("wrapped", 0), text_of(answer, "to"), text_of(answer, "master_place"),
-      text_of(answer, "from"));
+      text_of(answer, "from"),
+      answer.value("beside", true)
+          ? "which still stands behind it there; `cannula keys drop-old` takes it out"
+          : "so keep it with them; `former` under [keys] can go");
 }
 
 }  // namespace

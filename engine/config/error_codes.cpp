@@ -169,6 +169,11 @@ constexpr ErrorCode kCodes[] = {
      "for ever. `bodies` is for removing bodies before the messages themselves, so it is shorter "
      "than those; and what a source's `duplicates` looks back on must still be there. See "
      "docs/how-to/keep-and-forget.md."},
+    {"C147", "The address of a key in a token cannot be used",
+     "`[keys] master` or `former` begins with `pkcs11:` and is not the address of one secret key "
+     "by "
+     "RFC 7512: it cannot be read, names no key or another kind of object, or has the PIN itself "
+     "in it, which then is to be changed. The message says which."},
 };
 
 }  // namespace

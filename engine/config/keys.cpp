@@ -26,12 +26,22 @@ const Option kStore[] = {
 
 const Option kKeys[] = {
     {.name = "master",
-     .type = secret,
      .description =
          "The master key, which wraps the keys that the store is sealed with: 64 hexadecimal "
          "digits in `\"file:PATH\"` or `\"env:NAME\"`, best on another disk than the store. "
          "Several keys, white space between them, while a new one (the first) follows an old one. "
+         "Or a key that never leaves its token (an HSM): its PKCS#11 address by RFC 7512, such as "
+         "`\"pkcs11:token=clinic;object=cannula?module-path=/usr/lib/softhsm/libsofthsm2.so\"`. "
          "Without it `master.key` in the store's folder is made."},
+    {.name = "former",
+     .type = texts,
+     .description =
+         "Where a master key was before, as of `master`, while a new one elsewhere follows it: at "
+         "the next start, or by `cannula keys rotate`, `master` is put in its place. Then it can "
+         "go."},
+    {.name = "pin",
+     .type = secret,
+     .description = "The PIN of the token, for an address without `pin-source`."},
 };
 
 const Option kAdmin[] = {

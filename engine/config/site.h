@@ -26,8 +26,16 @@ struct StoreConfig {
   std::uint64_t keep_free = 0;  // bytes; with less on the disk nothing new is taken
 };
 
+// Where a master key is: written in a file or variable, or in a token.
+struct MasterKeyPlace {
+  std::optional<SecretReference> written;
+  std::string token;  // a PKCS#11 URI (RFC 7512); empty when it is written
+};
+
 struct KeysConfig {
-  std::optional<SecretReference> master;  // nothing: a file in the store's folder
+  std::optional<MasterKeyPlace> master;  // nothing: a file in the store's folder
+  std::vector<MasterKeyPlace> former;
+  std::optional<SecretReference> pin;  // of tokens whose URI names no `pin-source`
 };
 
 struct AdminConfig {

@@ -6,6 +6,7 @@
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
 #include "engine/config/resource_files.h"
+#include "engine/security/keys/token_uri.h"
 
 namespace cannula::config {
 
@@ -122,9 +123,53 @@ void Reading::read_store(const Node& root, const File& file) {
 void Reading::read_keys(const Node& root, const File& file) {
   const Member* table = root.find("keys");
   const Values values = read_optional(table, keys_options(), "[keys]", file);
-  if (!values.has("master")) return;
-  site_.keys.master = values.secret("master");
-  check_secret(*site_.keys.master, file, table->value.find("master")->value.span);
+  if (values.has("master")) {
+    site_.keys.master = read_master_key(table->value.find("master")->value, *table, file);
+  }
+  if (values.has("former")) {
+    const Node& written = table->value.find("former")->value;
+    const std::span<const Node> places =
+        written.is(Node::Kind::text) ? std::span(&written, 1) : std::span(written.items);
+    for (const Node& place : places) {
+      if (auto read = read_master_key(place, *table, file)) {
+        site_.keys.former.push_back(*std::move(read));
+      }
+    }
+  }
+  if (values.has("pin")) {
+    site_.keys.pin = values.secret("pin");
+    check_secret(*site_.keys.pin, file, table->value.find("pin")->value.span);
+  }
+}
+
+std::optional<MasterKeyPlace> Reading::read_master_key(const Node& written, const Member& table,
+                                                       const File& file) const {
+  MasterKeyPlace place;
+  if (security::is_token_uri(written.text)) {
+    const auto uri = security::TokenUri::parse(written.text);
+    if (!uri) {
+      // Shown is the line of the table: in the address there may be a PIN.
+      file.error("C147", table.name_span, uri.error().message, uri.error().hint);
+      return std::nullopt;
+    }
+    if (const auto pin = parse_secret_reference(uri->pin_source(), site_.root)) {
+      check_secret(*pin, file, written.span);
+    }
+    place.token = written.text;
+    return place;
+  }
+  place.written = parse_secret_reference(written.text, site_.root);
+  if (place.written) {
+    check_secret(*place.written, file, written.span);
+    return place;
+  }
+  // The text may be the secret itself: it is not repeated.
+  file.error(
+      "C123", written.span,
+      "[keys] must say where the master key is, \"file:PATH\", \"env:NAME\" or \"pkcs11:…\"; "
+      "it must not be the key itself",
+      "put the key into a file outside the site, an environment variable or a token");
+  return std::nullopt;
 }
 
 void Reading::read_admin(const Node& root, const File& file) {

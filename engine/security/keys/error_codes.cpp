@@ -39,12 +39,49 @@ constexpr ErrorCode kCodes[] = {
      "A record is sealed with a key that the file `keys` does not have: the file is older than the "
      "journal, or of another store. Put the newest one back from a backup."},
     {"K108", "cannula cannot change the master key",
-     "The master key comes from the environment, which only the one who starts the engine can set. "
-     "Put the new key first and the old one behind it; `cannula keys rotate` or the next start "
-     "wraps "
-     "all keys with the new one."},
+     "The master key comes from the environment, which only the one who starts the engine can set, "
+     "or from a token, in which only its owner makes keys. In the environment put the new key "
+     "first "
+     "and the old one behind it; of a token name the new key as `master` and the old one as "
+     "`former`. `cannula keys rotate` or the next start wraps all keys with the new one."},
     {"K109", "there is no key to shred",
      "The store holds nothing sealed of this channel, or it was shredded before."},
+    {"K110", "the address of a key in a token cannot be used",
+     "`[keys] master` or `former` begins with `pkcs11:` and is not an address by RFC 7512 of one "
+     "secret key, or the PIN itself stands in it. The message says what is wrong and never repeats "
+     "the address."},
+    {"K111", "a PKCS#11 module cannot be used",
+     "The token's driver, a shared library that `module-path` names or p11-kit is configured with, "
+     "did not load or did not start. Install the token's software; `p11tool --list-tokens` or "
+     "`pkcs11-tool --module FILE --list-slots` shows whether it works for the user that runs "
+     "cannula."},
+    {"K112", "the token with the master key is not there",
+     "The module works, and no token fits the address, or more than one does, or the token went "
+     "away while it was used. An engine that runs goes on with the keys it has; what needs a new "
+     "key, the first message of a channel, is refused, and its sender keeps it. Put the token back "
+     "or see to the connection to it, then start again."},
+    {"K113", "the PIN of the token is wrong or missing",
+     "The token wants a PIN, which is read where `pin-source` of the address says, or `[keys] "
+     "pin`. "
+     "Cannula tries once at each start; tokens lock after a few wrong PINs, so mend it before "
+     "starting again."},
+    {"K114", "the PIN of the token is locked",
+     "Too many wrong PINs were given to the token, or one more would lock it, which cannula does "
+     "not "
+     "risk. Its security officer sets a new PIN; the keys in the token stay. With one try left, "
+     "sign in with the right PIN by a tool of your own."},
+    {"K115", "the key is not in the token",
+     "The token is there and has no secret key of that name or id, or several. For a new store "
+     "make "
+     "it. For a store that has keys, look for the token's backup: without that key nothing in the "
+     "store can be read."},
+    {"K116", "the token refuses",
+     "The token answered with an error of PKCS#11, which the message names. Most often the key may "
+     "not encrypt and decrypt by AES-GCM; or the token's own limits or log say why."},
+    {"K117", "the key in the token may not be used",
+     "The master key must be AES of 256 bits, made in the token and not extractable: a key that "
+     "can "
+     "be taken out protects no more than a file does."},
 };
 
 }  // namespace

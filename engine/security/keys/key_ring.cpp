@@ -34,20 +34,27 @@ Error no_keys(const std::filesystem::path& directory) {
                "put the file back from a backup"};
 }
 
-Result<std::string> joined(const std::vector<MasterKey>& masters) {
+// Puts these keys, of 64 digits each, into the place of what stands there.
+Result<void> write_masters(const MasterKeySource& source,
+                           const std::vector<std::shared_ptr<const WrittenMasterKey>>& masters) {
   std::string text;
-  for (const MasterKey& master : masters) text += master.text() + "\n";
-  return text;
+  for (const auto& master : masters) {
+    std::string one = master->text();
+    text.append(one).append("\n");
+    wipe(one);
+  }
+  auto written = source.write(text);
+  wipe(text);
+  return written;
 }
 
 // Wraps with the first of `masters` what another wraps; returns how many. The file is not written.
-Result<std::size_t> rewrap(RingFile& ring, const std::vector<MasterKey>& masters,
-                           const std::string& place) {
+Result<std::size_t> rewrap(RingFile& ring, const MasterKeys& masters, const std::string& place) {
   std::size_t count = 0;
   const auto one = [&](WrappedKey& key) -> Result<void> {
-    if (key.master == masters.front().id()) return {};
+    if (key.master == masters.front()->id()) return {};
     const KeyBytes opened = TRY(unwrap(key, ring.id, masters, place));
-    key = wrap(opened, ring.id, key.number, key.channel, key.made, masters.front());
+    key = TRY(wrap(opened, ring.id, key.number, key.channel, key.made, *masters.front()));
     ++count;
     return {};
   };
@@ -66,10 +73,9 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(Place place) {
     keys->make();
     return keys;
   }
-  const auto masters = TRY(read_master_keys(keys->place_.master));
-  std::size_t left = ring->secret.master != masters.front().id();
-  for (const WrappedKey& key : ring->keys) left += key.master != masters.front().id();
-  if (left > 0) {  // a new master key stands first: what it does not wrap yet, it shall
+  const auto masters = TRY(read_master_keys(keys->place_.master, ring->masters()));
+  // A new master key stands first: what it does not wrap yet, it shall.
+  if (ring->masters() != std::set<std::string>{masters.front()->id()}) {
     const FileGuard held = TRY(guard(directory));
     ring = TRY(read_ring(directory));
     if (!ring) return no_keys(directory);
@@ -77,7 +83,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(Place place) {
       TRY(write_ring(directory, *ring));
     }
   }
-  TRY(keys->load(*std::move(ring)));
+  TRY(keys->load(*std::move(ring), masters));
   return keys;
 }
 
@@ -93,8 +99,7 @@ void KeyRing::take(const KeyBytes& secret) {
   order_ = std::make_unique<KeyedHash>(secret.derived("cannula order"));
 }
 
-Result<void> KeyRing::load(RingFile ring) {
-  const auto masters = TRY(read_master_keys(place_.master));
+Result<void> KeyRing::load(RingFile ring, const MasterKeys& masters) {
   id_ = ring.id;
   take(TRY(unwrap(ring.secret, id_, masters, place_.master.place)));
   for (const WrappedKey& key : ring.keys) {
@@ -114,18 +119,18 @@ Result<void> KeyRing::save_new() {
                  fmt::format("another process has just made {}/keys", place_.directory.string()),
                  "start again"};
   }
-  const auto there = place_.master.read();
-  if (!there && there.error().code == "K101" && place_.master.make && place_.master.write) {
-    std::string text = MasterKey::random().text() + "\n";
-    auto written = place_.master.write(text);
-    wipe(text);
-    TRY(std::move(written));
-    made_master_key_ = true;
+  if (place_.master.make && place_.master.write) {
+    const auto there = place_.master.read();
+    if (!there && there.error().code == "K101") {
+      TRY(write_masters(place_.master,
+                        {std::make_shared<const WrittenMasterKey>(KeyBytes::random())}));
+      made_master_key_ = true;
+    }
   }
-  const auto masters = TRY(read_master_keys(place_.master));
+  const auto masters = TRY(read_master_keys(place_.master, {}));
   RingFile ring;
   ring.id = id_;
-  ring.secret = wrap(*new_secret_, id_, 0, "", now(), masters.front());
+  ring.secret = TRY(wrap(*new_secret_, id_, 0, "", now(), *masters.front()));
   TRY(write_ring(place_.directory, ring));
   new_secret_.reset();
   is_new_ = false;
@@ -148,13 +153,14 @@ Result<const DataKey*> KeyRing::add(std::string_view channel) {
   const FileGuard held = TRY(guard(place_.directory));
   auto ring = TRY(read_ring(place_.directory));
   if (!ring || ring->id != id_) return no_keys(place_.directory);
-  const auto masters = TRY(read_master_keys(place_.master));
+  const auto masters = TRY(read_master_keys(place_.master, {}));
   const KeyBytes bytes = KeyBytes::random();
   std::uint32_t number = random_number<std::uint32_t>();
   while (by_number_.contains(number) || shredded_.contains(number)) {
     number = random_number<std::uint32_t>();
   }
-  ring->keys.push_back(wrap(bytes, id_, number, std::string(channel), now(), masters.front()));
+  ring->keys.push_back(
+      TRY(wrap(bytes, id_, number, std::string(channel), now(), *masters.front())));
   TRY(write_ring(place_.directory, *ring));
   auto key = std::make_unique<const DataKey>(number, std::string(channel), bytes);
   const DataKey* added = key.get();
@@ -189,7 +195,6 @@ Result<KeyRing::Rotated> KeyRing::rotate(const Place& place, bool fresh) {
   const FileGuard held = TRY(guard(place.directory));
   auto ring = TRY(read_ring(place.directory));
   if (!ring) return no_keys(place.directory);
-  auto masters = TRY(read_master_keys(place.master));
   Rotated rotated{ring->secret.master, {}, 0};
   if (fresh) {
     if (!place.master.write) {
@@ -197,18 +202,16 @@ Result<KeyRing::Rotated> KeyRing::rotate(const Place& place, bool fresh) {
           "K108",
           fmt::format("{} is wrapped by master key {} already, and cannula cannot write {}",
                       (place.directory / "keys").string(), rotated.from, place.master.place),
-          "put a new key (`openssl rand -hex 32`) before the old one there, a blank "
-          "between them, and ask again"};
+          place.master.how_to_change};
     }
     // Both keys are in the source before the first key is wrapped anew: whenever this stops, what
     // is there opens all, and the next start or rotation does the rest.
-    masters.insert(masters.begin(), MasterKey::random());
-    std::string text = TRY(joined(masters));
-    auto written = place.master.write(text);
-    wipe(text);
-    TRY(std::move(written));
+    auto written = TRY(read_written_keys(place.master));
+    written.insert(written.begin(), std::make_shared<const WrittenMasterKey>(KeyBytes::random()));
+    TRY(write_masters(place.master, written));
   }
-  rotated.to = masters.front().id();
+  const MasterKeys masters = TRY(read_master_keys(place.master, ring->masters()));
+  rotated.to = masters.front()->id();
   rotated.keys = TRY(rewrap(*ring, masters, place.master.place));
   TRY(write_ring(place.directory, *ring));
   return rotated;
@@ -222,22 +225,18 @@ Result<std::vector<std::string>> KeyRing::drop_old(const Place& place) {
     return Error{"K108", fmt::format("cannula cannot write {}", place.master.place),
                  "take the old key out there yourself"};
   }
-  std::set<std::string> used{ring->secret.master};
-  for (const WrappedKey& key : ring->keys) used.insert(key.master);
-  std::vector<MasterKey> kept;
+  const std::set<std::string> used = ring->masters();
+  std::vector<std::shared_ptr<const WrittenMasterKey>> kept;
   std::vector<std::string> dropped;
-  for (MasterKey& master : TRY(read_master_keys(place.master))) {
-    if (used.contains(master.id())) {
+  for (auto& master : TRY(read_written_keys(place.master))) {
+    if (used.contains(master->id())) {
       kept.push_back(std::move(master));
     } else {
-      dropped.push_back(master.id());
+      dropped.push_back(master->id());
     }
   }
   if (dropped.empty() || kept.empty()) return std::vector<std::string>();
-  std::string text = TRY(joined(kept));
-  auto written = place.master.write(text);
-  wipe(text);
-  TRY(std::move(written));
+  TRY(write_masters(place.master, kept));
   return dropped;
 }
 

@@ -28,7 +28,7 @@ class KeyRing {
   };
 
   // Reads the keys and opens them; finishes a rotation that was interrupted. Where there are none
-  // yet, prepares new ones that are not written before save_new(). K101–K105.
+  // yet, prepares new ones that are not written before save_new(). K101–K105, K110–K116.
   static Result<std::unique_ptr<KeyRing>> open(Place place);
 
   // There was no file: either the store is new, or the file is lost.
@@ -68,7 +68,7 @@ class KeyRing {
  private:
   explicit KeyRing(Place place) : place_(std::move(place)) {}
 
-  Result<void> load(RingFile ring);
+  Result<void> load(RingFile ring, const MasterKeys& masters);
   void make();
   Result<const DataKey*> add(std::string_view channel);
   void take(const KeyBytes& secret);

@@ -7,7 +7,6 @@
 
 #include "engine/security/keys/hex.h"
 #include "engine/security/keys/whole_file.h"
-#include "engine/security/sealing/cipher.h"
 
 namespace cannula::security {
 namespace {
@@ -57,9 +56,9 @@ std::string bound_to(std::uint64_t ring, std::uint32_t number, std::string_view 
   return fmt::format("cannula key\n{}\n{}\n{}", ring_text(ring), number_text(number), channel);
 }
 
-std::string ids_of(const std::vector<MasterKey>& masters) {
+std::string ids_of(const MasterKeys& masters) {
   std::string ids;
-  for (const MasterKey& master : masters) ids += (ids.empty() ? "" : ", ") + master.id();
+  for (const auto& master : masters) ids += (ids.empty() ? "" : ", ") + master->id();
   return ids;
 }
 
@@ -85,6 +84,12 @@ const ShreddedKey* RingFile::shredded_key(std::uint32_t number) const {
     if (key.number == number) return &key;
   }
   return nullptr;
+}
+
+std::set<std::string> RingFile::masters() const {
+  std::set<std::string> ids{secret.master};
+  for (const WrappedKey& key : keys) ids.insert(key.master);
+  return ids;
 }
 
 std::string RingFile::text() const {
@@ -145,34 +150,22 @@ Result<void> write_ring(const std::filesystem::path& directory, const RingFile& 
   return replace_whole(directory / kCopy, text);
 }
 
-WrappedKey wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number, std::string channel,
-                std::string made, const MasterKey& master) {
+Result<WrappedKey> wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number,
+                        std::string channel, std::string made, const MasterKey& master) {
   WrappedKey wrapped{number, std::move(channel), std::move(made), master.id(), {}};
-  wrapped.wrapped.resize(kNonceSize + kKeySize + kTagSize);
-  char* bytes = wrapped.wrapped.data();
-  fill_random(bytes, kNonceSize);
-  key.view().copy(bytes + kNonceSize, kKeySize);
-  Cipher(master.wrapping())
-      .seal(bytes, bound_to(ring, number, wrapped.channel), bytes + kNonceSize, kKeySize,
-            bytes + kNonceSize + kKeySize);
+  wrapped.wrapped = TRY(master.wrap(key, bound_to(ring, number, wrapped.channel)));
   return wrapped;
 }
 
-Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring,
-                        const std::vector<MasterKey>& masters, const std::string& place) {
+Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterKeys& masters,
+                        const std::string& place) {
   const std::string what =
       key.number == 0 ? "the store's secret"
                       : fmt::format("key {} of channel {}", number_text(key.number), key.channel);
-  for (const MasterKey& master : masters) {
-    if (master.id() != key.master) continue;
-    KeyBytes opened;
-    const bool whole = key.wrapped.size() == kNonceSize + kKeySize + kTagSize &&
-                       Cipher(master.wrapping())
-                           .open(key.wrapped.data(), bound_to(ring, key.number, key.channel),
-                                 std::string_view(key.wrapped).substr(kNonceSize, kKeySize),
-                                 key.wrapped.data() + kNonceSize + kKeySize,
-                                 reinterpret_cast<char*>(opened.data()));
-    if (whole) return opened;
+  for (const auto& master : masters) {
+    if (master->id() != key.master) continue;
+    auto opened = TRY(master->unwrap(key.wrapped, bound_to(ring, key.number, key.channel)));
+    if (opened) return *std::move(opened);
     return Error{"K105",
                  fmt::format("{} does not open: its line in the file of keys was changed", what),
                  "put the file `keys` back from a backup of this store"};

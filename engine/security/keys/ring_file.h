@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct RingFile {
 
   const WrappedKey* of_channel(std::string_view channel) const;
   const ShreddedKey* shredded_key(std::uint32_t number) const;
+  std::set<std::string> masters() const;  // ids of those around its keys
 
   std::string text() const;
   static std::optional<RingFile> parse(const std::string& text);
@@ -47,11 +49,12 @@ struct RingFile {
 Result<std::optional<RingFile>> read_ring(const std::filesystem::path& directory);
 Result<void> write_ring(const std::filesystem::path& directory, const RingFile& ring);
 
-WrappedKey wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number, std::string channel,
-                std::string made, const MasterKey& master);
+Result<WrappedKey> wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number,
+                        std::string channel, std::string made, const MasterKey& master);
 // K102 when none of `masters` is the one around it, K105 when it does not open with the right one.
-Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring,
-                        const std::vector<MasterKey>& masters, const std::string& place);
+// `place`: where they were read, for people.
+Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterKeys& masters,
+                        const std::string& place);
 
 std::string number_text(std::uint32_t number);  // 8 hexadecimal digits
 std::string ring_text(std::uint64_t id);        // 16

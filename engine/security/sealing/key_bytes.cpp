@@ -25,11 +25,15 @@ int secure_heap() {
   return state;
 }
 
-unsigned char* new_key() {
+unsigned char* allocated(std::size_t size) {
   secure_heap();
-  auto* bytes = static_cast<unsigned char*>(OPENSSL_secure_zalloc(kKeySize));
+  auto* bytes = static_cast<unsigned char*>(OPENSSL_secure_zalloc(size));
   if (bytes == nullptr) throw std::bad_alloc();
   return bytes;
+}
+
+unsigned char* new_key() {
+  return allocated(kKeySize);
 }
 
 }  // namespace
@@ -75,6 +79,12 @@ KeyBytes KeyBytes::derived(std::string_view purpose) const {
     throw std::bad_alloc();
   }
   return key;
+}
+
+LockedBytes::LockedBytes(std::size_t size) : bytes_(allocated(size)), size_(size) {}
+
+LockedBytes::~LockedBytes() {
+  OPENSSL_secure_clear_free(bytes_, size_);
 }
 
 bool operator==(const KeyBytes& a, const KeyBytes& b) {

@@ -32,6 +32,22 @@ class KeyBytes {
   unsigned char* bytes_;
 };
 
+// Room for secrets in the same heap, while they are worked on; zero at first.
+class LockedBytes {
+ public:
+  explicit LockedBytes(std::size_t size);
+  ~LockedBytes();
+  LockedBytes(const LockedBytes&) = delete;
+  LockedBytes& operator=(const LockedBytes&) = delete;
+
+  unsigned char* data() { return bytes_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  unsigned char* bytes_;
+  std::size_t size_;
+};
+
 // Takes the time of kKeySize bytes wherever they differ.
 bool operator==(const KeyBytes& a, const KeyBytes& b);
 

@@ -307,6 +307,45 @@ TEST(LoadSite, ASecretWrittenOutIsNotRepeatedInTheMessage) {
   EXPECT_THAT(loaded.findings[0].hint, Not(HasSubstr("hunter2")));
 }
 
+TEST(LoadSite, AMasterKeyMayLieInAToken) {
+  SiteFolder folder;
+  folder.write("pin", "87654321\n");
+  folder.write("old.key", "x");
+  for (const char* name : {"pin", "old.key"}) ::chmod((folder.root() / name).c_str(), 0600);
+  folder.write("site.toml",
+               "[keys]\nmaster = \"pkcs11:token=clinic;object=cannula\"\n"
+               "former = [\"file:old.key\", \"pkcs11:token=clinic;object=old\"]\n"
+               "pin = \"file:pin\"\n");
+  const LoadedSite loaded = load_site(folder.root(), test_transports());
+  ASSERT_TRUE(loaded.site) << render(loaded.findings);
+  EXPECT_EQ(render(loaded.findings), "");
+  EXPECT_EQ(loaded.site->keys.master->token, "pkcs11:token=clinic;object=cannula");
+  ASSERT_EQ(loaded.site->keys.former.size(), 2u);
+  EXPECT_EQ(loaded.site->keys.former[0].written->name, (folder.root() / "old.key").string());
+  EXPECT_EQ(loaded.site->keys.former[1].token, "pkcs11:token=clinic;object=old");
+  EXPECT_EQ(loaded.site->keys.pin->name, (folder.root() / "pin").string());
+}
+
+TEST(LoadSite, APinInTheAddressOfATokenIsRefusedAndNotShown) {
+  SiteFolder folder;
+  folder.write("site.toml",
+               "[keys]\nmaster = \"pkcs11:token=clinic;object=cannula?pin-value=87654321\"\n");
+  const LoadedSite loaded = load_site(folder.root(), test_transports());
+  EXPECT_FALSE(loaded.site);
+  ASSERT_EQ(loaded.findings.size(), 1u);
+  EXPECT_EQ(loaded.findings[0].code, "C147");
+  EXPECT_THAT(render(loaded.findings), Not(HasSubstr("87654321")));
+}
+
+TEST(LoadSite, AMasterKeyWrittenOutIsNotRepeatedInTheMessage) {
+  SiteFolder folder;
+  folder.write("site.toml", "[keys]\nmaster = \"" + std::string(64, '7') + "\"\n");
+  const LoadedSite loaded = load_site(folder.root(), test_transports());
+  ASSERT_EQ(loaded.findings.size(), 1u);
+  EXPECT_EQ(loaded.findings[0].code, "C123");
+  EXPECT_THAT(loaded.findings[0].message, Not(HasSubstr("7777")));
+}
+
 TEST(LoadSite, ASecretThatIsNotThereIsAWarning) {
   SiteFolder folder;
   folder.write(

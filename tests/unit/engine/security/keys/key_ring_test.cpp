@@ -85,8 +85,8 @@ TEST_F(KeyRingTest, a_lost_master_key_is_not_made_anew_and_says_where_it_was_loo
 
 TEST_F(KeyRingTest, a_wrong_master_key_is_named_beside_the_right_one) {
   number(*open(), "lab");
-  const std::string right = read_master_keys(place().master)->front().id();
-  const MasterKey other = MasterKey::random();
+  const std::string right = read_written_keys(place().master)->front()->id();
+  const WrittenMasterKey other(KeyBytes::random());
   put(master_path(), other.text() + "\n");
   EXPECT_THAT(open_error(), HasSubstr("K102"));
   EXPECT_THAT(open_error(), HasSubstr("wrapped by master key " + right));
@@ -146,7 +146,7 @@ TEST_F(KeyRingTest, a_rotation_that_stopped_half_way_goes_on_at_the_next_opening
   const auto before = open();
   number(*before, "lab");
   // It stopped behind its first step: both keys are in the file, nothing is wrapped anew.
-  const MasterKey fresh = MasterKey::random();
+  const WrittenMasterKey fresh(KeyBytes::random());
   const std::string old = content(master_path());
   put(master_path(), fresh.text() + "\n" + old);
   const auto after = open();
@@ -160,12 +160,14 @@ TEST_F(KeyRingTest, a_rotation_that_wrapped_only_some_keys_goes_on_too) {
   const auto before = open();
   number(*before, "lab");
   number(*before, "adt");
-  const auto masters = *read_master_keys(place().master);
-  const MasterKey fresh = MasterKey::random();
-  put(master_path(), fresh.text() + " " + masters.front().text());
+  const auto masters = *read_master_keys(place().master, {});
+  const std::string old = content(master_path());
+  const WrittenMasterKey fresh(KeyBytes::random());
+  put(master_path(), fresh.text() + " " + old);
   RingFile half = *KeyRing::file(directory_);
   WrappedKey& one = half.keys.front();
-  one = wrap(*unwrap(one, half.id, masters, ""), half.id, one.number, one.channel, one.made, fresh);
+  one =
+      *wrap(*unwrap(one, half.id, masters, ""), half.id, one.number, one.channel, one.made, fresh);
   ASSERT_TRUE(write_ring(directory_, half));
   const auto after = open();
   EXPECT_TRUE(same_key(*before, *after, "lab"));
