@@ -103,6 +103,17 @@ bool is_in(const fs::path& file, const fs::path& directory) {
   return file.lexically_normal().parent_path() == directory.lexically_normal();
 }
 
+// The file of the master key where it lies in the store's folder; nothing when it is elsewhere.
+std::optional<std::string> master_key_in_store(const config::Site& site) {
+  if (!site.keys.master) return kMasterKey;
+  const auto& written = site.keys.master->written;
+  if (!written || written->kind != SecretReference::Kind::file ||
+      !is_in(written->name, site.store.directory)) {
+    return std::nullopt;
+  }
+  return fs::path(written->name).filename().string();
+}
+
 }  // namespace
 
 std::vector<store::SideFile> side_files() {
@@ -149,10 +160,8 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
   if (!ended) made.audit_trouble = ended.error().text();
   made.left_out = left_out_of(site.store.directory, made.report.manifest);
   if (made.report.manifest.keys != 0) {
-    const auto& master = site.keys.master;
     made.master_key = security::place_of_keys(site).master.place;
-    made.master_key_in_store = !master || (master->kind == SecretReference::Kind::file &&
-                                           is_in(master->name, site.store.directory));
+    made.master_key_in_store = master_key_in_store(site).has_value();
   }
   return made;
 }
@@ -173,10 +182,7 @@ Result<Restored> restore(const config::Site& site, const RestoreAsked& asked,
     }
   }
   options.may_be_there = {kMasterKey};
-  if (site.keys.master && site.keys.master->kind == SecretReference::Kind::file &&
-      is_in(site.keys.master->name, site.store.directory)) {
-    options.may_be_there.push_back(fs::path(site.keys.master->name).filename().string());
-  }
+  if (const auto name = master_key_in_store(site)) options.may_be_there.push_back(*name);
   // In the restored trail, which goes on with it.
   options.before_it_counts = [&]() -> Result<void> {
     audit::VerifyOptions verify;
