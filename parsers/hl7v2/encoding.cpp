@@ -195,6 +195,9 @@ class KeepingWriter {
   Result<void> add_received(std::string_view piece, std::size_t offset) {
     auto next = std::lower_bound(encoding_.kept.begin(), encoding_.kept.end(), offset,
                                  [](const Kept& each, std::size_t at) { return each.offset < at; });
+    // A switch that no text follows takes no room: it stands at the end of one piece and at the
+    // beginning of the next.
+    if (offset == put_back_to_) next = std::max(next, not_put_back_);
     while (next != encoding_.kept.end() && next->offset + next->size <= offset + piece.size()) {
       const std::size_t before = next->offset - offset;
       TRY(add_new(piece.substr(0, before)));
@@ -203,14 +206,18 @@ class KeepingWriter {
       offset += before + next->size;
       ++next;
     }
+    put_back_to_ = offset + piece.size();
+    not_put_back_ = next;
     return add_new(piece);
   }
 
   const Message& message_;
   const Encoding& encoding_;
   std::string_view received_;
-  std::size_t written_to_ = 0;  // of `received_`
-  std::string edited_;          // stands behind that in place of what was received
+  std::size_t written_to_ = 0;                        // of `received_`
+  std::size_t put_back_to_ = std::string_view::npos;  // and what is kept after that:
+  std::vector<Kept>::const_iterator not_put_back_{};
+  std::string edited_;  // stands behind that in place of what was received
   std::string out_;
 };
 

@@ -95,6 +95,15 @@ TEST(CodeSwitching, AnEditChangesNoOtherByte) {
 }
 
 // What the default set does not have leaves with switches, as far as MSH-18 names the sets.
+TEST(CodeSwitching, ASwitchThatNoTextFollowsIsWrittenOnce) {
+  const std::string body = "PID|1||||\\M2442\\;3ED^\\C2842\\^X\rNTE|1||\\C2949\\";
+  Decoded decoded = read(message("8859/1~ISO IR87~8859/7", body));
+  ASSERT_TRUE(decoded.message.set(*Path::parse("PID-1"), "2"));
+  std::string edited = body;
+  edited[4] = '2';
+  EXPECT_EQ(*encode(decoded.message, decoded.encoding), message("8859/1~ISO IR87~8859/7", edited));
+}
+
 TEST(CodeSwitching, WhatIsWrittenSwitches) {
   Decoded decoded = read(message("8859/1~ISO IR87~8859/7", "PID|1||||\\M2442\\;3ED\\C2842\\^X\r"));
   ASSERT_TRUE(decoded.message.set(*Path::parse("PID-5.2"), "太郎"));
