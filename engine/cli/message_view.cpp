@@ -1,5 +1,7 @@
 #include "engine/cli/message_view.h"
 
+#include <map>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -15,22 +17,37 @@ using hl7v2::Place;
 using hl7v2::SegmentId;
 using hl7v2::Structure;
 
+// One value: what no delimiter divides any more.
+struct PathValue {
+  std::string path;  // "OBX[2]-5.1", shortest: [n] only where there are several
+  std::string text;  // unescaped
+  bool is_null = false;
+};
+
 constexpr std::size_t kLongestValue = 160;   // bytes shown of a value
 constexpr std::size_t kLongestMeaning = 80;  // and of what a code stands for: some are essays
 
-std::string segment_path(const Message& message, SegmentId segment) {
-  const std::string_view name = message.name_of(segment);
-  const auto all = message.each(name);
-  if (all.size() < 2) return std::string(name);
-  const auto at = std::find(all.begin(), all.end(), segment);
-  return fmt::format("{}[{}]", name, at - all.begin() + 1);
+// What each segment is called: "OBX[2]", or "PID" where there is one only.
+std::vector<std::string> segment_paths(const Message& message) {
+  std::map<std::string_view, std::size_t> total;
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    ++total[message.name_of(message.segment_at(position))];
+  }
+  std::map<std::string_view, std::size_t> so_far;
+  std::vector<std::string> paths;
+  for (std::size_t position = 0; position < message.segment_count(); ++position) {
+    const std::string_view name = message.name_of(message.segment_at(position));
+    const std::size_t nth = ++so_far[name];
+    paths.push_back(total[name] < 2 ? std::string(name) : fmt::format("{}[{}]", name, nth));
+  }
+  return paths;
 }
 
 // Walks down from a field to the values in it.
 class Values {
  public:
-  Values(const Message& message, SegmentId segment)
-      : message_(message), segment_(segment), name_(segment_path(message, segment)) {}
+  Values(const Message& message, SegmentId segment, const std::string& name)
+      : message_(message), segment_(segment), name_(name) {}
 
   std::vector<PathValue> all() && {
     const std::uint32_t fields = message_.fields(segment_);
@@ -69,7 +86,7 @@ class Values {
 
   const Message& message_;
   SegmentId segment_;
-  std::string name_;
+  const std::string& name_;
   std::vector<PathValue> values_;
 };
 
@@ -110,10 +127,6 @@ std::string header_field(const Message& message, std::uint32_t field) {
 }
 
 }  // namespace
-
-std::vector<PathValue> values_of(const Message& message, SegmentId segment) {
-  return Values(message, segment).all();
-}
 
 std::vector<std::vector<std::string>> groups_of_segments(const Message& message) {
   std::vector<std::vector<std::string>> named(message.segment_count());
@@ -160,6 +173,7 @@ std::string headline(const Message& message) {
 std::string message_text(const Message& message) {
   const auto groups = groups_of_segments(message);
   const DictionaryNames names(header_field(message, 12));
+  const std::vector<std::string> paths = segment_paths(message);
   const std::vector<std::string> none;
   std::string text;
   for (std::size_t position = 0; position < message.segment_count(); ++position) {
@@ -173,11 +187,11 @@ std::string message_text(const Message& message) {
     const std::size_t indent = 2 * now.size();
     const SegmentId segment = message.segment_at(position);
     const std::string_view meant = names.segment(message.name_of(segment));
-    text += fmt::format("{:{}}{}{}{}\n", "", indent, visible(segment_path(message, segment), 80),
+    text += fmt::format("{:{}}{}{}{}\n", "", indent, visible(paths[position], 80),
                         meant.empty() ? "" : "  ", meant);
     const std::string value_type(message.name_of(segment) == "OBX" ? message.raw(Place{segment, 2})
                                                                    : std::string_view());
-    const std::vector<PathValue> values = values_of(message, segment);
+    const std::vector<PathValue> values = Values(message, segment, paths[position]).all();
     std::size_t width = 0;
     for (const PathValue& value : values) width = std::max(width, value.path.size());
     for (const PathValue& value : values) {
@@ -199,15 +213,16 @@ std::string segments_text(const Message& message) {
 
 nlohmann::ordered_json message_json(const Message& message) {
   const auto groups = groups_of_segments(message);
+  const std::vector<std::string> paths = segment_paths(message);
   nlohmann::ordered_json segments = nlohmann::ordered_json::array();
   for (std::size_t position = 0; position < message.segment_count(); ++position) {
     const SegmentId segment = message.segment_at(position);
     nlohmann::ordered_json values = nlohmann::ordered_json::array();
-    for (PathValue& value : values_of(message, segment)) {
+    for (PathValue& value : Values(message, segment, paths[position]).all()) {
       values.push_back({{"path", std::move(value.path)}, {"text", std::move(value.text)}});
       if (value.is_null) values.back()["null"] = true;
     }
-    segments.push_back({{"segment", segment_path(message, segment)},
+    segments.push_back({{"segment", paths[position]},
                         {"groups", groups[position]},
                         {"values", std::move(values)}});
   }

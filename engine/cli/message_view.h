@@ -11,14 +11,6 @@
 
 namespace cannula::cli {
 
-// One value: what no delimiter divides any more.
-struct PathValue {
-  std::string path;  // "OBX[2]-5.1", shortest: [n] only where there are several
-  std::string text;  // unescaped
-  bool is_null = false;
-};
-std::vector<PathValue> values_of(const hl7v2::Message& message, hl7v2::SegmentId segment);
-
 // Where a segment stands in the message's structure: the groups around it, the outermost first, as
 // "ORDER_OBSERVATION" or, where it comes several times, "ORDER_OBSERVATION[2]". Empty lists when
 // the structure is not known.

@@ -1,5 +1,8 @@
 // Reading and writing places: the part of Message that looks inside of fields.
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -73,36 +76,82 @@ Place spelled_out(Place place) {
   return place;
 }
 
-// Where this thread came to in a long field. Who walks over its repetitions, a hundred thousand of
-// them perhaps, goes on from there; from the field's begin each time, that would take a time that
-// grows with the square of their number, which senders could use. A serial, a segment and a field
-// name one text for good.
-struct Walk {
-  std::uint64_t serial = 0;
-  SegmentId segment = 0;
-  std::uint32_t field = 0;
-  std::uint32_t repetition = 1;
-  std::size_t begin = 0;
+// Where this thread came to in a long field. Who walks over its parts, a hundred thousand of them
+// perhaps, goes on from there; from the field's begin each time, that would take a time that grows
+// with the square of their number, which senders could use. A serial, a segment and a field name
+// one text for good.
+class Walk {
+ public:
+  // That of the field, from a few that are kept: whoever walks over two fields at once has both.
+  static Walk& of(std::uint64_t serial, const Place& place) {
+    constexpr std::size_t kKept = 4;
+    thread_local std::array<Walk, kKept> walks;
+    Walk& walk = walks[(place.segment + place.field) % kKept];
+    if (walk.serial_ != serial || walk.segment_ != place.segment || walk.field_ != place.field) {
+      walk = Walk();
+      walk.serial_ = serial;
+      walk.segment_ = place.segment;
+      walk.field_ = place.field;
+    }
+    return walk;
+  }
+
+  // The part of the field's text that the place names, as find_part() gives it.
+  std::string_view read(std::string_view text, const Delimiters& delimiters, const Place& place) {
+    const std::array<std::pair<std::uint32_t, char>, kLevels> steps = {
+        {{place.repetition, delimiters.repetition},
+         {place.component, delimiters.component},
+         {place.subcomponent, delimiters.subcomponent}}};
+    Range within{0, text.size()};
+    for (std::size_t level = 0; level < kLevels; ++level) {
+      const auto [number, delimiter] = steps[level];
+      if (number == 0) break;
+      if (!go(level, text.substr(0, within.end), delimiter, within.begin, number)) {
+        return text.substr(within.end, 0);
+      }
+      within = parts_[level].range;
+    }
+    return text.substr(within.begin, within.end - within.begin);
+  }
+
+ private:
+  static constexpr std::size_t kLevels = 3;
+  struct Range {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  struct At {
+    std::uint32_t number = 0;  // 0: nowhere yet
+    Range range;
+  };
+
+  static std::size_t end_of(std::string_view text, char delimiter, std::size_t from) {
+    return delimiter == 0 ? text.size() : std::min(text.find(delimiter, from), text.size());
+  }
+
+  // To part `number` of what stands from `begin` to the end of `text`; false when there are fewer.
+  bool go(std::size_t level, std::string_view text, char delimiter, std::size_t begin,
+          std::uint32_t number) {
+    At& at = parts_[level];
+    if (at.number == number) return true;
+    for (std::size_t below = level + 1; below < kLevels; ++below) parts_[below].number = 0;
+    if (at.number == 0 || at.number > number) at = {1, {begin, end_of(text, delimiter, begin)}};
+    while (at.number < number) {
+      if (at.range.end == text.size()) return false;
+      at.range.begin = at.range.end + 1;
+      at.range.end = end_of(text, delimiter, at.range.begin);
+      ++at.number;
+    }
+    return true;
+  }
+
+  std::uint64_t serial_ = 0;
+  SegmentId segment_ = 0;
+  std::uint32_t field_ = 0;
+  std::array<At, kLevels> parts_{};
 };
 
 constexpr std::size_t kLongField = 4096;  // bytes; shorter ones are read faster without
-
-// Where a repetition of a long field begins; its end when there are fewer.
-std::size_t begin_of_repetition(std::string_view text, char delimiter, std::uint64_t serial,
-                                const Place& place) {
-  thread_local Walk walk;
-  if (walk.serial != serial || walk.segment != place.segment || walk.field != place.field ||
-      walk.repetition > place.repetition) {
-    walk = {serial, place.segment, place.field, 1, 0};
-  }
-  while (walk.repetition < place.repetition) {
-    const std::size_t mark = text.find(delimiter, walk.begin);
-    if (mark == text.npos) return text.size();
-    walk.begin = mark + 1;
-    ++walk.repetition;
-  }
-  return walk.begin;
-}
 
 }  // namespace
 
@@ -165,21 +214,18 @@ std::uint32_t Message::subcomponents(const Place& place) const {
 // -- Reading ------------------------------------------------------------------------------------
 
 std::string_view Message::raw(const Place& written) const {
-  Place place = spelled_out(written);
+  const Place place = spelled_out(written);
   const bool header = is_header(place.segment);
-  std::string_view text = field_text(place.segment, place.field, header);
+  const std::string_view text = field_text(place.segment, place.field, header);
   if (header && place.field <= 2) {
     const bool whole = (place.repetition <= 1 || place.repetition == Place::kWholeField) &&
                        place.component <= 1 && place.subcomponent <= 1;
     return whole ? text : std::string_view();
   }
   if (text.empty()) return text;
-  const char repeats = received_->delimiters.repetition;
-  if (text.size() >= kLongField && place.repetition > 1 && repeats != 0 &&
-      place.repetition != Place::kWholeField) {
+  if (text.size() >= kLongField && place.repetition != Place::kWholeField) {
     const std::uint64_t serial = edits_ ? edits_->serial : received_->serial;
-    text.remove_prefix(begin_of_repetition(text, repeats, serial, place));
-    place.repetition = 1;
+    return Walk::of(serial, place).read(text, received_->delimiters, place);
   }
   const Part part = find_part(text, received_->delimiters, place);
   return {text.data() + part.begin, part.end - part.begin};

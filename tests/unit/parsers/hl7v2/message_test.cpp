@@ -475,5 +475,27 @@ TEST(LongField, AMillionRepetitionsAreRead) {
   EXPECT_EQ(numbers.back(), "1000000");
 }
 
+TEST(LongField, SoAreAsManyComponentsAndSubcomponents) {
+  constexpr std::uint32_t kMany = 300'000;
+  std::string text(kResult.substr(0, kResult.find("PID|")));
+  text += "PID|1||first~";
+  for (std::uint32_t i = 1; i <= kMany; ++i) text += std::to_string(i) + "^";
+  for (std::uint32_t i = 1; i <= kMany; ++i) text += std::to_string(i) + "&";
+  text += "~last\r";
+  const Message message = parse(text);
+  for (std::uint32_t i = 1; i <= kMany; ++i) {
+    ASSERT_EQ(message.raw(Place{1, 3, 2, i}), std::to_string(i));
+  }
+  for (std::uint32_t i = 1; i <= kMany; ++i) {
+    ASSERT_EQ(message.raw(Place{1, 3, 2, kMany + 1, i}), std::to_string(i));
+  }
+  EXPECT_EQ(message.raw(Place{1, 3, 2, kMany + 2}), "");
+  EXPECT_EQ(message.raw(Place{1, 3, 2, kMany, 2}), "");
+  EXPECT_EQ(message.raw(Place{1, 3, 2, kMany, 1}), std::to_string(kMany));
+  EXPECT_EQ(message.raw(Place{1, 3, 3}), "last");
+  EXPECT_EQ(message.raw(Place{1, 3, 1, 1, 1}), "first");
+  EXPECT_EQ(message.raw(Place{1, 3, 1, 2}), "");
+}
+
 }  // namespace
 }  // namespace cannula::hl7v2
