@@ -100,11 +100,11 @@ void Machine::look_at_next_instruction() noexcept {
 
 void Machine::tick() noexcept {
   // lua_sethook is the one function of Lua that a signal handler may call. It walks all calls under
-  // way, which are 200,000 in a deep recursion: so not again while that hook has not come.
-  if (due_.load(std::memory_order_relaxed) ||
-      Clock::now() < next_look_.load(std::memory_order_relaxed)) {
-    return;
-  }
+  // way, which are 200,000 in a deep recursion: so not at every tick. But again and again, because
+  // the code that is interrupted here may just be about to take the hook off.
+  const auto now = Clock::now();
+  if (now < next_look_.load(std::memory_order_relaxed)) return;
+  next_look_.store(now + kBetweenLooks, std::memory_order_relaxed);
   due_.store(true, std::memory_order_relaxed);
   look_at_next_instruction();
 }
@@ -196,6 +196,7 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
   stretch_look_ = slice_end_ + limits_.unyielding;
   next_look_.store(slice_end_, std::memory_order_relaxed);
   due_.store(false, std::memory_order_relaxed);
+  lua_sethook(thread, nullptr, 0, 0);  // before there are ticks
   cpu_start_ = std::chrono::nanoseconds(-1);
   yielded_by_hook_ = false;
   forget_sliced(thread);
@@ -206,7 +207,7 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
     const RestoreRunning running(running_, thread);
     const Ticker ticker(*this);
     ticks_ = ticker.ticks();
-    arm(thread);
+    if (!ticks_) arm(thread);
     status = lua_resume(thread, state_, arguments, &results);
   }
   usage.time = cpu_start_.count() < 0 ? usage.time + (Clock::now() - slice_start_) : time_used();
@@ -221,9 +222,10 @@ int Machine::run_as(lua_State* coroutine, const Call& call) {
   {
     const RestoreRunning running(running_, coroutine);
     arm(coroutine);
+    // A hook that was set in the caller and has not come comes here, and the other way round.
+    if (due_.load(std::memory_order_relaxed)) look_at_next_instruction();
     status = call();
   }
-  // A hook that was set in the coroutine and did not come there comes in its caller.
   if (due_.load(std::memory_order_relaxed)) look_at_next_instruction();
   return status;
 }

@@ -92,7 +92,8 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   static constexpr int kCloseDepth =
       100;  // nested closes use the C stack and Lua does not count them
   using Clock = std::chrono::steady_clock;
-  // Where a script cannot be suspended although its slice is over.
+  // From one hook to the next when the slice is over and the script still runs: where it cannot be
+  // suspended, or the hook did not come.
   static constexpr Clock::duration kBetweenLooks = std::chrono::milliseconds(5);
 
   static void hook(lua_State* L, lua_Debug* activation);

@@ -22,6 +22,7 @@ struct Ticking {
   std::atomic<Ticker::Listener*> listener{nullptr};
   std::atomic<bool> running{false};
   std::atomic<bool> used{false};  // since the last tick
+  std::atomic<bool> made{false};  // the timer; a signal may come when it is gone
   timer_t timer{};
 };
 constinit thread_local Ticking ticking;
@@ -33,6 +34,7 @@ void set_timer(long nanoseconds) {
 
 void handle(int, siginfo_t* signal, void*) {
   if (signal->si_code != SI_TIMER || signal->si_value.sival_ptr != &ticking) return;
+  if (!ticking.made.load(std::memory_order_relaxed)) return;
   const int saved = errno;
   if (Ticker::Listener* const listener = ticking.listener.load(std::memory_order_relaxed)) {
     listener->tick();
@@ -61,17 +63,13 @@ class Timer {
     event.sigev_signo = kSignal;
     event.sigev_value.sival_ptr = &ticking;
     event._sigev_un._tid = ::gettid();  // glibc has no name for it
-    made_ = ::timer_create(CLOCK_MONOTONIC, &event, &ticking.timer) == 0;
+    ticking.made = ::timer_create(CLOCK_MONOTONIC, &event, &ticking.timer) == 0;
   }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   ~Timer() {
-    if (made_) ::timer_delete(ticking.timer);
+    if (ticking.made.exchange(false)) ::timer_delete(ticking.timer);
   }
-  bool made() const { return made_; }
-
- private:
-  bool made_ = false;
 };
 
 // The thread sanitizer hands signals over at the next system call, which a loop never makes.
@@ -84,7 +82,7 @@ constexpr bool kSignalsCome = true;
 bool start() {
   if (!kSignalsCome) return false;
   thread_local const Timer timer;
-  if (!timer.made()) return false;
+  if (!ticking.made.load(std::memory_order_relaxed)) return false;
   ticking.used.store(true, std::memory_order_relaxed);
   if (!ticking.running.load(std::memory_order_relaxed)) {
     ticking.running.store(true, std::memory_order_relaxed);

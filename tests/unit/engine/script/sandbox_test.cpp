@@ -52,6 +52,8 @@ TEST_P(EndlessLoop, IsSuspendedEachSliceAndStoppedByTheTimeLimit) {
 }
 
 constexpr Attack kEndless[] = {
+    // The slice always ends in a coroutine without an instruction of Lua.
+    {"CoroutinesOfC", "while true do coroutine.wrap(string.rep)('x', 1000000) end"},
     {"While", "while true do end"},
     {"Goto", "::again:: goto again"},
     {"For", "for i = 1, math.huge do end"},
