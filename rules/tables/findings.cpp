@@ -7,12 +7,19 @@
 namespace cannula::tables {
 
 void Findings::add(Diagnostic finding) {
-  if (finding.severity == Severity::error) ++errors_;
-  if (kept_.size() == kMost) {
-    ++dropped_;
+  const bool is_error = finding.severity == Severity::error;
+  if (is_error) ++errors_;
+  if (kept_.size() < kMost) {
+    kept_.push_back(std::move(finding));
     return;
   }
-  kept_.push_back(std::move(finding));
+  ++dropped_;
+  if (!is_error || errors_ > kMost) return;
+  // Errors are why there is no table: they are shown before all that is only doubtful.
+  const auto lesser = std::find_if(kept_.rbegin(), kept_.rend(), [](const Diagnostic& each) {
+    return each.severity != Severity::error;
+  });
+  if (lesser != kept_.rend()) *lesser = std::move(finding);
 }
 
 std::vector<Diagnostic> Findings::take() {

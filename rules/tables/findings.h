@@ -35,7 +35,8 @@ class Findings {
   }
   void add(Diagnostic finding);
   bool has_errors() const { return errors_ > 0; }
-  // In order of their place, with a note (R119) when there were more than kMost.
+  // In order of their place, with a note (R119) when there were more than kMost; errors are kept
+  // before others.
   std::vector<Diagnostic> take();
 
  private:

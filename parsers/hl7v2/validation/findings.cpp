@@ -44,16 +44,38 @@ Path Findings::path_of(const Place& place) {
   return path;
 }
 
-void Findings::add(const Kind& kind, const Place& place, std::string text) {
-  if (found_.size() == limit_) {
-    ++left_out_;
-    return;
+Finding* Findings::room_for(Severity severity) {
+  const auto rank = static_cast<std::size_t>(severity);
+  if (found_.size() < limit_) {
+    ++kept_[rank];
+    return &found_.emplace_back();
   }
+  ++left_out_;
+  for (std::size_t lesser = kept_.size() - 1; lesser > rank; --lesser) {
+    if (kept_[lesser] == 0) continue;
+    const auto last = std::find_if(found_.rbegin(), found_.rend(), [&](const Finding& each) {
+      return static_cast<std::size_t>(each.severity) == lesser;
+    });
+    --kept_[lesser];
+    ++kept_[rank];
+    *last = Finding();
+    return &*last;
+  }
+  return nullptr;
+}
+
+void Findings::add(const Kind& kind, const Place& place, std::string text) {
+  add_finding(kind, place, std::move(text));
+}
+
+Finding* Findings::add_finding(const Kind& kind, const Place& place, std::string text) {
+  Finding* const room = room_for(kind.severity);
+  if (room == nullptr) return nullptr;
   Path path = path_of(place);
   if (path.repetition == 1 && message_.repetitions(Place{place.segment, place.field}) < 2) {
     path.repetition = 0;
   }
-  Finding finding;
+  Finding& finding = *room;
   finding.severity = kind.severity;
   finding.code = kind.code;
   if (path.segment_name().empty()) {  // a line that is no segment
@@ -66,14 +88,14 @@ void Findings::add(const Kind& kind, const Place& place, std::string text) {
   finding.message = std::move(text);
   finding.condition = kind.condition;
   finding.place = place;
-  found_.push_back(std::move(finding));
+  return room;
 }
 
 void Findings::add_missing_segment(Kind kind, Severity severity, const Place& place,
                                    std::string_view name, std::string text) {
-  const std::size_t count = found_.size();
-  add(kind, severity, place, std::move(text));
-  if (found_.size() > count) found_.back().path = found_.back().group_path = std::string(name);
+  kind.severity = severity;
+  Finding* const added = add_finding(kind, place, std::move(text));
+  if (added != nullptr) added->path = added->group_path = std::string(name);
 }
 
 std::vector<Finding> Findings::take() && {

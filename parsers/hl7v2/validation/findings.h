@@ -1,6 +1,8 @@
 // Collects findings up to a limit. Internal to the room.
 #pragma once
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "parsers/hl7v2/validation/validation.h"
@@ -37,6 +39,8 @@ class Findings {
  public:
   Findings(const Message& message, std::size_t limit) : message_(message), limit_(limit) {}
 
+  // Beyond the limit a finding takes the place of a lesser one: no sender hides an error behind
+  // notes.
   void add(const Kind& kind, const Place& place, std::string text);
   // The same with another severity.
   void add(Kind kind, Severity severity, const Place& place, std::string text) {
@@ -54,10 +58,15 @@ class Findings {
   std::uint32_t number_of(SegmentId segment);
 
  private:
+  // Where a finding of that severity goes; null when it is left out.
+  Finding* room_for(Severity severity);
+  Finding* add_finding(const Kind& kind, const Place& place, std::string text);
+
   const Message& message_;
   const std::size_t limit_;
   std::size_t left_out_ = 0;
   std::vector<Finding> found_;
+  std::array<std::size_t, 3> kept_{};   // by severity
   std::vector<std::uint32_t> numbers_;  // by segment id, filled when first asked for
 };
 

@@ -378,6 +378,18 @@ TEST(TableMistakes, ManyFindingsAreCounted) {
   EXPECT_EQ(read.findings.back().message, "150 more findings are not shown");
 }
 
+TEST(TableMistakes, AnErrorIsShownHoweverManyWarningsStandBeforeIt) {
+  std::string text = "code,loinc\n";
+  for (int i = 0; i < 250; ++i) text += "K" + std::to_string(i) + ",no code\n";
+  text += ",2823-3\n";
+  const auto read = read_table(std::move(text));
+  EXPECT_FALSE(read.table);
+  ASSERT_EQ(read.findings.size(), 101U);
+  EXPECT_TRUE(has_errors(read.findings));
+  EXPECT_EQ(read.findings[99].severity, Severity::error);
+  EXPECT_EQ(read.findings.back().message, "151 more findings are not shown");
+}
+
 TEST(TableMistakes, FindingsStandInOrderOfTheirLines) {
   const auto read = read_table("code,text,active_from\nK,a,\nK,b,x\nNA,c,\nNA,d,\n,e,\n");
   std::vector<std::size_t> lines;

@@ -153,6 +153,18 @@ TEST(Validation, FindingsBeyondTheLimitAreCounted) {
   EXPECT_NE(findings.back().message.find("1990 more"), std::string::npos);
 }
 
+TEST(Validation, NobodyHidesAnErrorBehindLesserFindings) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "XYZ|1\r";
+  many += "OBX|1|NM|K||x||||||F\r";
+  ValidationRules rules;
+  rules.limit = 10;
+  const auto findings = validate(result(many), rules);
+  ASSERT_EQ(findings.size(), 11U);
+  EXPECT_THAT(findings, Contains(testing::Field(&Finding::path, "OBX-5")));
+  EXPECT_THAT(findings, Contains(testing::Field(&Finding::severity, Severity::warning)));
+}
+
 TEST(Validation, MessagesHoldNoValues) {
   for (const Finding& each :
        validate(message("ORU^R01", "PID|1||4711||Muster||unreal-date\r" + kObr))) {
