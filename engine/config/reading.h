@@ -35,14 +35,14 @@ class Reading {
   void read_site_file();
   void read_store(const Node& root, const File& file);
   void read_keys(const Node& root, const File& file);
-  std::optional<MasterKeyPlace> read_master_key(const Node& written, const Member& table,
-                                                const File& file) const;
+  std::optional<MasterKeyPlace> read_master_key(const Node& written, const File& file) const;
   void read_admin(const Node& root, const File& file);
   void read_audit(const Node& root, const File& file);
   void read_engine(const Node& root, const File& file);
   void read_secrets(const Node& root, const File& file);
   void read_modules();
   void check_listeners();
+  void hide_all_secrets();  // in every finding so far
 
   // partner_file.cpp
   void read_partners();

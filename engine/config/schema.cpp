@@ -58,10 +58,17 @@ class ValueReader {
   }
 
  private:
+  // A secret that was written out, such as a PIN without quotes, is not repeated.
+  std::string shown(const Node& node) const {
+    const bool secret =
+        option_.type == OptionType::secret || option_.name == "master" || option_.name == "former";
+    return secret ? std::string(name_of(node.kind)) : described(node);
+  }
+
   std::nullopt_t wrong_type(const Node& node) const {
-    file_.error("C104", node.span,
-                fmt::format("{} must be {}, not {}", place_, description_of(option_.type),
-                            described(node)));
+    file_.error(
+        "C104", node.span,
+        fmt::format("{} must be {}, not {}", place_, description_of(option_.type), shown(node)));
     return std::nullopt;
   }
 
@@ -147,7 +154,7 @@ class ValueReader {
 
   std::nullopt_t wrong_item(const Node& item) const {
     file_.error("C104", item.span,
-                fmt::format("{} must hold strings only, not {}", place_, described(item)));
+                fmt::format("{} must hold strings only, not {}", place_, shown(item)));
     return std::nullopt;
   }
 

@@ -3,6 +3,7 @@
 
 #include "channels/transport/address.h"
 #include "engine/config/folder.h"
+#include "engine/config/hidden_secrets.h"
 #include "engine/config/keys.h"
 #include "engine/config/reading.h"
 #include "engine/config/resource_files.h"
@@ -65,6 +66,7 @@ LoadedSite Reading::load() && {
   LoadedResources loaded = load_resources(root_);
   site_.resources = std::move(loaded.resources);
   findings_.insert(findings_.end(), loaded.findings.begin(), loaded.findings.end());
+  hide_all_secrets();
 
   std::stable_sort(findings_.begin(), findings_.end(),
                    [](const Diagnostic& a, const Diagnostic& b) {
@@ -74,6 +76,15 @@ LoadedSite Reading::load() && {
                    });
   if (has_errors(findings_)) return {std::nullopt, std::move(site_), std::move(findings_)};
   return {std::move(site_), {}, std::move(findings_)};
+}
+
+void Reading::hide_all_secrets() {
+  std::set<std::string, std::less<>> names{"master", "former", "pin"};
+  for (const Transport& transport : transports_) {
+    add_secret_names(transport.source_options, names);
+    add_secret_names(transport.destination_options, names);
+  }
+  for (Diagnostic& finding : findings_) hide_secrets(finding, names);
 }
 
 Values Reading::read_optional(const Member* table, std::span<const Option> options,
@@ -124,14 +135,14 @@ void Reading::read_keys(const Node& root, const File& file) {
   const Member* table = root.find("keys");
   const Values values = read_optional(table, keys_options(), "[keys]", file);
   if (values.has("master")) {
-    site_.keys.master = read_master_key(table->value.find("master")->value, *table, file);
+    site_.keys.master = read_master_key(table->value.find("master")->value, file);
   }
   if (values.has("former")) {
     const Node& written = table->value.find("former")->value;
     const std::span<const Node> places =
         written.is(Node::Kind::text) ? std::span(&written, 1) : std::span(written.items);
     for (const Node& place : places) {
-      if (auto read = read_master_key(place, *table, file)) {
+      if (auto read = read_master_key(place, file)) {
         site_.keys.former.push_back(*std::move(read));
       }
     }
@@ -142,14 +153,14 @@ void Reading::read_keys(const Node& root, const File& file) {
   }
 }
 
-std::optional<MasterKeyPlace> Reading::read_master_key(const Node& written, const Member& table,
+std::optional<MasterKeyPlace> Reading::read_master_key(const Node& written,
                                                        const File& file) const {
   MasterKeyPlace place;
   if (security::is_token_uri(written.text)) {
     const auto uri = security::TokenUri::parse(written.text);
     if (!uri) {
-      // Shown is the line of the table: in the address there may be a PIN.
-      file.error("C147", table.name_span, uri.error().message, uri.error().hint);
+      // In the address there may be a PIN: hide_secrets() keeps it out of what is shown.
+      file.error("C147", written.span, uri.error().message, uri.error().hint);
       return std::nullopt;
     }
     if (const auto pin = parse_secret_reference(uri->pin_source(), site_.root)) {

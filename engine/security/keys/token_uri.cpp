@@ -1,5 +1,8 @@
 #include "engine/security/keys/token_uri.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include <fmt/format.h>
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
@@ -39,10 +42,15 @@ void TokenUri::Free::operator()(p11_kit_uri* uri) const {
 }
 
 bool is_token_uri(std::string_view text) {
-  return text.starts_with(kScheme);
+  return text.size() >= kScheme.size() &&
+         std::equal(kScheme.begin(), kScheme.end(), text.begin(), [](char scheme, char given) {
+           return scheme == std::tolower(static_cast<unsigned char>(given));
+         });
 }
 
-Result<TokenUri> TokenUri::parse(const std::string& text) {
+Result<TokenUri> TokenUri::parse(const std::string& written) {
+  std::string text = written;
+  if (is_token_uri(text)) text.replace(0, kScheme.size(), kScheme);
   TokenUri token;
   token.uri_.reset(p11_kit_uri_new());
   P11KitUri* uri = token.uri_.get();

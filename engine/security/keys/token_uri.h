@@ -17,9 +17,9 @@ class TokenUri {
  public:
   // K110 says what is wrong with it, and never repeats it: there may be a PIN in it that nobody
   // should have put there. Asks no token.
-  static Result<TokenUri> parse(const std::string& text);
+  static Result<TokenUri> parse(const std::string& written);
 
-  // Without what stands behind the question mark.
+  // Without what stands behind the question mark, the scheme in small letters.
   const std::string& place() const { return place_; }
   // The module's file; empty: those that p11-kit is configured with.
   std::string module_path() const;
@@ -38,7 +38,8 @@ class TokenUri {
   std::string pin_source_;
 };
 
-// Whether `text` is meant to be one.
+// Whether `text` is meant to be one: by its scheme, in which case does not count (RFC 3986 section
+// 3.1).
 bool is_token_uri(std::string_view text);
 
 }  // namespace cannula::security

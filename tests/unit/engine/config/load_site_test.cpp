@@ -11,6 +11,7 @@ namespace cannula::config {
 namespace {
 
 using std::chrono::milliseconds;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -305,6 +306,79 @@ TEST(LoadSite, ASecretWrittenOutIsNotRepeatedInTheMessage) {
   EXPECT_EQ(loaded.findings[0].code, "C123");
   EXPECT_THAT(loaded.findings[0].message, Not(HasSubstr("hunter2")));
   EXPECT_THAT(loaded.findings[0].hint, Not(HasSubstr("hunter2")));
+  EXPECT_THAT(render(loaded.findings),
+              AllOf(Not(HasSubstr("hunter2")), HasSubstr("site.toml:2:7: error[C123]"),
+                    HasSubstr("    2 | ehr = …\n      |       ^\n")));
+}
+
+// What `check` prints of a site.toml, and of a channel that is fine but for `destination`.
+std::string printed(const std::string& site, const std::string& destination = "") {
+  SiteFolder folder;
+  folder.write("site.toml", site);
+  if (!destination.empty()) folder.write("channels/lab/channel.toml", destination);
+  return render(load_site(folder.root(), test_transports()).findings);
+}
+
+TEST(LoadSite, NoSecretIsShownInTheLineThatAFindingPointsInto) {
+  const std::string pkcs11 = "pkcs11:token=clinic;object=cannula?pin-value=4711SECRET";
+  for (const std::string& site : {
+           std::string("[keys]\npin = \"4711SECRET\"\n"),
+           std::string("[keys]\npin = '4711SECRET'  # \"file:x\"\n"),
+           std::string("[keys]\npni = \"4711SECRET\"\n"),
+           std::string("keys.pin = \"4711SECRET\"\n"),
+           std::string("keys = { pin = \"4711SECRET\" }\n"),
+           std::string("keys = { x = 1, \"pin\" = \"4711SECRET\" }\n"),
+           std::string("[ \"keys\" ]\npin = \"4711SECRET\"\n"),
+           std::string("[keys]\npin = \"4711SECRET\n"),
+           std::string("[keys]\npin = 4711SECRET\n"),
+           std::string("[keys]\npin = [\"4711SECRET\"]\n"),
+           std::string("[keys]\npin = \"\"\"4711SECRET\"\"\"\n"),
+           "[keys]\nmaster = \"" + pkcs11 + "\"\n",
+           "[keys]\nmaster = \"PKCS11" + pkcs11.substr(6) + "\"\n",
+           "[keys]\nmaster = \" " + pkcs11 + "\"\n",
+           "[store]\nmaster = \"" + pkcs11 + "\"\n",
+           "[keys]\nformer = [\"env:A\", \"" + pkcs11 + "\"]\n",
+           "[keys]\nformer = [\n  \"env:A\",\n  \"" + pkcs11 + "\",\n]\n",
+           std::string("[keys]\nformer = [\n  [\"4711SECRET\"],\n  \"4711SECRET=\"\n]\n"),
+           std::string("[keys]\nformer = [\n  \"file:x\", \"4711SECRET\"]\n"),
+           std::string("[secrets]\nehr = \"4711SECRET\"\n"),
+           std::string("secrets.ehr = \"4711SECRET\"\n"),
+           std::string("[secrets]\n\"a b\" = \"4711SECRET\"\n"),
+           std::string("[audit]\nkey = \"4711SECRET\"\n"),
+           std::string("[audit]\nkye = \"4711SECRET\"\n"),
+       }) {
+    EXPECT_THAT(printed(site), AllOf(HasSubstr("site.toml"), Not(HasSubstr("SECRET")))) << site;
+  }
+  for (const std::string number : {"4711001", "4711001.5"}) {
+    for (const std::string key : {"pin", "master", "former"}) {
+      EXPECT_THAT(printed("[keys]\n" + key + " = " + number + "\n"),
+                  AllOf(HasSubstr("C104"), Not(HasSubstr("4711001"))));
+    }
+    EXPECT_THAT(printed("[keys]\nformer = [" + number + "]\n"),
+                AllOf(HasSubstr("C104"), Not(HasSubstr("4711001"))));
+  }
+  for (const std::string key : {"token", "tokn", "\"token\""}) {
+    const std::string shown =
+        printed("[store]\n",
+                "[source]\ntype = \"wire\"\nlisten = \"127.0.0.1:0\"\n[[destination]]\nname = "
+                "\"a\"\ntype = \"wire\"\naddress = \"x:1\"\n" +
+                    key + " = \"4711SECRET\"\n");
+    EXPECT_THAT(shown, AllOf(HasSubstr("channel.toml:8"), Not(HasSubstr("SECRET")))) << key;
+  }
+}
+
+TEST(LoadSite, WhatIsNoSecretIsShown) {
+  EXPECT_THAT(printed("[keys]\npin = \"file:/nowhere\"\n[store]\ndirectry = \"here\"\n"),
+              AllOf(HasSubstr("    4 | directry = \"here\"\n      | ^~~~~~~~\n"),
+                    HasSubstr("the secret file /nowhere cannot be read")));
+  EXPECT_THAT(printed("[kyes]\n"), HasSubstr("    1 | [kyes]\n"));
+}
+
+TEST(LoadSite, TheAddressOfATokenIsPointedAtWhereItStands) {
+  EXPECT_THAT(
+      printed(
+          "[keys]\nmaster = \"env:PATH\"\nformer = [\n  \"env:PATH\",\n  \"pkcs11:token=a\"\n]\n"),
+      HasSubstr("site.toml:5:3: error[C147]"));
 }
 
 TEST(LoadSite, AMasterKeyMayLieInAToken) {
