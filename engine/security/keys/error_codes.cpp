@@ -28,9 +28,10 @@ constexpr ErrorCode kCodes[] = {
     {"K105", "the file of keys is damaged or missing",
      "`keys` in the store's folder, with its twin `keys.copy`, holds the wrapped keys of all "
      "channels. "
-     "Neither could be used, or the store is sealed and there is none. Put it back from a backup "
-     "of "
-     "this store. Nothing is overwritten in the meantime."},
+     "Neither could be used, or the store is sealed and there is none, or a key in it does not "
+     "open. Keep a copy of what is there, because an older file may lack keys that are needed; "
+     "then put it back from the newest backup of this store. Where the master key is in a token, "
+     "see first that the token works. Nothing is overwritten in the meantime."},
     {"K106", "the channel's keys were shredded",
      "Somebody had everything forgotten that this channel held up to a moment; the message says "
      "who, "
@@ -56,8 +57,9 @@ constexpr ErrorCode kCodes[] = {
      "`pkcs11-tool --module FILE --list-slots` shows whether it works for the user that runs "
      "cannula."},
     {"K112", "the token with the master key is not there",
-     "The module works, and no token fits the address, or more than one does, or the token went "
-     "away while it was used. An engine that runs goes on with the keys it has; what needs a new "
+     "The module works, and no token fits the address, or more than one does, or the module failed "
+     "when it was asked for its tokens, or the token went away while it was used. An engine that "
+     "runs goes on with the keys it has; what needs a new "
      "key, the first message of a channel, is refused, and its sender keeps it. Put the token back "
      "or see to the connection to it, then start again."},
     {"K113", "the PIN of the token is wrong or missing",
@@ -77,7 +79,9 @@ constexpr ErrorCode kCodes[] = {
      "store can be read."},
     {"K116", "the token refuses",
      "The token answered with an error of PKCS#11, which the message names. Most often the key may "
-     "not encrypt and decrypt by AES-GCM; or the token's own limits or log say why."},
+     "not encrypt and decrypt by AES-GCM; or the token's own limits or log say why. "
+     "CKR_GENERAL_ERROR and CKR_FUNCTION_FAILED are a device that is broken or cannot be reached: "
+     "mend that. The store's file of keys is not at fault; leave it as it is."},
     {"K117", "the key in the token may not be used",
      "The master key must be AES of 256 bits, made in the token and not extractable: a key that "
      "can "

@@ -168,7 +168,9 @@ Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterK
     if (opened) return *std::move(opened);
     return Error{"K105",
                  fmt::format("{} does not open: its line in the file of keys was changed", what),
-                 "put the file `keys` back from a backup of this store"};
+                 "keep a copy of the file that is there; then put `keys` back from the newest "
+                 "backup of this store. Where the master key is in a token, see first that the "
+                 "token works: `cannula keys list`"};
   }
   return Error{"K102",
                fmt::format("{} is wrapped by master key {}; looked in {}, which has {}", what,

@@ -115,35 +115,68 @@ std::string text_of(const unsigned char (&field)[kSize]) {
   return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
-std::vector<Token> tokens_of(CK_FUNCTION_LIST* module, const TokenUri& uri) {
+// The tokens that fit an address, and the last error of a module that was asked for them.
+struct Search {
   std::vector<Token> found;
+  CK_RV error = CKR_OK;
+  const char* asked = "";  // the function that answered it
+
+  bool went_well(CK_RV answer, const char* function) {
+    if (answer == CKR_OK) return true;
+    error = answer;
+    asked = function;
+    return false;
+  }
+};
+
+// The slots with a token in them; none after an error, which is noted.
+std::vector<CK_SLOT_ID> slots_of(CK_FUNCTION_LIST* module, Search& search) {
+  constexpr int kMostTries = 10;
+  CK_RV answer = CKR_BUFFER_TOO_SMALL;
+  for (int i = 0; i < kMostTries && answer == CKR_BUFFER_TOO_SMALL; ++i) {
+    CK_ULONG count = 0;
+    answer = module->C_GetSlotList(CK_TRUE, nullptr, &count);
+    if (answer != CKR_OK || count == 0) break;
+    // Tokens may be put in between the two calls; then there is not room for all.
+    std::vector<CK_SLOT_ID> slots(count);
+    answer = module->C_GetSlotList(CK_TRUE, slots.data(), &count);
+    if (answer != CKR_OK) continue;
+    slots.resize(count);
+    return slots;
+  }
+  search.went_well(answer, "C_GetSlotList");
+  return {};
+}
+
+void look_for_tokens(CK_FUNCTION_LIST* module, const TokenUri& uri, Search& search) {
   CK_INFO info{};
-  if (module->C_GetInfo(&info) != CKR_OK) return found;
-  if (p11_kit_uri_match_module_info(uri.parsed(), &info) != 1) return found;
-  CK_ULONG count = 0;
-  if (module->C_GetSlotList(CK_TRUE, nullptr, &count) != CKR_OK) return found;
-  std::vector<CK_SLOT_ID> slots(count);
-  if (count == 0 || module->C_GetSlotList(CK_TRUE, slots.data(), &count) != CKR_OK) return found;
-  slots.resize(count);
-  for (const CK_SLOT_ID slot : slots) {
+  if (!search.went_well(module->C_GetInfo(&info), "C_GetInfo")) return;
+  if (p11_kit_uri_match_module_info(uri.parsed(), &info) != 1) return;
+  for (const CK_SLOT_ID slot : slots_of(module, search)) {
     CK_SLOT_INFO slot_info{};
     Token token{module, slot, {}};
-    if (module->C_GetSlotInfo(slot, &slot_info) != CKR_OK) continue;
-    if (module->C_GetTokenInfo(slot, &token.info) != CKR_OK) continue;
+    if (!search.went_well(module->C_GetSlotInfo(slot, &slot_info), "C_GetSlotInfo")) continue;
+    if (!search.went_well(module->C_GetTokenInfo(slot, &token.info), "C_GetTokenInfo")) continue;
     if ((token.info.flags & CKF_TOKEN_INITIALIZED) == 0) continue;
     if (p11_kit_uri_match_slot_info(uri.parsed(), &slot_info) != 1) continue;
-    if (p11_kit_uri_match_token_info(uri.parsed(), &token.info) == 1) found.push_back(token);
+    if (p11_kit_uri_match_token_info(uri.parsed(), &token.info) == 1) {
+      search.found.push_back(token);
+    }
   }
-  return found;
 }
 
 Result<Token> find_token(const Modules& modules, const TokenUri& uri) {
-  std::vector<Token> found;
-  for (CK_FUNCTION_LIST* module : modules.all()) {
-    const auto more = tokens_of(module, uri);
-    found.insert(found.end(), more.begin(), more.end());
-  }
+  Search search;
+  for (CK_FUNCTION_LIST* module : modules.all()) look_for_tokens(module, uri, search);
+  const std::vector<Token>& found = search.found;
   if (found.size() == 1) return found.front();
+  if (found.empty() && search.error != CKR_OK) {
+    return Error{"K112",
+                 fmt::format("the token of {} was not found: {} answered {} (0x{:x})", uri.place(),
+                             search.asked, p11_kit_strerror(search.error), search.error),
+                 "see to the token and the connection to it; `p11tool --list-tokens` or "
+                 "`pkcs11-tool --list-slots` shows what the module sees"};
+  }
   if (found.empty()) {
     return Error{"K112", fmt::format("the token of {} is not there", uri.place()),
                  "put it back or connect the engine's machine to it again; `p11tool --list-tokens` "
@@ -314,6 +347,13 @@ class TokenKey final : public MasterKey {
                                          std::string_view bound) const override;
 
  private:
+  // C_Decrypt's answer, CKR_ENCRYPTED_DATA_INVALID when what it opened is no key; anything else
+  // that went wrong before is the error.
+  Result<CK_RV> decrypt(std::string_view wrapped, std::string_view bound,
+                        std::optional<KeyBytes>& opened) const;
+  // Whether a key that is wrapped now can be unwrapped.
+  Result<bool> works() const;
+
   const std::unique_ptr<Session> session_;
   const CK_OBJECT_HANDLE key_;
   const std::string place_;
@@ -352,9 +392,8 @@ Result<std::string> TokenKey::wrap(const KeyBytes& key, std::string_view bound) 
   return wrapped;
 }
 
-Result<std::optional<KeyBytes>> TokenKey::unwrap(std::string_view wrapped,
-                                                 std::string_view bound) const {
-  if (wrapped.size() != kNonceSize + kKeySize + kTagSize) return std::optional<KeyBytes>();
+Result<CK_RV> TokenKey::decrypt(std::string_view wrapped, std::string_view bound,
+                                std::optional<KeyBytes>& key) const {
   std::string copy(wrapped);
   CK_GCM_PARAMS parameters = gcm(copy.data(), bound);
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
@@ -367,14 +406,35 @@ Result<std::optional<KeyBytes>> TokenKey::unwrap(std::string_view wrapped,
   answer = module->C_Decrypt(session_->handle(),
                              reinterpret_cast<unsigned char*>(copy.data()) + kNonceSize,
                              kKeySize + kTagSize, opened.data(), &size);
-  // SoftHSM calls a tag that does not hold a general error.
-  if (answer == CKR_ENCRYPTED_DATA_INVALID || answer == CKR_ENCRYPTED_DATA_LEN_RANGE ||
-      answer == CKR_GENERAL_ERROR || (answer == CKR_OK && size != kKeySize)) {
+  if (answer == CKR_OK && size != kKeySize) return CK_RV{CKR_ENCRYPTED_DATA_INVALID};
+  if (answer == CKR_OK) {
+    key.emplace(std::string_view(reinterpret_cast<const char*>(opened.data()), kKeySize));
+  }
+  return answer;
+}
+
+Result<bool> TokenKey::works() const {
+  constexpr std::string_view kBound = "cannula trial";
+  const KeyBytes key = KeyBytes::random();
+  const std::string wrapped = TRY(wrap(key, kBound));
+  std::optional<KeyBytes> opened;
+  return TRY(decrypt(wrapped, kBound, opened)) == CKR_OK && *opened == key;
+}
+
+Result<std::optional<KeyBytes>> TokenKey::unwrap(std::string_view wrapped,
+                                                 std::string_view bound) const {
+  if (wrapped.size() != kNonceSize + kKeySize + kTagSize) return std::optional<KeyBytes>();
+  std::optional<KeyBytes> key;
+  const CK_RV answer = TRY(decrypt(wrapped, bound, key));
+  if (answer == CKR_OK) return key;
+  if (answer == CKR_ENCRYPTED_DATA_INVALID || answer == CKR_ENCRYPTED_DATA_LEN_RANGE) {
     return std::optional<KeyBytes>();
   }
-  if (answer != CKR_OK) return token_error(answer, "unwrap a key", place_);
-  return std::optional<KeyBytes>(
-      KeyBytes(std::string_view(reinterpret_cast<const char*>(opened.data()), kKeySize)));
+  // SoftHSM calls a tag that does not hold a general error; of others that is a device or network
+  // that failed, and `wrapped` is as good as ever. A trial tells one from the other.
+  const bool may_be_the_tag = answer == CKR_GENERAL_ERROR || answer == CKR_FUNCTION_FAILED;
+  if (may_be_the_tag && TRY(works())) return std::optional<KeyBytes>();
+  return token_error(answer, "unwrap a key", place_);
 }
 
 }  // namespace

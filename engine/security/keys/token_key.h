@@ -26,7 +26,9 @@ using PinSource = std::function<Result<std::string>()>;
 // Finds the token and the key, and signs in. K111 when the module does not load, K112 when the
 // token is not there, K113 for the PIN, K114 when the PIN is locked or one try from it (which is
 // not taken), K115 when the key is not there, K116 when the token refuses, K117 when the key is not
-// one that may wrap; what `pin` answers. What wrap() and unwrap() answer: K112, K116.
+// one that may wrap; what `pin` answers. What wrap() and unwrap() answer: K112, K116. A token that
+// fails at unwrap() is tried with a key wrapped for that: only if it can unwrap that one is the
+// answer "nothing", which says that what was wrapped has changed.
 Result<std::shared_ptr<const MasterKey>> token_key(const TokenUri& uri, const PinSource& pin);
 
 // `uri` as a source of master keys: the key is looked for at each use.

@@ -256,6 +256,56 @@ TEST_F(TokenKeyTest, many_threads_use_it_at_once) {
   EXPECT_TRUE(same_key(*ring, *again, "channel-3-2"));
 }
 
+// The tests below speak to SoftHSM through tests/unit/engine/security/keys/failing_token, which
+// fails where CANNULA_TEST_TOKEN_FAILS says.
+class FailingTokenTest : public TokenKeyTest {
+ protected:
+  void TearDown() override {
+    fail("");
+    TokenKeyTest::TearDown();
+  }
+  static void fail(const std::string& where) {
+    ::setenv("CANNULA_TEST_TOKEN_FAILS", where.c_str(), 1);
+  }
+  static std::string failing_address() {
+    return "pkcs11:token=clinic;object=cannula?module-path=" CANNULA_FAILING_TOKEN;
+  }
+};
+
+TEST_F(FailingTokenTest, a_device_that_fails_is_not_taken_for_a_file_of_keys_that_was_changed) {
+  number(*open(in_token(failing_address())), "lab");
+  for (const std::string answer : {"CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED"}) {
+    fail("C_Decrypt " + answer);
+    EXPECT_THAT(refusal(in_token(failing_address())),
+                AllOf(HasSubstr("K116"), Not(HasSubstr("backup"))));
+  }
+  fail("");
+  open(in_token(failing_address()));
+
+  std::ifstream file(folder_ / "store" / "keys");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t at = text.rfind("\"wrapped\": \"") + 12;
+  text[at] = text[at] == '0' ? '1' : '0';
+  std::ofstream(folder_ / "store" / "keys", std::ios::trunc) << text;
+  EXPECT_THAT(refusal(in_token(failing_address())),
+              AllOf(HasSubstr("K105"), HasSubstr("keep a copy"), HasSubstr("the token works")));
+}
+
+TEST_F(FailingTokenTest, slots_that_become_more_while_they_are_listed_are_listed_again) {
+  fail("C_GetSlotList once");
+  EXPECT_EQ(key_refusal(failing_address()), "it was found");
+}
+
+TEST_F(FailingTokenTest, why_the_tokens_cannot_be_listed_is_said) {
+  for (const std::string function : {"C_GetSlotList", "C_GetTokenInfo"}) {
+    fail(function + " CKR_DEVICE_ERROR");
+    EXPECT_THAT(key_refusal(failing_address()),
+                AllOf(HasSubstr("K112"), HasSubstr(function), HasSubstr("0x30")));
+  }
+  fail("C_GetSlotList always");
+  EXPECT_THAT(key_refusal(failing_address()), AllOf(HasSubstr("K112"), HasSubstr("0x150")));
+}
+
 TEST(TokenError, tells_what_to_do_by_what_the_token_answers) {
   const auto code = [](unsigned long answer) {
     return token_error(answer, "sign in", "pkcs11:token=clinic").code;
@@ -282,12 +332,18 @@ TEST(TokenUriTest, reads_an_address_and_says_what_is_wrong_with_another) {
   EXPECT_EQ(TokenUri::parse("pkcs11:object=a?pin-source=env:PIN")->pin_source(), "env:PIN");
   EXPECT_TRUE(TokenUri::parse("pkcs11:id=%01;type=secret-key"));
 
+  EXPECT_EQ(TokenUri::parse("PKCS11:object=a")->place(), "pkcs11:object=a");
+  EXPECT_TRUE(is_token_uri("PkCs11:"));
+  EXPECT_FALSE(is_token_uri("pkcs11"));
+
   const auto wrong = [](const std::string& text) {
     const auto parsed = TokenUri::parse(text);
     return parsed ? "it was taken" : parsed.error().code + " " + parsed.error().message;
   };
   EXPECT_THAT(wrong("pkcs11:object=a?pin-value=4711"),
               AllOf(HasSubstr("K110"), HasSubstr("PIN itself"), Not(HasSubstr("4711"))));
+  EXPECT_THAT(wrong("PKCS11:object=a?PIN-VALUE=4711"), Not(HasSubstr("4711")));
+  EXPECT_THAT(wrong("PKCS11:object=a?pin-value=4711"), HasSubstr("PIN itself"));
   EXPECT_THAT(wrong("pkcs11:token=clinic"), HasSubstr("names no key"));
   EXPECT_THAT(wrong("pkcs11:object=a;type=private"), HasSubstr("secret-key"));
   EXPECT_THAT(wrong("pkcs11:object=a;colour=red"), HasSubstr("not known"));
