@@ -30,6 +30,7 @@
 int main(int argc, char** argv) {
   using namespace cannula;
   std::signal(SIGPIPE, SIG_IGN);
+  cli::leave_no_core_dump();
 
   const cli::Verb verbs[] = {cli::new_verb(),
                              cli::check_verb(),

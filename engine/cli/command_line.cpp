@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "engine/cli/version.h"
 #include "parsers/text/diagnostic.h"
@@ -156,10 +158,27 @@ int run_verb(const Verb& verb, std::vector<std::string> given, Context context) 
     print_error(context, {"U102", error.what(), option_hint(verb, arguments, error, original), {}});
     return kUsage;
   }
-  return verb.run(context);
+  try {
+    return verb.run(context);
+  } catch (const std::bad_alloc&) {
+    print_error(context, {"U109", "there was not enough memory for this",
+                          "give the machine or the service more, or the verb less: a smaller file, "
+                          "fewer messages at once"});
+  } catch (const std::exception& failure) {
+    print_error(context, {"U109", fmt::format("this should not have happened: {}", failure.what()),
+                          "it is a fault of cannula; report it with what was asked for, without "
+                          "messages of patients"});
+  }
+  return kFailed;
 }
 
 }  // namespace
+
+void leave_no_core_dump() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
 
 int run_command_line(int argc, const char* const* argv, std::span<const Verb> verbs,
                      Context context) {

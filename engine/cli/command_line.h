@@ -12,4 +12,8 @@ namespace cannula::cli {
 int run_command_line(int argc, const char* const* argv, std::span<const Verb> verbs,
                      Context context);
 
+// To be called before any verb: what a crash would leave on the disk has messages in it, and keys
+// and PINs. Children inherit it.
+void leave_no_core_dump();
+
 }  // namespace cannula::cli

@@ -29,6 +29,10 @@ constexpr ErrorCode kCodes[] = {
     {"U108", "There are no channel tests",
      "`cannula test` runs channels/NAME/tests/*.test.toml and found none. A run that tests nothing "
      "does not pass, so that a wrong folder is noticed."},
+    {"U109", "The program itself failed",
+     "There was not enough memory, or something happened that cannula does not expect; the message "
+     "has the words for it. What an engine accepted is in its store, and nothing of that is lost. "
+     "When it is not the memory, it is a fault of cannula and worth a report."},
     {"U120", "Rule files that cannot be read",
      "There is no such file, or the site has no files in its rules folder. The verbs of rules take "
      "rule files and folders of sites; without any they work on the site at or above the working "

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,13 +28,6 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// What a crash would leave on the disk has messages in it, and keys.
-void leave_no_core_dump() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0);
 }
 
 // Signals are taken by sigwait() in one place; every thread started afterwards inherits the mask.
@@ -124,7 +116,6 @@ int run(const RunOptions& options, const Context& context) {
   if (!loaded.site) return kInvalidSite;
 
   const sigset_t signals = block_signals();
-  leave_no_core_dump();
   raise_descriptor_limit();
   set_up_log(options.log_level);
   auto site = std::make_shared<const config::Site>(*std::move(loaded.site));

@@ -7,6 +7,8 @@ import base64
 import contextlib
 import os
 import pathlib
+import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -17,10 +19,19 @@ import unittest
 
 from engine import Program, cannula, cannula_json, free_port
 
+NO_CORE = re.compile(r"Max core file size\s+0\s+0")
+
 # Nothing else in the store or the log has these texts in it.
 PATIENT = {"family": "Quenstedtmuster", "number": "MRN77310042", "street": "Xylophonweg", "accession": "ACCZ90817",
            "control": "CTRLQ55", "note": "Zwergpinscherbiss", "missed": "WUNDERTEST", "missed text": "Wunderliche Probe",
            "answer": "Kundenbestandsfehler"}
+
+
+def allow_core_dumps():
+    """As far as this user may: root everything, others what their hard limit says."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20))
+
 
 SCRIPT = """
 function main(msg)
@@ -157,6 +168,21 @@ address = "127.0.0.1:{self.refusing.port}"
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
 
+    @staticmethod
+    def limits(process):
+        return pathlib.Path(f"/proc/{process}/limits").read_text(encoding="utf-8")
+
+    def test_no_verb_leaves_a_core_dump(self):
+        # One that waits, so that it can be looked at; `keys` and `store` are gone too soon.
+        waiting = subprocess.Popen([os.environ["CANNULA"], "parse", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=allow_core_dumps)
+        self.addCleanup(waiting.communicate)
+        end = time.monotonic() + 60
+        while not re.search(NO_CORE, self.limits(waiting.pid)):
+            self.assertIsNone(waiting.poll())
+            self.assertLess(time.monotonic(), end, "it may leave a core dump")
+            time.sleep(0.05)
+
     def test_nothing_of_a_patient_is_found_on_the_disk(self):
         running = self.run_site()
         self.feed(["K", "K", "SKIP", "PARK", "REJECT", "FAIL", "WUNDERTEST", "NA"])
@@ -168,8 +194,7 @@ address = "127.0.0.1:{self.refusing.port}"
             time.sleep(0.05)
         shown = cannula("msg", "show", self.listed("--state", "parked")[0]["id"], self.site)
         self.assertIn(PATIENT["family"], shown)
-        limits = pathlib.Path(f"/proc/{running.process.pid}/limits").read_text(encoding="utf-8")
-        self.assertRegex(limits, r"Max core file size\s+0\s+0")
+        self.assertRegex(self.limits(running.process.pid), NO_CORE)
         running.kill()
 
         wanted = {name: disguises(text) for name, text in PATIENT.items()}

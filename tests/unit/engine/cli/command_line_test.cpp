@@ -30,6 +30,28 @@ TEST(CommandLine, AGroupOfVerbsHasHelp) {
   EXPECT_EQ(run_cannula({"table"}).code, kUsage);
 }
 
+TEST(CommandLine, WhatAVerbThrowsIsSaidAndEndsWith1) {
+  const auto run = [](std::function<int(const Context&)> body) {
+    char* err = nullptr;
+    std::size_t size = 0;
+    Context context;
+    context.err = open_memstream(&err, &size);
+    const Verb verbs[] = {
+        {.name = "fall", .summary = "", .example = "", .declare = {}, .run = std::move(body)}};
+    const char* argv[] = {"cannula", "fall"};
+    const int code = run_command_line(2, argv, verbs, context);
+    std::fclose(context.err);
+    std::string said(err, size);
+    std::free(err);
+    EXPECT_EQ(code, kFailed);
+    return said;
+  };
+  EXPECT_THAT(run([](const Context&) -> int { throw std::bad_alloc(); }),
+              HasSubstr("error[U109]: there was not enough memory"));
+  EXPECT_THAT(run([](const Context&) -> int { throw std::out_of_range("at 7"); }),
+              HasSubstr("error[U109]: this should not have happened: at 7\n"));
+}
+
 TEST(CommandLine, AnUnknownOptionSuggestsTheNearest) {
   const Outcome outcome = run_cannula({"send", "127.0.0.1:1", "--cuont", "3"});
   EXPECT_EQ(outcome.code, kUsage);
