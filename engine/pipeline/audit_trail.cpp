@@ -69,6 +69,8 @@ audit::Entry ConfigurationWatch::entry(std::string act) {
   if (!files.empty()) entry.detail["files"] = files;
   last_ = std::move(now);
   std::ofstream file(remembered_, std::ios::trunc);
+  std::error_code unused;  // the folder lets nobody in either
+  std::filesystem::permissions(remembered_, std::filesystem::perms(0600), unused);
   for (const auto& [path, hash] : last_) file << hash << "  " << path << '\n';
   return entry;
 }

@@ -1,7 +1,10 @@
 #include "engine/store/sqlite.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace cannula::store {
 namespace {
@@ -93,7 +96,23 @@ std::string_view Statement::text(int column) const {
   return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
+namespace {
+
+// Mode 0600 for the database and what stands beside it, to which SQLite gives the same. An existing
+// file is not opened for it: closing it again would let go of the locks that another connection of
+// this process has on it.
+void keep_from_others(const std::filesystem::path& path) {
+  const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) ::close(made);
+  for (const char* end : {"", "-wal", "-shm"}) {
+    static_cast<void>(::chmod((path.string() + end).c_str(), 0600));
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& path, Mode mode) {
+  if (mode == Mode::create) keep_from_others(path);
   sqlite3* database = nullptr;
   const int flags =
       SQLITE_OPEN_NOMUTEX |

@@ -195,6 +195,8 @@ address = "127.0.0.1:{self.refusing.port}"
         shown = cannula("msg", "show", self.listed("--state", "parked")[0]["id"], self.site)
         self.assertIn(PATIENT["family"], shown)
         self.assertRegex(self.limits(running.process.pid), NO_CORE)
+        for path in self.state.rglob("*"):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, f"{path.name} is for others too")
         running.kill()
 
         wanted = {name: disguises(text) for name, text in PATIENT.items()}
