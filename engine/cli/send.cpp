@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/cli/sending.h"
+#include "engine/cli/terminal_text.h"
 #include "engine/cli/tool_ports.h"
 #include "engine/cli/verb.h"
 
@@ -173,7 +174,7 @@ int send(SendOptions& options, const Context& context) {
     print(context.out, json_summary(*result, order, cpu_seconds() - cpu_before));
   } else {
     for (const std::string& remark : result->remarks)
-      print(context.err, "cannula: " + remark + "\n");
+      print(context.err, "cannula: " + visible(remark) + "\n");
     if (!options.quiet) print(context.out, plain_summary(*result, order));
   }
   return result->as_expected == order.count ? kFine : kFailed;

@@ -1,13 +1,4 @@
-// Texts that others wrote, for a terminal.
+// visible(), for texts that others wrote.
 #pragma once
 
-#include <string>
-#include <string_view>
-
-namespace cannula::cli {
-
-// Nothing that a terminal would obey, one line (line ends become " / "), at most about so many
-// bytes.
-std::string visible(std::string_view text, std::size_t most = std::string::npos);
-
-}  // namespace cannula::cli
+#include "parsers/text/terminal_text.h"

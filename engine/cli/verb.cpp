@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cli/terminal_text.h"
 #include "engine/config/site.h"
 
 namespace cannula::cli {
@@ -164,8 +165,8 @@ Result<std::filesystem::path> site_folder(const std::string& named) {
 void print_error(const Context& context, const Error& error) {
   std::string text = "cannula: error";
   if (!error.code.empty()) text += fmt::format("[{}]", error.code);
-  text += fmt::format(": {}\n", error.message);
-  if (!error.hint.empty()) text += fmt::format("      = hint: {}\n", error.hint);
+  text += fmt::format(": {}\n", visible(error.message));
+  if (!error.hint.empty()) text += fmt::format("      = hint: {}\n", visible(error.hint));
   print(context.err, text);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "parsers/text/character_set.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula {
 namespace {
@@ -76,7 +77,7 @@ std::string_view name_of(Severity severity) {
 std::string render(const Diagnostic& finding) {
   std::string text;
   if (finding.source) {
-    text += finding.source->name();
+    text += visible(finding.source->name());
     if (finding.span) {
       const Position at = finding.source->position(finding.span->begin);
       text += fmt::format(":{}:{}", at.line, at.column);
@@ -86,11 +87,11 @@ std::string render(const Diagnostic& finding) {
   text += name_of(finding.severity);
   if (!finding.code.empty()) text += fmt::format("[{}]", finding.code);
   text += ": ";
-  if (!finding.path.empty()) text += finding.path + ": ";
-  text += finding.message;
+  if (!finding.path.empty()) text += visible(finding.path) + ": ";
+  text += visible(finding.message);
   text += '\n';
   if (finding.source && finding.span) text += excerpt(*finding.source, *finding.span);
-  if (!finding.hint.empty()) text += fmt::format("      = hint: {}\n", finding.hint);
+  if (!finding.hint.empty()) text += fmt::format("      = hint: {}\n", visible(finding.hint));
   return text;
 }
 

@@ -30,6 +30,12 @@ TEST(CommandLine, AGroupOfVerbsHasHelp) {
   EXPECT_EQ(run_cannula({"table"}).code, kUsage);
 }
 
+TEST(CommandLine, NothingThatATerminalObeysComesOutOfAnError) {
+  const Outcome outcome = run_cannula({"che\x1b[2J\ncannula: error: forged"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("there is no verb `che?[2J / cannula: error: forged`\n"));
+}
+
 TEST(CommandLine, WhatAVerbThrowsIsSaidAndEndsWith1) {
   const auto run = [](std::function<int(const Context&)> body) {
     char* err = nullptr;

@@ -86,6 +86,21 @@ TEST(Render, ControlCharactersAreShownAsBlanks) {
   EXPECT_EQ(rendered.find('\x07'), std::string::npos);
 }
 
+TEST(Render, NothingThatATerminalObeysComesOutOfNamesAndTexts) {
+  Diagnostic finding = finding_in("a = 1", {0, 1});
+  finding.source = std::make_shared<const Source>("a\x1b[2J\n.toml", "a = 1");
+  finding.message =
+      "there is no \x1b]0;x\x07\r\nerror: forged \xC2\x9B"
+      "31m";
+  finding.path = "PID\x1b";
+  finding.hint = "see\t\x7F";
+  EXPECT_EQ(render(finding),
+            "a?[2J / .toml:1:1: error[C103]: PID?: there is no ?]0;x?? / error: forged ?31m\n"
+            "    1 | a = 1\n"
+            "      | ^\n"
+            "      = hint: see??\n");
+}
+
 TEST(Render, BytesOfOtherCharacterSetsAreShownAsQuestionMarks) {
   const std::string rendered = render(finding_in("M\xFCller \xC3\xBC \xB1 x\xE2\x82", {12, 13}));
   EXPECT_THAT(rendered, HasSubstr("| M?ller \xC3\xBC ? x??\n"));

@@ -1,6 +1,6 @@
-#include "engine/cli/terminal_text.h"
+#include "parsers/text/terminal_text.h"
 
-namespace cannula::cli {
+namespace cannula {
 
 std::string visible(std::string_view text, std::size_t most) {
   std::string shown;
@@ -22,4 +22,4 @@ std::string visible(std::string_view text, std::size_t most) {
   return shown;
 }
 
-}  // namespace cannula::cli
+}  // namespace cannula
