@@ -48,7 +48,9 @@ class EndlessLoop : public SandboxTest, public testing::WithParamInterface<Attac
 TEST_P(EndlessLoop, IsSuspendedEachSliceAndStoppedByTheTimeLimit) {
   limit_time();
   expect_limit(in_main(GetParam().body), "L201");
+#if !defined(__SANITIZE_THREAD__)  // it has no ticks: a slice ends by a count of instructions
   EXPECT_GT(slices_, 3);
+#endif
 }
 
 constexpr Attack kEndless[] = {
