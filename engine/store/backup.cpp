@@ -111,9 +111,11 @@ class BackupRun {
     std::unique_ptr<File> file;
     std::uint64_t size = 0;
     std::string mark;
+    bool of_ends = false;  // the mark is
   };
 
   Result<void> prepare();
+  Result<void> judge() const;
   Result<void> copy_all();
   Result<void> copy_journal();
   Result<void> copy_journal_once();
@@ -121,6 +123,7 @@ class BackupRun {
   Result<void> copy_beside(const SideFile& side);
   Result<void> copy_lines(const std::string& path, bool of_ends);
   Result<void> copy_steady(const std::string& path);
+  Result<void> take_text(const std::string& path, std::string text);
   Result<std::string> ring_text_on_disk();
 
   Result<Source> open_source(const std::string& path, std::uint64_t limit);
@@ -146,8 +149,9 @@ class BackupRun {
 Result<BackupReport> BackupRun::run() {
   TRY(prepare());
   if (auto copied = copy_all(); !copied) {
-    remove_what_no_manifest_names(earlier_ ? &*earlier_ : nullptr);
     Error error = std::move(copied).error();
+    if (error.code == "J114") return error;  // the folder is not ours, or there is no store
+    remove_what_no_manifest_names(earlier_ ? &*earlier_ : nullptr);
     if (error.code == "J103") error.hint = "free space there and make the backup again";
     return error;
   }
@@ -165,27 +169,47 @@ Result<void> BackupRun::prepare() {
     return not_usable(folder_, "and the store's folder lie one in the other",
                       "a backup belongs on another disk: name a folder there");
   }
-  TRY(files_.make_directories(folder_));
-  lock_ = TRY(hold_backup(files_, folder_));
-  earlier_ = TRY(BackupManifest::load(files_, folder_));
-  if (!earlier_) {
-    const std::set<std::string> ours = folders();
-    for (const std::string& name : TRY(files_.list(folder_))) {
-      const auto path = path_of_stored_name(name);
-      const bool of_a_store =
-          path &&
-          (*path == kKeys || std::any_of(options_.beside.begin(), options_.beside.end(),
-                                         [&](const SideFile& side) { return side.path == *path; }));
-      if (name == lock_path("").string() || name == "manifest.new" || ours.contains(name) ||
-          of_a_store)
-        continue;
-      return not_usable(folder_, fmt::format("is no backup, and has {} in it", name),
-                        "name an empty folder, or one that is not there yet");
+  if (!files_.list(folder_)) {
+    // Where a disk is not mounted, all that is above the folder could be made as well, and the
+    // backup would lie on the disk that it is to survive.
+    if (const auto made = files_.make_directory(folder_); !made) {
+      if (made.error().code == "J103") return made;
+      return not_usable(folder_, "is no folder, and cannot be made one: " + made.error().message,
+                        "name a folder; the one that it is to be made in must be there already, so "
+                        "see that its disk is mounted");
     }
   }
+  lock_ = TRY(hold_backup(files_, folder_));
+  earlier_ = TRY(BackupManifest::load(files_, folder_));
+  TRY(judge());
   manifest_.number = earlier_ ? earlier_->number + 1 : 1;
   manifest_.site = options_.site;
   manifest_.made = backup_time();
+  return {};
+}
+
+// Whether the folder is one for backups. Nothing was touched yet.
+Result<void> BackupRun::judge() const {
+  const auto in_the_way = [&](const std::string& name) {
+    return not_usable(folder_, fmt::format("is no backup, and has {} in it", shown_name(name)),
+                      "make a folder in it and name that, or name an empty one");
+  };
+  const std::set<std::string> ours = folders();
+  for (const std::string& name : TRY(files_.list(folder_))) {
+    if (ours.contains(name)) {
+      if (!files_.is_directory(folder_ / name)) {
+        return not_usable(folder_, fmt::format("has {} in it, which is no folder", name),
+                          "nothing is written through a link: take it away");
+      }
+      if (earlier_) continue;
+      for (const std::string& inner : TRY(files_.list(folder_ / name))) {
+        const std::string stored = name + "/" + inner;
+        if (!path_of_stored_name(stored)) return in_the_way(stored);
+      }
+    } else if (!earlier_ && name != "manifest.new" && !path_of_stored_name(name)) {
+      return in_the_way(name);
+    }
+  }
   return {};
 }
 
@@ -294,7 +318,12 @@ Result<std::string> BackupRun::ring_text_on_disk() {
 Result<void> BackupRun::copy_keys() {
   std::string text = TRY(ring_text_on_disk());
   if (text.empty()) return {};
-  Source source{kKeys, std::make_unique<TextFile>(text), text.size(), {}};
+  return take_text(kKeys, std::move(text));
+}
+
+Result<void> BackupRun::take_text(const std::string& path, std::string text) {
+  const std::uint64_t size = text.size();
+  Source source{path, std::make_unique<TextFile>(std::move(text)), size, {}};
   source.mark = TRY(mark_of(*source.file, source.size, false));
   std::vector<Source> sources;
   sources.push_back(std::move(source));
@@ -308,7 +337,8 @@ Result<void> BackupRun::copy_beside(const SideFile& side) {
     if (!names) return {};  // there is none yet
     std::sort(names->begin(), names->end());
     for (const std::string& name : *names) {
-      if (name.ends_with(side.suffix)) TRY(copy_lines(side.path + "/" + name, true));
+      const std::string inner = side.path + "/" + name;
+      if (name.ends_with(side.suffix) && may_be_in_backup(inner)) TRY(copy_lines(inner, true));
     }
     return {};
   }
@@ -318,8 +348,11 @@ Result<void> BackupRun::copy_beside(const SideFile& side) {
 }
 
 Result<void> BackupRun::copy_lines(const std::string& path, bool of_ends) {
-  Source source{
-      path, TRY(store_files_.open(options_.store / path, FileSystem::Access::read)), 0, {}};
+  Source source{path,
+                TRY(store_files_.open(options_.store / path, FileSystem::Access::read)),
+                0,
+                {},
+                of_ends};
   source.size = TRY(end_of_lines(*source.file));
   source.mark = TRY(mark_of(*source.file, source.size, of_ends));
   std::vector<Source> sources;
@@ -331,33 +364,35 @@ Result<void> BackupRun::copy_steady(const std::string& path) {
   std::string text = TRY(read_all(store_files_, options_.store / path));
   for (int time = 0; time < kMostReadings; ++time) {
     std::string again = TRY(read_all(store_files_, options_.store / path));
-    if (again == std::exchange(text, again)) break;
+    if (again == std::exchange(text, again)) return take_text(path, std::move(text));
   }
-  Source source{path, std::make_unique<TextFile>(text), text.size(), {}};
-  source.mark = TRY(mark_of(*source.file, source.size, false));
-  std::vector<Source> sources;
-  sources.push_back(std::move(source));
-  return take(std::move(sources));
+  return Error{"J207",
+               fmt::format("{} was another each of the {} times that it was read",
+                           (options_.store / path).string(), kMostReadings),
+               "make the backup again when less goes on; the one before is as it was"};
 }
 
 // Of a segment's file only what counts is taken: behind it stand zeros, or what is being written.
 Result<BackupRun::Source> BackupRun::open_source(const std::string& path, std::uint64_t limit) {
   Source source{
-      path, TRY(store_files_.open(options_.store / path, FileSystem::Access::read)), 0, {}};
+      path, TRY(store_files_.open(options_.store / path, FileSystem::Access::read)), 0, {}, true};
   source.size = std::min(limit, TRY(source.file->size()));
   source.mark = TRY(mark_of(*source.file, source.size, true));
   return source;
 }
 
-// What the backup before, or an earlier round of this run, has of it unchanged.
+// What the backup before, or an earlier round of this run, has of it unchanged. Of a long file only
+// both ends are compared with what is stored: reading all of it is for `store check`.
 const BackupFile* BackupRun::known(const Source& source) const {
   const auto fits = [&](const BackupFile& file) {
     if (file.path != source.path || file.size != source.size || file.mark != source.mark)
       return false;
-    const auto stored = files_.open(folder_ / file.stored_name(), FileSystem::Access::read);
+    const auto stored = files_.open_plain(folder_ / file.stored_name());
     if (!stored) return false;
     const auto size = (*stored)->size();
-    return size && *size == file.size;
+    if (!size || *size != file.size) return false;
+    const auto mark = mark_of(**stored, file.size, source.of_ends);
+    return mark && *mark == file.mark;
   };
   for (const BackupFile& file : copied_) {
     if (fits(file)) return &file;
@@ -384,7 +419,7 @@ Result<void> BackupRun::take(std::vector<Source> sources) {
 Result<BackupFile> BackupRun::copy(const Source& source) {
   BackupFile file{source.path, manifest_.number, source.size, {}, source.mark};
   const fs::path to = folder_ / file.stored_name();
-  TRY(files_.make_directories(to.parent_path()));
+  if (to.parent_path() != folder_) TRY(files_.make_directory(to.parent_path()));
   // Of a run that was ended, or of an earlier round of this one.
   static_cast<void>(files_.remove(to).has_value());
   std::erase_if(copied_, [&](const BackupFile& one) { return one.path == file.path; });
@@ -429,20 +464,17 @@ void BackupRun::remove_what_no_manifest_names(const BackupManifest* standing) {
   std::set<std::string> places = folders();
   places.insert("");
   for (const std::string& place : places) {
+    if (!place.empty() && !files_.is_directory(folder_ / place)) continue;
     const auto names = files_.list(folder_ / place);
     if (!names) continue;
     for (const std::string& name : *names) {
       const std::string stored = place.empty() ? name : place + "/" + name;
       const auto path = path_of_stored_name(stored);
       if (!path || named.contains(stored)) continue;
-      if (*path == kKeys) {  // a key that was shredded must not stay on the disk
-        if (const auto file = files_.open(folder_ / stored, FileSystem::Access::write)) {
-          const auto size = (*file)->size();
-          if (size && (*file)->write(0, std::string(static_cast<std::size_t>(*size), '\0')))
-            static_cast<void>((*file)->sync().has_value());
-        }
-      }
-      static_cast<void>(files_.remove(folder_ / stored).has_value());
+      // A key that was shredded must not stay on the disk.
+      const auto gone =
+          *path == kKeys ? files_.destroy(folder_ / stored) : files_.remove(folder_ / stored);
+      static_cast<void>(gone.has_value());
     }
   }
 }

@@ -26,7 +26,7 @@ Diagnostic finding_of(const Error& error, std::string_view what = {}) {
 std::optional<Error> damage_of(FileSystem& files, const fs::path& folder, const BackupFile& file,
                                const AfterPiece& after_piece) {
   const auto look = [&]() -> Result<std::string> {
-    const auto stored = TRY(files.open(folder / file.stored_name(), FileSystem::Access::read));
+    const auto stored = TRY(files.open_plain(folder / file.stored_name()));
     const std::uint64_t size = TRY(stored->size());
     if (size != file.size) return fmt::format("it has {} bytes, not {}", size, file.size);
     if (TRY(checksum_of(*stored, size, after_piece)) == file.checksum) return std::string();
@@ -79,13 +79,23 @@ bool is_backup(const fs::path& folder, FileSystem* file_system) {
   return names && std::find(names->begin(), names->end(), "manifest") != names->end();
 }
 
+bool is_begun_backup(const fs::path& folder, FileSystem* file_system) {
+  FileSystem& files = file_system ? *file_system : FileSystem::real();
+  for (const std::string place : {"", "journal/"}) {
+    const auto names = files.list(folder / place);
+    if (!names) continue;
+    for (const std::string& name : *names) {
+      if (path_of_stored_name(place + name)) return true;
+    }
+  }
+  return false;
+}
+
 Result<std::unique_ptr<FileLock>> hold_backup(FileSystem& files, const fs::path& folder) {
-  auto lock = files.lock(lock_path(folder));
+  auto lock = files.lock_directory(folder);
   if (lock) return *std::move(lock);
   if (lock.error().code != "J101") return std::unique_ptr<FileLock>();
-  return Error{"J117",
-               fmt::format("somebody else works with the backup in {}: {}", folder.string(),
-                           lock.error().message),
+  return Error{"J117", fmt::format("another process works with the backup in {}", folder.string()),
                "wait until that has ended"};
 }
 

@@ -16,8 +16,12 @@ namespace cannula::store {
 // Whether there is a manifest, readable or not.
 bool is_backup(const std::filesystem::path& folder, FileSystem* file_system = nullptr);
 
-// For who reads a backup, so that no other backup takes files away meanwhile: null where the folder
-// cannot be written. J117 when somebody works with it.
+// Whether a backup was begun there: files lie in it as only a backup stores them.
+bool is_begun_backup(const std::filesystem::path& folder, FileSystem* file_system = nullptr);
+
+// For who works with a backup, so that no other takes files away meanwhile. Nothing is written: the
+// folder itself is locked, so a copy of it made with hard links is locked on its own. Null where
+// the file system knows no locks. J117 when somebody works with it.
 Result<std::unique_ptr<FileLock>> hold_backup(FileSystem& files,
                                               const std::filesystem::path& folder);
 // J209 when there is none.

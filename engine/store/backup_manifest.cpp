@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
@@ -22,16 +23,16 @@ Error unreadable(const std::filesystem::path& path, std::string_view why) {
                "use another backup; the files beside it can still be looked at by their names"};
 }
 
-// A path that a backup may name: a file in the store's folder or in a folder of that.
-bool may_be_named(std::string_view path) {
-  if (path.empty() || std::count(path.begin(), path.end(), '/') > 1) return false;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('/', begin), path.size());
-    const std::string_view part = path.substr(begin, end - begin);
-    if (part.empty() || part.front() == '.') return false;
-    begin = end + 1;
-  }
-  return true;
+constexpr std::string_view kDigits = "0123456789";
+// What has one name. What ops::side_files() adds belongs here.
+constexpr std::string_view kSingle[] = {"keys", "acts.jsonl", "holds.jsonl", "audit-head.json",
+                                        "journal/pruned"};
+
+bool is_numbered(std::string_view path, std::string_view folder, std::size_t digits,
+                 std::string_view suffix) {
+  return path.size() == folder.size() + digits + suffix.size() && path.starts_with(folder) &&
+         path.ends_with(suffix) &&
+         path.substr(folder.size(), digits).find_first_not_of(kDigits) == std::string_view::npos;
 }
 
 BackupManifest manifest_of(const json& object) {
@@ -43,11 +44,14 @@ BackupManifest manifest_of(const json& object) {
   manifest.begin = object.at("begin").get<Position>();
   manifest.end = object.at("end").get<Position>();
   manifest.keys = std::stoull(object.at("keys").get<std::string>(), nullptr, 16);
+  std::set<std::string> paths;
   for (const json& one : object.at("files")) {
     BackupFile file{one.at("path").get<std::string>(), one.at("number").get<std::uint64_t>(),
                     one.at("size").get<std::uint64_t>(), one.at("xxh128").get<std::string>(),
                     one.at("mark").get<std::string>()};
-    if (!may_be_named(file.path)) throw std::runtime_error("it names a file outside of a store");
+    if (!may_be_in_backup(file.path))
+      throw std::runtime_error("it names a file that no backup takes: " + shown_name(file.path));
+    if (!paths.insert(file.path).second) throw std::runtime_error("it names twice " + file.path);
     manifest.files.push_back(std::move(file));
   }
   return manifest;
@@ -87,12 +91,28 @@ Error not_as_written(const std::filesystem::path& folder, const BackupFile& file
                "backup again: it is then copied anew"};
 }
 
+bool may_be_in_backup(std::string_view path) {
+  return std::find(std::begin(kSingle), std::end(kSingle), path) != std::end(kSingle) ||
+         is_numbered(path, "journal/", 20, ".seg") || is_numbered(path, "journal/", 20, ".pack") ||
+         is_numbered(path, "audit/", 12, ".log");
+}
+
+std::string shown_name(std::string name) {
+  for (char& one : name) {
+    const auto byte = static_cast<unsigned char>(one);
+    if (byte < 0x20 || byte == 0x7F || byte == 0xC2)
+      one = '?';  // C2: of the second set of controls
+  }
+  return name;
+}
+
 std::optional<std::string> path_of_stored_name(const std::string& name) {
   const std::size_t dot = name.rfind('.');
-  if (dot == std::string::npos || dot + 1 == name.size()) return std::nullopt;
-  if (name.find_first_not_of("0123456789", dot + 1) != std::string::npos) return std::nullopt;
+  if (dot == std::string::npos || dot + 1 == name.size() || name[dot + 1] == '0')
+    return std::nullopt;
+  if (name.find_first_not_of(kDigits, dot + 1) != std::string::npos) return std::nullopt;
   std::string path = name.substr(0, dot);
-  if (!may_be_named(path)) return std::nullopt;
+  if (!may_be_in_backup(path)) return std::nullopt;
   return path;
 }
 
@@ -115,7 +135,7 @@ Result<std::optional<BackupManifest>> BackupManifest::load(FileSystem& disk,
     return std::optional<BackupManifest>();
   }
   const auto path = folder / kName;
-  const auto text = checked_text(TRY(read_all(disk, path)));
+  const auto text = checked_text(TRY(read_all_plain(disk, path)));
   if (!text) return unreadable(path, "the checksum does not hold");
   try {
     const json object = json::parse(*text);

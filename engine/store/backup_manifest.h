@@ -27,8 +27,10 @@ struct BackupFile {
   friend bool operator==(const BackupFile&, const BackupFile&) = default;
 };
 
-// The path that a stored name is made of; nothing for other names, and for those that lead out of
-// the folder.
+// Whether a backup may have a file of this path: a list of what is ever taken. Whatever else lies
+// in a backup's folder is somebody else's, and a manifest that names it is not one of ours.
+bool may_be_in_backup(std::string_view path);
+// The path that a stored name is made of; nothing for other names.
 std::optional<std::string> path_of_stored_name(const std::string& name);
 
 // J208: the file is not what was written.
@@ -54,6 +56,9 @@ struct BackupManifest {
   // On disk when this returns; after an error it may be either the one before or this.
   Result<void> save(FileSystem& disk, const std::filesystem::path& folder) const;
 };
+
+// A name that somebody else gave, for a message: nothing in it that a terminal would obey.
+std::string shown_name(std::string name);
 
 // "2026-12-01T07:00:00Z", now.
 std::string backup_time();

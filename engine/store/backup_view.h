@@ -14,13 +14,18 @@ class BackupView final : public FileSystem {
       : files_(files), folder_(std::move(folder)), manifest_(manifest) {}
 
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Access access) override;
+  Result<std::unique_ptr<File>> open_plain(const std::filesystem::path& path) override;
   Result<std::vector<std::string>> list(const std::filesystem::path& directory) override;
   Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<void> remove(const std::filesystem::path& path) override;
+  Result<void> destroy(const std::filesystem::path& path) override;
   Result<void> make_directories(const std::filesystem::path& path) override;
+  Result<void> make_directory(const std::filesystem::path& path) override;
+  bool is_directory(const std::filesystem::path& path) override;
   Result<void> sync_directory(const std::filesystem::path& directory) override;
   Result<std::uint64_t> free_space(const std::filesystem::path& directory) override;
   Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path) override;
+  Result<std::unique_ptr<FileLock>> lock_directory(const std::filesystem::path& directory) override;
 
  private:
   FileSystem& files_;

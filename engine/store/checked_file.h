@@ -11,8 +11,11 @@
 
 namespace cannula::store {
 
-// All bytes of a file that others may be changing.
+// All bytes of a file that others may be changing. J104 when it has more than 64 MB: no small file
+// of a store ever does, and a sparse one may say that it has any number.
 Result<std::string> read_all(FileSystem& files, const std::filesystem::path& path);
+// The same with FileSystem::open_plain().
+Result<std::string> read_all_plain(FileSystem& files, const std::filesystem::path& path);
 
 // The text in `bytes` without the line of its checksum; nothing when that does not hold.
 std::optional<std::string> checked_text(const std::string& bytes);

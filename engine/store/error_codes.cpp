@@ -59,9 +59,10 @@ constexpr ErrorCode kCodes[] = {
      "Shredding a channel's keys would make messages unreadable that are still to be worked, "
      "delivered or looked at. Let them come to an end, discard them, or say `--even-open`."},
     {"J114", "the folder cannot be used for this backup",
-     "A backup goes into a folder that is empty, not there yet, or holds an earlier backup of the "
-     "same store, and that lies outside of the store's folder. The message says which of these is "
-     "not so. Nothing was changed."},
+     "A backup goes into a folder that is empty, not there yet, or holds an earlier backup of "
+     "the same store. It lies outside of the store's folder, and the folder that it is to be "
+     "made in is there already: where a disk is not mounted, nothing is put in its place. The "
+     "message says which of these is not so. Nothing was changed."},
     {"J115", "there is something already where a store is to be restored",
      "A restore never overwrites: the store's folder must be absent or empty, but for the master "
      "key. Move what is there aside and keep it until the restored store has proved itself; its "
@@ -70,8 +71,8 @@ constexpr ErrorCode kCodes[] = {
      "The store's folder holds a part of a backup: a restore into it was ended before its end. "
      "Run `cannula store restore` again; it begins anew. Nothing was taken in meanwhile."},
     {"J117", "somebody else works with the backup",
-     "One process at a time makes, checks or restores the backup in a folder. The message names "
-     "the process. The file `lock` need not be removed by hand."},
+     "One process at a time makes, checks or restores the backup in a folder. Wait until it has "
+     "ended, however it ends: no file has to be removed by hand."},
     {"J118", "the store was written by a newer Cannula",
      "A segment's format, or a kind of record in the newest one, is not known to this version: "
      "somebody started an older Cannula on the store than the one that wrote to it last. Nothing "
@@ -101,10 +102,10 @@ constexpr ErrorCode kCodes[] = {
      "index "
      "is built anew. It cannot be read. Put it back from a backup of this store; nothing was "
      "changed."},
-    {"J207", "retention was at work while the store was read",
-     "`cannula store check` reads the store of an engine that runs, and each time it did, "
-     "retention "
-     "wrote segments anew. Run it again, or while the engine does not run."},
+    {"J207", "the store was changed each time that it was read",
+     "`cannula store check` and `cannula store backup` read the store of an engine that runs, "
+     "and each time they did, retention wrote segments anew, or a small file was another. Run it"
+     " again, or while the engine does not run."},
     {"J208", "a file of a backup is not as it was written",
      "Its size or checksum is not what the manifest says: the disk or a tool changed it, or it is "
      "gone. What else `cannula store check` finds tells which records that takes. Restore from "

@@ -51,18 +51,33 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Access access) = 0;
+  // For reading, where others may have put things: J104 for a link, a pipe and whatever else is no
+  // plain file. Never waits for one.
+  virtual Result<std::unique_ptr<File>> open_plain(const std::filesystem::path& path) = 0;
   // Names of the files in `directory`, in no order.
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& directory) = 0;
   virtual Result<void> rename(const std::filesystem::path& from,
                               const std::filesystem::path& to) = 0;
   virtual Result<void> remove(const std::filesystem::path& path) = 0;
+  // Removes the name, and overwrites the bytes with zeros unless another name leads to them. Never
+  // touches what a link leads to.
+  virtual Result<void> destroy(const std::filesystem::path& path) = 0;
+  // With all above it; each is on disk when this returns. The folder itself is closed to others.
   virtual Result<void> make_directories(const std::filesystem::path& path) = 0;
+  // This one alone, for its owner; on disk when this returns. A folder that is there stays as it
+  // is. J104 when that above it is missing, or a link or a file has the name.
+  virtual Result<void> make_directory(const std::filesystem::path& path) = 0;
+  // Whether it is a folder, and no link to one.
+  virtual bool is_directory(const std::filesystem::path& path) = 0;
   // Returns when the names in `directory` are on disk.
   virtual Result<void> sync_directory(const std::filesystem::path& directory) = 0;
   virtual Result<std::uint64_t> free_space(const std::filesystem::path& directory) = 0;
   // Takes `path` for this process alone and writes its pid there; J101 says which process holds it
   // already.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path) = 0;
+  // Takes a folder for this process alone, and changes nothing in it. J101 when another has it.
+  virtual Result<std::unique_ptr<FileLock>> lock_directory(
+      const std::filesystem::path& directory) = 0;
 
   static FileSystem& real();
 };

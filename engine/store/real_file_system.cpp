@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -101,6 +102,15 @@ class RealLock final : public FileLock {
   Descriptor descriptor_;
 };
 
+// Of a folder. Nothing is written.
+class DirectoryLock final : public FileLock {
+ public:
+  explicit DirectoryLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+ private:
+  Descriptor descriptor_;
+};
+
 class RealFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Access access) override {
@@ -110,6 +120,19 @@ class RealFileSystem final : public FileSystem {
     if (access == Access::create) flags |= O_RDWR | O_CREAT | O_EXCL;
     Descriptor descriptor(::open(path.c_str(), flags, 0600));
     if (descriptor.number() < 0) return failure("cannot open", path);
+    return std::make_unique<RealFile>(std::move(descriptor), path);
+  }
+
+  Result<std::unique_ptr<File>> open_plain(const std::filesystem::path& path) override {
+    // Without O_NONBLOCK, opening a pipe would wait for who writes to it.
+    Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (descriptor.number() < 0) {
+      if (errno == ELOOP) return not_plain(path);
+      return failure("cannot open", path);
+    }
+    struct stat status {};
+    if (::fstat(descriptor.number(), &status) != 0) return failure("cannot examine", path);
+    if (!S_ISREG(status.st_mode)) return not_plain(path);
     return std::make_unique<RealFile>(std::move(descriptor), path);
   }
 
@@ -138,22 +161,67 @@ class RealFileSystem final : public FileSystem {
     return {};
   }
 
+  Result<void> destroy(const std::filesystem::path& path) override {
+    const Descriptor file(
+        ::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));  // or none
+    TRY(remove(path));
+    struct stat status {};
+    // A copy of the folder made with hard links has the bytes still, and keeps them.
+    if (file.number() < 0 || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_nlink > 0) {
+      return {};
+    }
+    const std::string zeros(4096, '\0');
+    for (off_t at = 0; at < status.st_size;) {
+      const auto size =
+          std::min<std::size_t>(zeros.size(), static_cast<std::size_t>(status.st_size - at));
+      const ssize_t count = ::pwrite(file.number(), zeros.data(), size, at);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return failure("cannot overwrite", path);
+      at += count;
+    }
+    if (::fsync(file.number()) != 0) return failure("cannot sync", path);
+    return {};
+  }
+
   Result<void> make_directories(const std::filesystem::path& path) override {
     std::error_code error;
-    const bool made = std::filesystem::create_directories(path, error);
-    if (error) return failed("cannot make the folder", path, error);
     // Messages of patients: nobody else's business. A group that was let in on purpose stays.
     using std::filesystem::perms;
-    if (made) {
-      std::filesystem::permissions(path, perms::owner_all, error);
-      if (error) return failed("cannot close to others the folder", path, error);
-    } else if ((std::filesystem::status(path, error).permissions() & perms::others_all) !=
-               perms::none) {
+    const auto status = std::filesystem::status(path, error);
+    if (!std::filesystem::exists(status)) {
+      std::vector<std::filesystem::path> missing;
+      for (auto one = whole(path); !std::filesystem::exists(one, error); one = one.parent_path()) {
+        missing.push_back(one);
+      }
+      for (auto one = missing.rbegin(); one != missing.rend(); ++one) {
+        if (::mkdir(one->c_str(), *one == missing.front() ? 0700 : 0777) != 0 &&
+            !(errno == EEXIST && std::filesystem::is_directory(*one, error)))
+          return failure("cannot make the folder", *one);
+        TRY(sync_directory(one->parent_path()));
+      }
+    } else if (!std::filesystem::is_directory(status)) {
+      return failed("cannot make the folder", path,
+                    std::make_error_code(std::errc::not_a_directory));
+    } else if ((status.permissions() & perms::others_all) != perms::none) {
       // Where it belongs to another user it stays as that user made it.
       std::filesystem::permissions(path, perms::others_all, std::filesystem::perm_options::remove,
                                    error);
     }
     return {};
+  }
+
+  Result<void> make_directory(const std::filesystem::path& path) override {
+    if (::mkdir(path.c_str(), 0700) == 0) return sync_directory(whole(path).parent_path());
+    if (errno != EEXIST) return failure("cannot make the folder", path);
+    if (is_directory(path)) return {};
+    return failed("cannot make the folder", path, std::make_error_code(std::errc::not_a_directory));
+  }
+
+  bool is_directory(const std::filesystem::path& path) override {
+    std::error_code ignored;
+    return std::filesystem::symlink_status(path, ignored).type() ==
+           std::filesystem::file_type::directory;
   }
 
   Result<void> sync_directory(const std::filesystem::path& directory) override {
@@ -185,7 +253,36 @@ class RealFileSystem final : public FileSystem {
     return std::make_unique<RealLock>(std::move(descriptor));
   }
 
+  Result<std::unique_ptr<FileLock>> lock_directory(
+      const std::filesystem::path& directory) override {
+    Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor.number() < 0) return failure("cannot open the folder", directory);
+    if (::flock(descriptor.number(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return failure("cannot lock", directory);
+      return Error{"J101",
+                   fmt::format("another process works with the folder {}", directory.string()),
+                   "wait until it has ended",
+                   {}};
+    }
+    return std::make_unique<DirectoryLock>(std::move(descriptor));
+  }
+
  private:
+  static Error not_plain(const std::filesystem::path& path) {
+    return Error{
+        "J104",
+        fmt::format("{} is a link, or something else that is no plain file", path.string()),
+        "put the file itself there",
+        {}};
+  }
+
+  // With a folder above it, and no slash at its end.
+  static std::filesystem::path whole(const std::filesystem::path& path) {
+    std::error_code ignored;
+    auto whole = std::filesystem::absolute(path, ignored).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+  }
+
   static Error held_by_another(const Descriptor& descriptor, const std::filesystem::path& path) {
     char holder[32] = {};
     const ssize_t size = ::pread(descriptor.number(), holder, sizeof(holder) - 1, 0);

@@ -19,6 +19,9 @@ namespace fs = std::filesystem;
 constexpr const char* kMark = "restore-unfinished";
 constexpr const char* kKeys = "keys";
 constexpr const char* kKeysTwin = "keys.copy";
+constexpr const char* kFolders[] = {"journal", "audit"};
+// What a restore, and the entry of it in the trail, writes beside the files of the backup.
+constexpr std::string_view kBeside[] = {kKeysTwin, "keys.lock", "audit-configuration"};
 
 Diagnostic finding_of(const Error& error) {
   Diagnostic finding;
@@ -62,12 +65,13 @@ Result<RestoreReport> RestoreRun::run() {
   const auto backup_lock = TRY(hold_backup(backup_files_, options_.backup));
   report_.manifest = TRY(manifest_of_backup(backup_files_, options_.backup));
   TRY(judge_keys());
+  // Once before anything is touched, and again when nobody else can put something there.
+  if (files_.list(options_.store) && !TRY(is_unfinished())) TRY(nothing_is_there());
   TRY(files_.make_directories(options_.store));
-  const bool again = TRY(is_unfinished());
-  if (!again) TRY(nothing_is_there());
-  // So that no engine is started on it meanwhile.
+  // So that no engine is started on it meanwhile, nor another restore.
   const auto lock = TRY(files_.lock(lock_path(options_.store)));
-  if (again) TRY(clear());
+  if (TRY(is_unfinished())) TRY(clear());
+  TRY(nothing_is_there());
   auto done = put_back();
   if (done) done = read_it();
   if (done && options_.before_it_counts) done = options_.before_it_counts();
@@ -104,7 +108,7 @@ Result<bool> RestoreRun::is_unfinished() const {
 // What a restore leaves alone.
 bool RestoreRun::is_ours(const std::string& name) const {
   const auto& allowed = options_.may_be_there;
-  return name == lock_path("").string() ||
+  return name == lock_path("").string() || name == kMark ||
          std::find(allowed.begin(), allowed.end(), name) != allowed.end();
 }
 
@@ -113,29 +117,32 @@ Result<void> RestoreRun::nothing_is_there() const {
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     if (is_ours(name)) continue;
-    return Error{"J115",
-                 fmt::format("{} is not empty: it has {} in it", options_.store.string(), name),
-                 "move what is there aside, or name another site; nothing is ever overwritten"};
+    return Error{
+        "J115",
+        fmt::format("{} is not empty: it has {} in it", options_.store.string(), shown_name(name)),
+        "move what is there aside, or name another site; nothing is ever overwritten"};
   }
   return {};
 }
 
 // All but the mark, which goes last. The folder was empty before the first restore into it began,
-// so whatever is there came from one, maybe of another backup.
+// so what has a name that restores give came from one, maybe of another backup. Anything else was
+// put there since, by somebody.
 Result<void> RestoreRun::clear() {
-  std::set<std::string> names;
-  for (std::string& name : TRY(files_.list(options_.store))) names.insert(std::move(name));
-  for (const BackupFile& file : report_.manifest.files) {
-    names.insert(fs::path(file.path).begin()->string());
-  }
-  for (const std::string& name : names) {
-    if (is_ours(name) || name == kMark) continue;
-    const fs::path path = options_.store / name;
-    if (const auto inner = files_.list(path); inner && !inner->empty()) {
-      for (const std::string& one : *inner) TRY(files_.remove(path / one));
-      TRY(files_.sync_directory(path));
+  for (const std::string folder : kFolders) {
+    const fs::path path = options_.store / folder;
+    if (!files_.is_directory(path)) continue;
+    const auto names = TRY(files_.list(path));
+    for (const std::string& name : names) {
+      if (may_be_in_backup(folder + "/" + name)) TRY(files_.remove(path / name));
     }
-    TRY(files_.remove(path));
+    if (!names.empty()) TRY(files_.sync_directory(path));
+    static_cast<void>(files_.remove(path).has_value());  // stays when something is left in it
+  }
+  for (const std::string& name : TRY(files_.list(options_.store))) {
+    const bool beside =
+        std::find(std::begin(kBeside), std::end(kBeside), name) != std::end(kBeside);
+    if (beside || may_be_in_backup(name)) TRY(files_.remove(options_.store / name));
   }
   return files_.sync_directory(options_.store);
 }
@@ -160,7 +167,7 @@ Result<void> RestoreRun::put_back() {
 
 Result<void> RestoreRun::put_file(const BackupFile& file) {
   const fs::path to = options_.store / file.path;
-  TRY(files_.make_directories(to.parent_path()));
+  if (to.parent_path() != options_.store) TRY(files_.make_directory(to.parent_path()));
   const bool must_be_whole = file.path == kKeys || file.path == "journal/pruned";
   const auto damaged = [&](std::string_view why) -> Result<void> {
     Error error = not_as_written(options_.backup, file, why);
@@ -168,8 +175,7 @@ Result<void> RestoreRun::put_file(const BackupFile& file) {
     report_.damage.push_back(finding_of(error));
     return {};
   };
-  const auto stored =
-      backup_files_.open(options_.backup / file.stored_name(), FileSystem::Access::read);
+  const auto stored = backup_files_.open_plain(options_.backup / file.stored_name());
   if (!stored) return damaged(stored.error().message);
   const std::uint64_t size = TRY((*stored)->size());
   const auto after_piece = [&](std::uint64_t bytes, std::chrono::nanoseconds) {

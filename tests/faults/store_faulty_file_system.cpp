@@ -207,6 +207,10 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::filesystem::path
   return std::make_unique<OpenFile>(*this, known->second);
 }
 
+Result<std::unique_ptr<File>> FaultyFileSystem::open_plain(const std::filesystem::path& path) {
+  return open(path, Access::read);
+}
+
 Result<std::vector<std::string>> FaultyFileSystem::list(const std::filesystem::path& directory) {
   const std::lock_guard guard(lock_);
   std::vector<std::string> names;
@@ -234,8 +238,23 @@ Result<void> FaultyFileSystem::remove(const std::filesystem::path& path) {
   return {};
 }
 
+Result<void> FaultyFileSystem::destroy(const std::filesystem::path& path) {
+  const auto file = TRY(open(path, Access::write));
+  TRY(remove(path));
+  TRY(file->write(0, std::string(static_cast<std::size_t>(TRY(file->size())), '\0')));
+  return file->sync();
+}
+
 Result<void> FaultyFileSystem::make_directories(const std::filesystem::path&) {
   return {};
+}
+
+Result<void> FaultyFileSystem::make_directory(const std::filesystem::path&) {
+  return {};
+}
+
+bool FaultyFileSystem::is_directory(const std::filesystem::path&) {
+  return true;
 }
 
 Result<void> FaultyFileSystem::sync_directory(const std::filesystem::path& directory) {
@@ -258,6 +277,11 @@ Result<std::unique_ptr<FileLock>> FaultyFileSystem::lock(const std::filesystem::
   const std::lock_guard guard(lock_);
   if (!locks_.insert(path).second) return Error{"J101", "locked: " + path.string()};
   return std::make_unique<HeldLock>(*this, path);
+}
+
+Result<std::unique_ptr<FileLock>> FaultyFileSystem::lock_directory(
+    const std::filesystem::path& directory) {
+  return lock(directory);
 }
 
 }  // namespace cannula::store

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "engine/store/backup_check.h"
 #include "engine/store/restore.h"
@@ -63,7 +64,7 @@ class BackupTest : public StoreFixture {
     options.folder = folder();
     options.site = "riverside";
     options.beside = {{"holds.jsonl", SideFile::Kind::lines},
-                      {"head.json", SideFile::Kind::steady},
+                      {"audit-head.json", SideFile::Kind::steady},
                       {"audit", SideFile::Kind::folder, ".log"}};
     if (store) {
       options.end = [store]() -> Result<Position> { return store->end(); };
@@ -140,7 +141,7 @@ TEST_F(BackupTest, what_was_acknowledged_before_is_there_after_a_restore) {
     const auto store = open();
     ids = fill(*store, 40);
     write(state() / "holds.jsonl", "one\ntwo\nhalf a li");
-    write(state() / "head.json", "the head");
+    write(state() / "audit-head.json", "the head");
     fs::create_directories(state() / "audit");
     write(state() / "audit" / "000000000001.log", "1\n");
     write(state() / "audit" / "000000000002.log", "2\n3\ntorn");
@@ -164,7 +165,7 @@ TEST_F(BackupTest, what_was_acknowledged_before_is_there_after_a_restore) {
   EXPECT_EQ(render(report.damage), "");
   EXPECT_EQ(report.records, 120u);
   EXPECT_EQ(content(restored() / "holds.jsonl"), "one\ntwo\n");
-  EXPECT_EQ(content(restored() / "head.json"), "the head");
+  EXPECT_EQ(content(restored() / "audit-head.json"), "the head");
   EXPECT_EQ(content(restored() / "audit" / "000000000002.log"), "2\n3\n");
   EXPECT_EQ(content(restored() / "keys"), content(restored() / "keys.copy"));
   expect_bodies(restored(), ids);
@@ -189,7 +190,7 @@ TEST_F(BackupTest, only_what_is_new_is_copied_again) {
   for (const auto& file : fs::recursive_directory_iterator(folder())) {
     if (file.is_regular_file()) ++stored_files;
   }
-  EXPECT_EQ(stored_files, third.manifest.files.size() + 2);  // the manifest and the lock
+  EXPECT_EQ(stored_files, third.manifest.files.size() + 1);  // the manifest
 }
 
 TEST_F(BackupTest, a_segment_that_retention_packed_is_copied_anew_and_what_it_forgot_goes) {
@@ -470,7 +471,7 @@ TEST_F(BackupTest, a_folder_that_is_not_for_this_backup_is_refused) {
   fs::remove(folder() / "notes.txt");
   value(back_up(options));
 
-  const auto lock = value(FileSystem::real().lock(folder() / "lock"));
+  const auto lock = value(hold_backup(FileSystem::real(), folder()));
   EXPECT_EQ(back_up(options).error().code, "J117");
   EXPECT_EQ(check_backup(folder()).error().code, "J117");
 }
@@ -557,7 +558,10 @@ TEST_F(BackupTest, a_store_that_was_restored_can_be_backed_up_into_the_same_fold
 }
 
 TEST_F(BackupTest, a_manifest_that_names_files_outside_is_refused) {
-  for (const char* path : {"../etc/passwd", "/etc/passwd", "a/b/c", "audit/..", ".hidden", ""}) {
+  for (const char* path :
+       {"../etc/passwd", "/etc/passwd", "a/b/c", "audit/..", ".hidden", "", "master.key",
+        "index.db", "manifest", "journal/1.seg", "journal/0000000000000000000\x1b.seg",
+        "audit/000000000001.log\n", "keys.copy"}) {
     BackupManifest manifest;
     manifest.number = 1;
     manifest.made = "2026-12-01T00:00:00Z";
@@ -567,7 +571,213 @@ TEST_F(BackupTest, a_manifest_that_names_files_outside_is_refused) {
     const auto loaded = BackupManifest::load(FileSystem::real(), folder());
     ASSERT_FALSE(loaded) << path;
     EXPECT_EQ(loaded.error().code, "J209");
+    EXPECT_EQ(loaded.error().message.find_first_of("\x1b\n"), std::string::npos);
   }
+}
+
+TEST_F(BackupTest, a_manifest_that_names_a_file_twice_is_refused) {
+  BackupManifest manifest;
+  manifest.files = {{"keys", 1, 1, "00", "00"}, {"keys", 2, 1, "00", "00"}};
+  fs::create_directories(folder());
+  ASSERT_TRUE(manifest.save(FileSystem::real(), folder()));
+  const auto loaded = BackupManifest::load(FileSystem::real(), folder());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, "J209");
+}
+
+TEST_F(BackupTest, a_hard_linked_copy_is_sound_after_the_next_backup) {
+  const auto store = open();
+  fill(*store, 3);
+  backed_up(store.get());
+  const fs::path monday = directory() / "monday";
+  fs::copy(folder(), monday, fs::copy_options::recursive | fs::copy_options::create_hard_links);
+  value(security::KeyRing::shred({state(), master()}, "lab", "a.analyst", "the agreement ended"));
+  fill(*store, 3, "adt");
+  {
+    // Each folder is locked on its own.
+    const auto copy_is_read = value(hold_backup(FileSystem::real(), monday));
+    backed_up(store.get());
+  }
+  const BackupCheck check = value(check_backup(monday));
+  EXPECT_EQ(render(check.damage), "");
+  EXPECT_EQ(check.manifest.number, 1u);
+}
+
+TEST_F(BackupTest, a_key_that_goes_is_overwritten_on_the_disk) {
+  const auto file = directory() / "keys.1";
+  write(file, "secret");
+  std::ifstream open_still(file, std::ios::binary);
+  ASSERT_TRUE(FileSystem::real().destroy(file));
+  EXPECT_FALSE(fs::exists(file));
+  const std::string bytes{std::istreambuf_iterator<char>(open_still), {}};
+  EXPECT_EQ(bytes, std::string(6, '\0'));
+}
+
+TEST_F(BackupTest, no_link_in_a_backup_leads_to_a_change_elsewhere) {
+  const auto store = open();
+  fill(*store, 3);
+  backed_up(store.get());
+  const fs::path precious = directory() / "precious";
+  write(precious, "precious");
+  fs::create_symlink(precious, folder() / "lock");
+  fs::create_symlink(precious, folder() / "keys.99");
+  fs::create_symlink(precious, folder() / "manifest.new");
+  EXPECT_THAT(codes_of_check(), IsEmpty());
+  value(restore(to_restore()));
+  fill(*store, 3);
+  backed_up(store.get());
+  EXPECT_EQ(content(precious), "precious");
+  EXPECT_THAT(codes_of_check(), IsEmpty());
+
+  // A link in the place of a file is none, and in the place of a folder is written through by none.
+  const fs::path segment = stored(path_of_first_segment());
+  fs::rename(segment, directory() / "elsewhere.seg");
+  fs::create_symlink(directory() / "elsewhere.seg", segment);
+  EXPECT_THAT(codes_of_check(), Contains("J208"));
+  fs::rename(folder() / "journal", directory() / "elsewhere");
+  fs::create_directory_symlink(directory() / "elsewhere", folder() / "journal");
+  EXPECT_EQ(back_up(asked(store.get())).error().code, "J114");
+}
+
+TEST_F(BackupTest, checking_and_restoring_write_nothing_into_a_backup) {
+  const auto store = open();
+  fill(*store, 3);
+  backed_up(store.get());
+  const auto written = fs::last_write_time(folder());
+  EXPECT_THAT(codes_of_check(), IsEmpty());
+  value(restore(to_restore()));
+  EXPECT_EQ(fs::last_write_time(folder()), written);
+  EXPECT_FALSE(fs::exists(folder() / "lock"));
+}
+
+TEST_F(BackupTest, what_is_no_plain_file_is_not_waited_for_and_a_huge_one_not_read) {
+  const auto store = open();
+  fill(*store, 3);
+  backed_up(store.get());
+  const fs::path segment = stored(path_of_first_segment());
+  fs::remove(segment);
+  ASSERT_EQ(::mkfifo(segment.c_str(), 0600), 0);
+  EXPECT_THAT(codes_of_check(), Contains("J208"));
+  EXPECT_EQ(restore(to_restore()).error().code, "J208");
+  fs::resize_file(folder() / "manifest", std::uintmax_t{1} << 40);
+  EXPECT_EQ(check_backup(folder()).error().code, "J104");
+  fs::remove(folder() / "manifest");
+  ASSERT_EQ(::mkfifo((folder() / "manifest").c_str(), 0600), 0);
+  EXPECT_EQ(check_backup(folder()).error().code, "J104");
+  EXPECT_EQ(back_up(asked(store.get())).error().code, "J104");
+}
+
+TEST_F(BackupTest, a_refused_folder_is_left_as_it_was) {
+  const auto store = open();
+  fill(*store, 1);
+  BackupOptions options = asked(store.get());
+  options.folder = directory() / "shared";
+  fs::create_directories(options.folder / "audit");
+  fs::permissions(options.folder, fs::perms::all | fs::perms::sticky_bit);
+  write(options.folder / "audit" / "audit.log.1", "the kernel's");
+  const auto refused = back_up(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "J114");
+  EXPECT_THAT(refused.error().message, HasSubstr("audit/audit.log.1"));
+  EXPECT_EQ(fs::status(options.folder).permissions(), fs::perms::all | fs::perms::sticky_bit);
+  EXPECT_FALSE(fs::exists(options.folder / "lock"));
+  EXPECT_FALSE(fs::exists(options.folder / "journal"));
+  EXPECT_EQ(content(options.folder / "audit" / "audit.log.1"), "the kernel's");
+
+  write(directory() / "site.toml", "");
+  options.folder = directory() / "site.toml";
+  EXPECT_EQ(back_up(options).error().code, "J114");
+}
+
+TEST_F(BackupTest, only_files_of_a_backup_are_removed_from_its_folder) {
+  const auto store = open();
+  fill(*store, 1);
+  backed_up(store.get());
+  fs::create_directories(folder() / "audit");
+  const fs::path mine[] = {folder() / "cron.log.1", folder() / "audit" / "audit.log.1",
+                           folder() / "journal" / "notes.2"};
+  for (const fs::path& path : mine) write(path, "mine");
+  write(folder() / "journal" / "00000000000000000099.seg.7", "of a backup that was ended");
+  fill(*store, 1);
+  backed_up(store.get());
+  for (const fs::path& path : mine) EXPECT_EQ(content(path), "mine") << path;
+  EXPECT_FALSE(fs::exists(folder() / "journal" / "00000000000000000099.seg.7"));
+}
+
+TEST_F(BackupTest, where_a_disk_is_not_mounted_no_folder_is_made_for_it) {
+  const auto store = open();
+  fill(*store, 1);
+  BackupOptions options = asked(store.get());
+  options.folder = directory() / "mnt" / "not" / "mounted";
+  const auto refused = back_up(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "J114");
+  EXPECT_THAT(refused.error().hint, HasSubstr("mounted"));
+  EXPECT_FALSE(fs::exists(directory() / "mnt"));
+}
+
+TEST_F(BackupTest, what_changed_in_the_backup_is_copied_anew_where_it_is_seen) {
+  const auto store = open();
+  fill(*store, 40);
+  backed_up(store.get());
+  const fs::path segment = stored(path_of_first_segment());
+  flip_a_byte(segment, 100);
+  flip_a_byte(stored("keys"), 20);
+  EXPECT_THAT(codes_of_check(), Contains("J208"));
+  EXPECT_EQ(backed_up(store.get()).files_copied, 2u);
+  EXPECT_THAT(codes_of_check(), IsEmpty());
+}
+
+TEST_F(BackupTest, a_restore_begun_anew_leaves_alone_what_is_not_of_a_restore) {
+  {
+    const auto store = open();
+    fill(*store, 5);
+    backed_up(store.get());
+  }
+  const fs::path elsewhere = directory() / "elsewhere";
+  fs::create_directories(elsewhere);
+  write(elsewhere / "00000000000000000009.seg", "precious");
+  fs::create_directories(restored());
+  write(restored() / "restore-unfinished", "");
+  write(restored() / "pin", "mine");
+  EXPECT_EQ(restore(to_restore()).error().code, "J115");
+  EXPECT_EQ(content(restored() / "pin"), "mine");
+  fs::remove(restored() / "pin");
+  fs::create_directory_symlink(elsewhere, restored() / "journal");
+  EXPECT_EQ(restore(to_restore()).error().code, "J115");
+  EXPECT_EQ(content(elsewhere / "00000000000000000009.seg"), "precious");
+  fs::remove(restored() / "journal");
+  fs::create_directories(restored() / "journal");
+  write(restored() / "journal" / "notes.txt", "mine");
+  EXPECT_EQ(restore(to_restore()).error().code, "J115");
+  EXPECT_EQ(content(restored() / "journal" / "notes.txt"), "mine");
+  fs::remove(restored() / "journal" / "notes.txt");
+  EXPECT_TRUE(restore(to_restore()));
+}
+
+// As when two are started at once: one is through before the other has the lock.
+TEST_F(BackupTest, a_restore_that_was_late_does_not_take_away_what_another_put_there) {
+  std::vector<MessageId> ids;
+  {
+    const auto store = open();
+    ids = fill(*store, 5);
+    backed_up(store.get());
+  }
+  fs::copy(folder(), directory() / "copy", fs::copy_options::recursive);
+  RestoreOptions options = to_restore();
+  std::optional<Error> second;
+  options.before_it_counts = [&]() -> Result<void> {
+    RestoreOptions of_a_copy = to_restore();
+    of_a_copy.backup = directory() / "copy";
+    const auto late = restore(of_a_copy);
+    if (!late) second = late.error();
+    return {};
+  };
+  value(restore(options));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->code, "J101");
+  EXPECT_EQ(restore(to_restore()).error().code, "J115");
+  expect_bodies(restored(), ids);
 }
 
 TEST_F(BackupTest, where_there_is_no_backup_it_is_said) {
