@@ -12,6 +12,7 @@
 #include "engine/config/site.h"
 #include "engine/ops/backups.h"
 #include "engine/ops/text.h"
+#include "engine/store/backup_check.h"
 #include "engine/store/segment.h"
 
 namespace cannula::cli {
@@ -49,6 +50,16 @@ void warn_of_what_is_not_in_it(const ops::MadeBackup& made, const Context& conte
     warn(context, fmt::format("the backup is sealed; the master key ({}) is not in it: keep a copy "
                               "of that elsewhere, or nobody can ever read it",
                               visible(made.master_key)));
+  }
+  if (made.master_key_missing) {
+    warn(context, fmt::format("the file of the master key is not there ({}): as things are, nobody "
+                              "can read this backup, nor start the site",
+                              visible(made.master_key)));
+  }
+  if (made.in_site) {
+    warn(context, "the backup lies in the site's folder: what takes that takes both");
+  } else if (made.same_disk) {
+    warn(context, "the backup is on the same disk as the store: it does not survive that disk");
   }
   std::string names;
   for (const std::string& name : made.left_out) {
@@ -97,6 +108,9 @@ int back_up(const BackupArguments& arguments, const Context& context) {
       answer["records_read"] = report.records_read;
       answer["left_out"] = made->left_out;
       answer["master_key"] = made->master_key;
+      answer["master_key_missing"] = made->master_key_missing;
+      answer["same_disk"] = made->same_disk;
+      answer["in_site"] = made->in_site;
       answer["audit_trouble"] = made->audit_trouble;
       answer["findings"] = findings_json(report.damage);
       print(context.out, ops::dump(answer) + "\n");
@@ -108,6 +122,11 @@ int back_up(const BackupArguments& arguments, const Context& context) {
                       report.manifest.number, visible(report.manifest.site),
                       size_text(report.manifest.bytes()), report.manifest.files.size(),
                       size_text(report.bytes_copied), report.files_copied));
+      if (report.files_copied < report.manifest.files.size()) {
+        print(context.out, fmt::format("the others were there already: `cannula store check {}` "
+                                       "reads all of them back\n",
+                                       visible(arguments.to)));
+      }
       warn_of_what_is_not_in_it(*made, context);
     }
     return report.damage.empty() ? kFine : kFailed;
@@ -128,10 +147,20 @@ std::string meaning(const store::BackupManifest& manifest) {
       "- what people did since, such as pauses and holds, is to be done again;\n"
       "- sequence numbers stand where they stood: partners that count may have to begin anew;\n"
       "- the index is built anew at the first start.\n",
-      manifest.made);
+      visible(manifest.made));
 }
 
 int restore(const RestoreArguments& arguments, const Context& context) {
+  std::error_code ignored;
+  if (!arguments.site.empty() && fs::exists(fs::path(arguments.backup) / "site.toml", ignored) &&
+      store::is_backup(arguments.site)) {
+    print_error(context,
+                Error{"J209",
+                      fmt::format("{} is a site, and {} a backup", visible(arguments.backup),
+                                  visible(arguments.site)),
+                      "first the backup, then the site: `cannula store restore BACKUP SITE`"});
+    return kUsage;
+  }
   return with_site(arguments.site, context, [&](const config::Site& site) -> int {
     const auto restored = [&] {
       ProgressBar bar(context.err, "copying the backup");
@@ -157,6 +186,7 @@ int restore(const RestoreArguments& arguments, const Context& context) {
       answer["records"] = report.records;
       answer["audit_entries"] = restored->audit_entries;
       answer["keys_trouble"] = restored->keys_trouble;
+      answer["can_start"] = restored->keys_trouble.empty();
       answer["findings"] = findings_json(findings);
       print(context.out, ops::dump(answer) + "\n");
     } else {
@@ -175,7 +205,7 @@ int restore(const RestoreArguments& arguments, const Context& context) {
       if (!restored->keys_trouble.empty())
         warn(context, "the site cannot start yet: " + restored->keys_trouble);
     }
-    return has_errors(findings) ? kFailed : kFine;
+    return has_errors(findings) || !restored->keys_trouble.empty() ? kFailed : kFine;
   });
 }
 

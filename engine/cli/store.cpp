@@ -19,6 +19,10 @@ namespace {
 
 using nlohmann::json;
 
+std::string findings_text(std::size_t count) {
+  return count == 1 ? "1 finding" : fmt::format("{} findings", count);
+}
+
 std::string edge_text(const json& edge) {
   if (!edge.is_object()) return "none";
   return fmt::format("{} ({})", edge.value("received_at", ""), edge.value("id", ""));
@@ -127,8 +131,8 @@ std::string check_text(const Checked& checked) {
   const store::Recovery& found = checked.found;
   std::string text = fmt::format(
       "{}: {} records in {} segments, {}; {}\n",
-      found.damage.empty() ? "sound" : fmt::format("{} findings", found.damage.size()),
-      found.records_replayed, found.segments, size_text(found.end - found.begin),
+      found.damage.empty() ? "sound" : findings_text(found.damage.size()), found.records_replayed,
+      found.segments, size_text(found.end - found.begin),
       found.index_compared ? "the index was compared with them" : "the index was not compared");
   if (found.torn_bytes_cut > 0) {
     text += fmt::format(
@@ -163,12 +167,11 @@ int check_backup(const std::string& folder, const Context& context) {
     print(context.out, answer.dump() + "\n");
   } else {
     print(context.err, render(checked->damage));
-    print(
-        context.out,
-        fmt::format("{}: backup {} of {}, made {}; {} in {} files, {} records in {} segments\n",
-                    findings == 0 ? "sound" : fmt::format("{} findings", findings), manifest.number,
-                    visible(manifest.site), manifest.made, size_text(manifest.bytes()),
-                    manifest.files.size(), checked->records, checked->segments));
+    print(context.out,
+          fmt::format("{}: backup {} of {}, made {}; {} in {} files, {} records in {} segments\n",
+                      findings == 0 ? "sound" : findings_text(findings), manifest.number,
+                      visible(manifest.site), visible(manifest.made), size_text(manifest.bytes()),
+                      manifest.files.size(), checked->records, checked->segments));
   }
   return findings == 0 ? kFine : kFailed;
 }
@@ -177,7 +180,7 @@ int check(const std::string& named, const Context& context) {
   std::error_code ignored;
   if (!named.empty() &&
       !std::filesystem::exists(std::filesystem::path(named) / "site.toml", ignored) &&
-      store::is_backup(named)) {
+      (store::is_backup(named) || store::is_begun_backup(named))) {
     return check_backup(named, context);
   }
   const auto folder = site_folder(named);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/ops/audited.h"
@@ -114,8 +115,16 @@ std::optional<std::string> master_key_in_store(const config::Site& site) {
   return fs::path(written->name).filename().string();
 }
 
+bool on_one_disk(const fs::path& one, const fs::path& other) {
+  struct stat first {
+  }, second{};
+  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev;
+}
+
 }  // namespace
 
+// The store knows these names as well: store::may_be_in_backup().
 std::vector<store::SideFile> side_files() {
   using Kind = store::SideFile::Kind;
   // The head before the trail: it may then be behind, never ahead.
@@ -162,7 +171,12 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
   if (made.report.manifest.keys != 0) {
     made.master_key = security::place_of_keys(site).master.place;
     made.master_key_in_store = master_key_in_store(site).has_value();
+    constexpr std::string_view kFile = "file:";
+    made.master_key_missing = made.master_key.starts_with(kFile) &&
+                              !fs::exists(made.master_key.substr(kFile.size()), ignored);
   }
+  made.same_disk = on_one_disk(folder, site.store.directory);
+  made.in_site = store::lies_in(folder, site.root);
   return made;
 }
 

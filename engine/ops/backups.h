@@ -27,6 +27,9 @@ struct MadeBackup {
   std::vector<std::string> left_out;
   std::string master_key;  // where the key is kept without which the backup cannot be read
   bool master_key_in_store = false;  // in a file in the store's folder, which is not taken
+  bool master_key_missing = false;   // in a file that is not there
+  bool same_disk = false;            // as the store: what takes one takes the other
+  bool in_site = false;              // the backup lies in the site's folder
   std::string audit_trouble;         // why its end is not in the trail; empty when it is
 };
 
@@ -43,7 +46,8 @@ struct RestoreAsked {
 };
 struct Restored {
   store::RestoreReport report;
-  std::string keys_trouble;  // why the keys do not open here; empty when they do
+  std::string
+      keys_trouble;  // why the keys do not open here, so that the site cannot start; or empty
   std::uint64_t audit_entries = 0;
   std::vector<Diagnostic> audit_findings;  // of the trail as it was restored
 };

@@ -78,17 +78,6 @@ bool is_there(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool lies_in(const fs::path& inner, const fs::path& outer) {
-  std::error_code ignored;
-  const auto plain = [&](const fs::path& path) {
-    const fs::path whole = fs::weakly_canonical(path, ignored);
-    return whole.has_filename() ? whole : whole.parent_path();
-  };
-  const fs::path in = plain(inner), out = plain(outer);
-  const auto [at, rest] = std::mismatch(out.begin(), out.end(), in.begin(), in.end());
-  return at == out.end();
-}
-
 Error not_usable(const fs::path& folder, std::string_view why, std::string hint) {
   return Error{"J114", fmt::format("{} {}", folder.string(), why), std::move(hint)};
 }
@@ -480,6 +469,17 @@ void BackupRun::remove_what_no_manifest_names(const BackupManifest* standing) {
 }
 
 }  // namespace
+
+bool lies_in(const fs::path& inner, const fs::path& outer) {
+  std::error_code ignored;
+  const auto plain = [&](const fs::path& path) {
+    const fs::path whole = fs::weakly_canonical(path, ignored);
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  const fs::path in = plain(inner), out = plain(outer);
+  const auto [at, rest] = std::mismatch(out.begin(), out.end(), in.begin(), in.end());
+  return at == out.end();
+}
 
 Result<BackupReport> back_up(const BackupOptions& options) {
   return BackupRun(options).run();

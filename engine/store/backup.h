@@ -38,9 +38,9 @@ struct SideFile {
 };
 
 struct BackupOptions {
-  std::filesystem::path store;         // the store's folder
-  std::filesystem::path folder;        // of the backup; made if absent
-  FileSystem* store_files = nullptr;   // null: the real one
+  std::filesystem::path store;        // the store's folder
+  std::filesystem::path folder;       // of the backup; made if absent, where that above it is there
+  FileSystem* store_files = nullptr;  // null: the real one
   FileSystem* folder_files = nullptr;  // null: the real one
   std::string site{};                  // for the manifest
   // Where the journal ends on disk just now: end() of the process that has the store open, or
@@ -65,6 +65,9 @@ struct BackupReport {
 // J114 when the folder cannot be used for this store, J117 when somebody else works with it, J207
 // when retention left no moment to copy in. After an error the backup before is whole.
 Result<BackupReport> back_up(const BackupOptions& options);
+
+// Whether `inner` is `outer` or a folder somewhere in it, through whatever links.
+bool lies_in(const std::filesystem::path& inner, const std::filesystem::path& outer);
 
 // Where the journal of a store ends that no process has open. Holds the store's lock meanwhile:
 // J101 when there is one.

@@ -45,7 +45,8 @@ struct RestoreReport {
 };
 
 // J115 when there is something already, J208 when the backup is damaged, J209 when there is none,
-// J112 when the keys given are of another store. After an error the folder is as empty as it was.
+// J112 when the keys given are of another store, J101 when somebody has the store, J117 the backup.
+// After an error the folder is as empty as it was.
 Result<RestoreReport> restore(const RestoreOptions& options);
 
 // J116 when a restore into the folder was ended before its end.

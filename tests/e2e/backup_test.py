@@ -118,7 +118,7 @@ class Backup(unittest.TestCase):
         before = {path for path in self.backup.rglob("*")}
         program = Program(self.folder / "killed", "store", "backup", self.site, "--to", self.backup)
         while program.process.poll() is None:
-            if {path for path in self.backup.rglob("*") if path.name != "lock"} - before:
+            if set(self.backup.rglob("*")) - before:
                 program.process.send_signal(signal.SIGKILL)
                 break
         program.kill()
@@ -168,7 +168,7 @@ class Backup(unittest.TestCase):
 
         other = self.another_site()
         restored = cannula_json("store", "restore", self.backup, other)
-        self.assertEqual((restored["findings"], restored["keys_trouble"]), ([], ""))
+        self.assertEqual((restored["findings"], restored["keys_trouble"], restored["can_start"]), ([], "", True))
         self.start(other)
         there = {message["control_id"] for message in self.messages(other)}
         self.assertLessEqual(set(before), there)
@@ -244,20 +244,30 @@ class Backup(unittest.TestCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("the master key", said.stderr)
         self.assertIn("is not in it", said.stderr)
+        self.assertIn("on the same disk as the store", said.stderr)
         self.assertFalse([path for path in self.backup.rglob("*") if "master" in path.name])
         # At rest it is the same.
         self.assertEqual(engine.stop(), 0)
         made = cannula_json("store", "backup", self.site, "--to", self.backup)
-        self.assertFalse(made["running"])
+        self.assertFalse(made["running"] or made["master_key_missing"] or made["in_site"], made)
+        self.assertTrue(made["same_disk"])
+        moved = (self.site / "state/master.key").rename(self.folder / "moved.key")
+        self.assertTrue(cannula_json("store", "backup", self.site, "--to", self.backup)["master_key_missing"])
+        moved.rename(self.site / "state/master.key")
         acts = [json.loads(line) for line in cannula("audit", "list", self.site, "--act", "store.", "--json").splitlines()]
         self.assertEqual([(act["act"], act["outcome"]) for act in acts][-4:],
-                         [("store.backup", "begun"), ("store.backup", "done")] * 2)
+                         [("store.backup", "begun"), ("store.backup", "done")] * 2, acts)
         self.assertEqual(acts[-1]["detail"]["to"], str(self.backup))
 
         # Never over a store; not from what is damaged; not where there is nothing.
         self.assertIn("J115", self.fails("store", "restore", self.backup, self.site))
         other = self.another_site()
         self.assertIn("J209", self.fails("store", "restore", self.out, other))
+        self.assertIn("J209", said := self.fails("store", "restore", other, self.backup, code=2))
+        self.assertIn("first the backup, then the site", said)
+        begun = self.folder / "begun"
+        shutil.copytree(self.backup, begun, ignore=shutil.ignore_patterns("manifest"))
+        self.assertIn("J209", self.fails("store", "check", begun))
         segment = next(path for path in sorted((self.backup / "journal").iterdir()) if ".seg." in path.name)
         whole = segment.read_bytes()
         segment.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
@@ -269,7 +279,14 @@ class Backup(unittest.TestCase):
         self.assertEqual({path.name for path in (other / "state").iterdir()} - {"lock"}, {"master.key"})
         segment.write_bytes(whole)
 
-        # What was shredded since stays so with the newer keys, and the next backup has the key no more.
+        # Nor where a disk is not mounted, nor in the place of a file.
+        self.assertIn("J114", self.fails("store", "backup", self.site, "--to", self.folder / "mnt/not/mounted"))
+        self.assertFalse((self.folder / "mnt").exists())
+        self.assertIn("J114", self.fails("store", "backup", self.site, "--to", self.site / "site.toml"))
+
+        # What was shredded since stays so with the newer keys, and the next backup has the key no more; a copy has it still.
+        monday = self.folder / "monday"
+        subprocess.run(["cp", "-al", self.backup, monday], check=True)
         cannula("keys", "shred", "lab", self.site, "--reason", "the agreement ended")
         third = self.folder / "third"
         shutil.copytree(other, third)
@@ -278,12 +295,15 @@ class Backup(unittest.TestCase):
         cannula("store", "backup", self.site, "--to", self.backup)
         ring = json.loads(next(self.backup.glob("keys.*")).read_text())
         self.assertEqual(([key["channel"] for key in ring["shredded"]], ring["keys"]), (["lab"], []))
+        self.assertTrue(cannula_json("store", "check", monday)["sound"])
+        self.assertTrue(cannula_json("store", "check", self.backup)["sound"])
 
         # Without its master key it is restored, and what is missing is said.
         key = (other / "state/master.key").read_bytes()
         (other / "state/master.key").unlink()
-        restored = cannula_json("store", "restore", self.backup, other)
+        restored = json.loads(self.fails("store", "restore", self.backup, other, "--json"))
         self.assertIn("K101", restored["keys_trouble"])
+        self.assertFalse(restored["can_start"])
         (other / "state/master.key").write_bytes(key)
         (other / "state/master.key").chmod(0o600)
         self.start(other)
