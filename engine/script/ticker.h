@@ -1,6 +1,7 @@
 // The clock beside a running script: a signal of this thread's own, every two milliseconds while
 // Lua runs in the thread, tells whoever listens that time has passed. What it interrupts pays
-// nothing in between; Lua's count hook, which counts every instruction, costs a tenth of a script.
+// nothing in between; Lua's count hook, which counts every instruction, costs some percent of a
+// script.
 //
 // Stops by itself when nothing ran since the last tick, so an idle thread is never woken. Starting
 // it again is one system call.

@@ -136,7 +136,12 @@ void FieldCheck::check_parts(const Place& place, const PartDefinition& part,
     (is_field ? inner.component : inner.subcomponent) = at;
     const PartDefinition& component = *type.component(at);
     if (at <= present && !message_.raw(inner).empty()) {
-      check_value(inner, component);
+      // The first part of TS is a text before 2.5.1, by several names, and has the form of DTM.
+      if (type.name == "TS" && at == 1 && component.type == "ST") {
+        if (!message_.is_null(inner)) check_leaf(inner, component, "DTM");
+      } else {
+        check_value(inner, component);
+      }
     } else if (is_field && component.usage == Usage::required) {
       findings_.add(kinds::kComponentMissing, inner,
                     fmt::format("{} of {} is required and empty", called(component), type.name));
@@ -167,9 +172,7 @@ void FieldCheck::check_leaf(const Place& place, const PartDefinition& part, std:
   if (!has_length && type != "ID" && !has_form(type)) return;  // documents of many megabytes
   const auto text = message_.get(place);
   if (!text || text->empty()) return;
-  // The first part of TS is a text before 2.5 and has the same form.
-  const bool time = part.type == "ST" && place.component == 1 && part.name == "Time";
-  if (const std::string_view wrong = wrong_with(time ? "DTM" : type, *text); !wrong.empty()) {
+  if (const std::string_view wrong = wrong_with(type, *text); !wrong.empty()) {
     findings_.add(kinds::kWrongType, place, fmt::format("{} {}", called(part), wrong));
   }
   if (type == "ID" && !check_code(place, part, *text)) return;  // too long as well, no doubt

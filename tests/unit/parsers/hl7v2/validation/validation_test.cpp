@@ -153,6 +153,22 @@ TEST(Validation, FindingsBeyondTheLimitAreCounted) {
   EXPECT_NE(findings.back().message.find("1990 more"), std::string::npos);
 }
 
+TEST(Validation, TimesAreLookedAtInEveryVersion) {
+  for (const char* version : {"2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.7"}) {
+    const auto times_in = [&](const std::string& born) {
+      const std::string text = std::string("MSH|^~\\&|A|B|C|D|20260115||ADT^A08|1|P|") + version +
+                               "\rEVN|A08|20260115\rPID|1||1||M^J||" + born + "|F\rPV1|1|I\r";
+      std::size_t wrong = 0;
+      for (const Finding& each : validate(*Message::parse(make_bytes(text)), {}))
+        wrong += each.code == "H705";
+      return wrong;
+    };
+    EXPECT_EQ(times_in("20260231"), 1U) << version;
+    EXPECT_EQ(times_in("19700101"), 0U) << version;
+    EXPECT_EQ(times_in("197001011200-0500"), 0U) << version;
+  }
+}
+
 TEST(Validation, NobodyHidesAnErrorBehindLesserFindings) {
   std::string many;
   for (int i = 0; i < 2000; ++i) many += "XYZ|1\r";
