@@ -13,9 +13,6 @@ namespace cannula::script {
 // Makes the globals table of a new state, with every library of registry.h. Runs protected.
 int open_sandbox(lua_State* L);
 
-// From here on a script's assignment to a global is an error.
-void freeze_globals(lua_State* L);
-
 // Pushes the value of a global that the script defined, or nil; no errors, no metamethods.
 int push_global(lua_State* L, const char* name);
 

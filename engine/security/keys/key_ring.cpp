@@ -169,10 +169,6 @@ Result<const DataKey*> KeyRing::add(std::string_view channel) {
   return added;
 }
 
-bool KeyRing::was_shredded(std::uint32_t number) const {
-  return shredded_.contains(number);
-}
-
 Result<const DataKey*> KeyRing::of_number(std::uint32_t number) const {
   const std::shared_lock reading(lock_);
   const auto known = by_number_.find(number);

@@ -47,7 +47,6 @@ class KeyRing {
   Result<const DataKey*> of_channel(std::string_view channel);
   // K106 when it was shredded, K107 when this ring never had it.
   Result<const DataKey*> of_number(std::uint32_t number) const;
-  bool was_shredded(std::uint32_t number) const;
 
   struct Rotated {
     std::string from, to;  // ids of master keys; the same when only the rest was done

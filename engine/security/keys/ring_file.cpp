@@ -79,13 +79,6 @@ const WrappedKey* RingFile::of_channel(std::string_view channel) const {
   return nullptr;
 }
 
-const ShreddedKey* RingFile::shredded_key(std::uint32_t number) const {
-  for (const ShreddedKey& key : shredded) {
-    if (key.number == number) return &key;
-  }
-  return nullptr;
-}
-
 std::set<std::string> RingFile::masters() const {
   std::set<std::string> ids{secret.master};
   for (const WrappedKey& key : keys) ids.insert(key.master);

@@ -38,7 +38,6 @@ struct RingFile {
   std::vector<ShreddedKey> shredded;
 
   const WrappedKey* of_channel(std::string_view channel) const;
-  const ShreddedKey* shredded_key(std::uint32_t number) const;
   std::set<std::string> masters() const;  // ids of those around its keys
 
   std::string text() const;
