@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/finding_json.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
@@ -13,6 +12,7 @@
 #include "engine/security/audit/reader.h"
 #include "engine/security/audit/verify.h"
 #include "engine/security/secrets.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

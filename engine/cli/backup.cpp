@@ -7,13 +7,13 @@
 #include "engine/cli/finding_json.h"
 #include "engine/cli/progress_bar.h"
 #include "engine/cli/sizes.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/backups.h"
 #include "engine/ops/text.h"
 #include "engine/store/backup_check.h"
 #include "engine/store/segment.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

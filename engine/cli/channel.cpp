@@ -4,8 +4,8 @@
 
 #include "engine/cli/acting_user.h"
 #include "engine/cli/site_question.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

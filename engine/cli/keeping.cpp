@@ -7,11 +7,11 @@
 
 #include "engine/cli/acting_user.h"
 #include "engine/cli/site_question.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
 #include "engine/ops/text.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

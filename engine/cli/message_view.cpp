@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/dictionary_names.h"
-#include "engine/cli/terminal_text.h"
 #include "parsers/hl7v2/structure.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

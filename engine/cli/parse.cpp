@@ -4,10 +4,10 @@
 #include "engine/cli/finding_json.h"
 #include "engine/cli/input_file.h"
 #include "engine/cli/message_view.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/encoding.h"
+#include "parsers/text/terminal_text.h"
 #include "parsers/tree/document.h"
 
 namespace cannula::cli {

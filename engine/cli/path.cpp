@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/input_file.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/encoding.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "engine/cli/sending.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/tool_ports.h"
 #include "engine/cli/verb.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/cli/terminal_text.h"
 #include "engine/config/site.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/site_question.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

@@ -7,12 +7,12 @@
 #include "engine/cli/progress_bar.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/sizes.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/backup_check.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

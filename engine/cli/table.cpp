@@ -4,8 +4,8 @@
 #include "engine/cli/finding_json.h"
 #include "engine/cli/input_file.h"
 #include "engine/cli/site_tables.h"
-#include "engine/cli/terminal_text.h"
 #include "engine/cli/verb.h"
+#include "parsers/text/terminal_text.h"
 #include "rules/tables/day.h"
 
 namespace cannula::cli {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/cli/terminal_text.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/cli/terminal_text.h"
 #include "engine/config/site.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
 

@@ -14,6 +14,7 @@
 #include "engine/store/journal.h"
 #include "engine/store/journal_shape.h"
 #include "engine/store/store_files.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::store {
 namespace {
@@ -180,7 +181,7 @@ Result<void> BackupRun::prepare() {
 // Whether the folder is one for backups. Nothing was touched yet.
 Result<void> BackupRun::judge() const {
   const auto in_the_way = [&](const std::string& name) {
-    return not_usable(folder_, fmt::format("is no backup, and has {} in it", shown_name(name)),
+    return not_usable(folder_, fmt::format("is no backup, and has {} in it", visible(name)),
                       "make a folder in it and name that, or name an empty one");
   };
   const std::set<std::string> ours = folders();
@@ -240,14 +241,7 @@ Result<void> BackupRun::copy_journal_once() {
   // Asked for behind the shape: so the ledgers that `pruned` names stand before it.
   const Position end = TRY(options_.end());
   Recovery known_to_check;  // is found again in the copy
-  const auto journal = TRY(Journal::open({.directory = directory,
-                                          .file_system = &store_files_,
-                                          .segment_size = 0,
-                                          .zero_ahead = 0,
-                                          .read_only = true,
-                                          .keys = nullptr,
-                                          .up_to = end},
-                                         known_to_check));
+  const auto journal = TRY(Journal::open_to_read(directory, store_files_, end, known_to_check));
   const auto segments = journal->segments();
   if (segments.empty()) {
     return Error{"J114", fmt::format("there is no store in {}", options_.store.string()),
@@ -489,14 +483,7 @@ Result<Position> end_at_rest(const fs::path& directory, FileSystem* file_system)
   FileSystem& files = file_system ? *file_system : FileSystem::real();
   const auto lock = TRY(files.lock(lock_path(directory)));
   Recovery ignored;
-  const auto journal = TRY(Journal::open({.directory = journal_directory(directory),
-                                          .file_system = &files,
-                                          .segment_size = 0,
-                                          .zero_ahead = 0,
-                                          .read_only = true,
-                                          .keys = nullptr,
-                                          .up_to = 0},
-                                         ignored));
+  const auto journal = TRY(Journal::open_to_read(journal_directory(directory), files, 0, ignored));
   return journal->end();
 }
 

@@ -7,6 +7,7 @@
 #include "engine/store/backup_view.h"
 #include "engine/store/file_copy.h"
 #include "engine/store/journal.h"
+#include "engine/store/segment_reader.h"
 #include "engine/store/store_files.h"
 
 namespace cannula::store {
@@ -14,12 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Diagnostic finding_of(const Error& error, std::string_view what = {}) {
-  Diagnostic finding;
-  finding.code = error.code;
-  finding.message = std::string(what) + error.message;
-  finding.hint = error.hint;
-  return finding;
+Diagnostic finding_in(std::string_view what, Error error) {
+  error.message.insert(0, what);
+  return finding_of(error);
 }
 
 // Why a file is not what was written; nothing when it is.
@@ -44,14 +42,8 @@ Result<BackupJournal> read_journal_of_backup(
     const std::function<bool(const std::string& path)>& wanted, std::vector<Diagnostic>& damage) {
   BackupView view(files, folder, manifest);
   Recovery found;
-  const auto journal = TRY(Journal::open({.directory = journal_directory(folder),
-                                          .file_system = &view,
-                                          .segment_size = 0,
-                                          .zero_ahead = 0,
-                                          .read_only = true,
-                                          .keys = nullptr,
-                                          .up_to = manifest.end},
-                                         found));
+  const auto journal =
+      TRY(Journal::open_to_read(journal_directory(folder), view, manifest.end, found));
   BackupJournal read;
   const auto count = [&](const Frame& frame) -> Result<bool> {
     if (static_cast<RecordType>(frame.header.type) != RecordType::closed) ++read.records;
@@ -66,7 +58,7 @@ Result<BackupJournal> read_journal_of_backup(
     std::string buffer;
     if (const auto frame = journal->read(ledger.position, buffer); !frame) {
       const auto what = fmt::format("the ledger of channel {}: ", ledger.channel);
-      found.damage.push_back(finding_of(frame.error(), what));
+      found.damage.push_back(finding_in(what, frame.error()));
     }
   }
   damage.insert(damage.end(), found.damage.begin(), found.damage.end());
@@ -132,7 +124,7 @@ Result<BackupCheck> check_backup(
     check.segments = read->segments;
     check.records = read->records;
   } else {
-    check.damage.push_back(finding_of(read.error(), "the journal cannot be read: "));
+    check.damage.push_back(finding_in("the journal cannot be read: ", read.error()));
   }
   return check;
 }

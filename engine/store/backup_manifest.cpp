@@ -9,6 +9,7 @@
 
 #include "engine/store/checked_file.h"
 #include "engine/store/segment.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::store {
 namespace {
@@ -50,7 +51,7 @@ BackupManifest manifest_of(const json& object) {
                     one.at("size").get<std::uint64_t>(), one.at("xxh128").get<std::string>(),
                     one.at("mark").get<std::string>()};
     if (!may_be_in_backup(file.path))
-      throw std::runtime_error("it names a file that no backup takes: " + shown_name(file.path));
+      throw std::runtime_error("it names a file that no backup takes: " + visible(file.path));
     if (!paths.insert(file.path).second) throw std::runtime_error("it names twice " + file.path);
     manifest.files.push_back(std::move(file));
   }
@@ -95,15 +96,6 @@ bool may_be_in_backup(std::string_view path) {
   return std::find(std::begin(kSingle), std::end(kSingle), path) != std::end(kSingle) ||
          is_numbered(path, "journal/", 20, ".seg") || is_numbered(path, "journal/", 20, ".pack") ||
          is_numbered(path, "audit/", 12, ".log");
-}
-
-std::string shown_name(std::string name) {
-  for (char& one : name) {
-    const auto byte = static_cast<unsigned char>(one);
-    if (byte < 0x20 || byte == 0x7F || byte == 0xC2)
-      one = '?';  // C2: of the second set of controls
-  }
-  return name;
 }
 
 std::optional<std::string> path_of_stored_name(const std::string& name) {

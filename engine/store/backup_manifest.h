@@ -57,9 +57,6 @@ struct BackupManifest {
   Result<void> save(FileSystem& disk, const std::filesystem::path& folder) const;
 };
 
-// A name that somebody else gave, for a message: nothing in it that a terminal would obey.
-std::string shown_name(std::string name);
-
 // "2026-12-01T07:00:00Z", now.
 std::string backup_time();
 

@@ -173,6 +173,17 @@ Result<void> Journal::none_is_sealed(FileSystem& file_system,
   return {};
 }
 
+Result<std::unique_ptr<Journal>> Journal::open_to_read(const std::filesystem::path& directory,
+                                                       FileSystem& file_system, Position up_to,
+                                                       Recovery& recovery) {
+  Settings settings;
+  settings.directory = directory;
+  settings.file_system = &file_system;
+  settings.read_only = true;
+  settings.up_to = up_to;
+  return open(std::move(settings), recovery);
+}
+
 Result<std::unique_ptr<Journal>> Journal::open(Settings settings, Recovery& recovery) {
   std::unique_ptr<Journal> journal(new Journal(std::move(settings)));
   if (!journal->settings_.read_only) {

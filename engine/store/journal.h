@@ -45,6 +45,10 @@ class Journal {
   // there is none. What was found goes to `recovery`.
   // J112 when it is sealed with other keys than those given.
   static Result<std::unique_ptr<Journal>> open(Settings settings, Recovery& recovery);
+  // One that is only read, whoever has it open; its records stay sealed. `up_to` as in Settings.
+  static Result<std::unique_ptr<Journal>> open_to_read(const std::filesystem::path& directory,
+                                                       FileSystem& file_system, Position up_to,
+                                                       Recovery& recovery);
   ~Journal();
   // K105 when a segment says that it is sealed: for keys that are new.
   static Result<void> none_is_sealed(FileSystem& file_system,

@@ -3,19 +3,12 @@
 #include <fmt/format.h>
 
 #include "engine/store/segment.h"
+#include "engine/store/segment_reader.h"
 
 namespace cannula::store {
 namespace {
 
 constexpr std::size_t kMessagesInTransaction = 10'000;
-
-Diagnostic finding_of(const Error& error) {
-  Diagnostic finding;
-  finding.code = error.code;
-  finding.message = error.message;
-  finding.hint = error.hint;
-  return finding;
-}
 
 // That is no damage: an index without these messages would be taken for whole, and a restored file
 // of keys, or the Cannula that wrote them, brings them back.

@@ -10,6 +10,7 @@
 #include "engine/store/file_copy.h"
 #include "engine/store/journal.h"
 #include "engine/store/store_files.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::store {
 namespace {
@@ -22,14 +23,6 @@ constexpr const char* kKeysTwin = "keys.copy";
 constexpr const char* kFolders[] = {"journal", "audit"};
 // What a restore, and the entry of it in the trail, writes beside the files of the backup.
 constexpr std::string_view kBeside[] = {kKeysTwin, "keys.lock", "audit-configuration"};
-
-Diagnostic finding_of(const Error& error) {
-  Diagnostic finding;
-  finding.code = error.code;
-  finding.message = error.message;
-  finding.hint = error.hint;
-  return finding;
-}
 
 // One run of restore().
 class RestoreRun {
@@ -119,7 +112,7 @@ Result<void> RestoreRun::nothing_is_there() const {
     if (is_ours(name)) continue;
     return Error{
         "J115",
-        fmt::format("{} is not empty: it has {} in it", options_.store.string(), shown_name(name)),
+        fmt::format("{} is not empty: it has {} in it", options_.store.string(), visible(name)),
         "move what is there aside, or name another site; nothing is ever overwritten"};
   }
   return {};
@@ -207,14 +200,8 @@ Result<void> RestoreRun::sync_names() {
 // Reads each record of what is now a journal.
 Result<void> RestoreRun::read_it() {
   Recovery found;
-  const auto journal = TRY(Journal::open({.directory = journal_directory(options_.store),
-                                          .file_system = &files_,
-                                          .segment_size = 0,
-                                          .zero_ahead = 0,
-                                          .read_only = true,
-                                          .keys = nullptr,
-                                          .up_to = 0},
-                                         found));
+  const auto journal =
+      TRY(Journal::open_to_read(journal_directory(options_.store), files_, 0, found));
   const auto count = [&](const Frame& frame) -> Result<bool> {
     if (static_cast<RecordType>(frame.header.type) != RecordType::closed) ++report_.records;
     return true;

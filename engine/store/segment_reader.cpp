@@ -101,4 +101,12 @@ Result<SegmentReader::Step> SegmentReader::search(Position begin) {
   return Step::gap;
 }
 
+Diagnostic finding_of(const Error& error) {
+  Diagnostic finding;
+  finding.code = error.code;
+  finding.message = error.message;
+  finding.hint = error.hint;
+  return finding;
+}
+
 }  // namespace cannula::store

@@ -34,6 +34,9 @@ struct Gap {
   bool only_zeros = false;
 };
 
+// An error as a finding of damage; its place is in its words.
+Diagnostic finding_of(const Error& error);
+
 class SegmentReader {
  public:
   enum class Step { frame, gap, end };
