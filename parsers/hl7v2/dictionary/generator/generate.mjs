@@ -32,11 +32,13 @@ const clean = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
 // -- Errata: where the packages differ from the standard -----------------------------------------
 
 // OBX-5 is what OBX-2 says in every version, and OBX-2 is not repeated (the package gives it the
-// number of its table). OBX-2 is conditional since 2.3: an OBX without a value has no type.
+// number of its table). OBX-2 is conditional since 2.3: an OBX without a value has no type. OBX-4 is
+// conditional; for 2.3.1 the package requires it, as the OBX of waveforms does (chapter 7).
 function correct_field(version, segment, number, field) {
   if (segment === 'OBX' && number === 5) return { ...field, type: 'VARIES' };
   if (segment === 'OBX' && number === 2)
     return { ...field, rep: 1, len: 3, opt: version < '2.3' ? field.opt : 'C' };
+  if (segment === 'OBX' && number === 4 && field.opt === 'R') return { ...field, opt: 'O' };
   // Quantity/Timing is required by no version but, in the package, by 2.3.
   if (field.type === 'TQ' && field.opt === 'R') return { ...field, opt: 'O' };
   if (segment === 'MSH' && number === 2) return { ...field, len: 5 };

@@ -169,6 +169,13 @@ TEST(Validation, TimesAreLookedAtInEveryVersion) {
   }
 }
 
+// The package of 2.3.1 has OBX-4 as waveforms need it.
+TEST(Validation, NoVersionRequiresASubId) {
+  for (const char* version : {"2.2", "2.3", "2.3.1", "2.4", "2.5.1", "2.7"})
+    EXPECT_THAT(found(result("OBX|1|NM|K||5||||||F\r", version)), Not(Contains("H701 OBX-4")))
+        << version;
+}
+
 TEST(Validation, NobodyHidesAnErrorBehindLesserFindings) {
   std::string many;
   for (int i = 0; i < 2000; ++i) many += "XYZ|1\r";
