@@ -98,15 +98,28 @@ void Machine::look_at_next_instruction() noexcept {
   if (running != nullptr) lua_sethook(running, &Machine::hook, LUA_MASKCOUNT, 1);
 }
 
-void Machine::tick() noexcept {
-  // lua_sethook is the one function of Lua that a signal handler may call. It walks all calls under
-  // way, which are 200,000 in a deep recursion: so not at every tick. But again and again, because
-  // the code that is interrupted here may just be about to take the hook off.
-  const auto now = Clock::now();
+// lua_sethook is the one function of Lua that a signal handler may call. It walks all calls under
+// way, and the 200,000 of a deep recursion take it longer than a tick: so the script has some times
+// as long for itself before the next walk, or it would never come on.
+void Machine::look_when_due(Clock::time_point now) noexcept {
   if (now < next_look_.load(std::memory_order_relaxed)) return;
-  next_look_.store(now + kBetweenLooks, std::memory_order_relaxed);
   due_.store(true, std::memory_order_relaxed);
   look_at_next_instruction();
+  const auto after = Clock::now();
+  look_cost_.store(after - now, std::memory_order_relaxed);
+  next_look_.store(after + between_looks(), std::memory_order_relaxed);
+}
+
+Machine::Clock::duration Machine::between_looks() const noexcept {
+  constexpr int kTimesTheCost = 8;
+  return std::max<Clock::duration>(kBetweenLooks,
+                                   kTimesTheCost * look_cost_.load(std::memory_order_relaxed));
+}
+
+// Again and again while the slice is over, because the code that is interrupted here may just be
+// about to take the hook off.
+void Machine::tick() noexcept {
+  look_when_due(Clock::now());
 }
 
 // A thread with a hook stops at every instruction to count it, so there is one only where it is
@@ -161,7 +174,7 @@ void Machine::look_from_c(lua_State* L) {
   count_cpu_from_start(now);
   check_budget(L, now);
   check_stretch(L, now);
-  if (!never_suspend_ && now >= slice_end_) look_at_next_instruction();
+  if (!never_suspend_) look_when_due(now);
 }
 
 void Machine::hook(lua_State* L, lua_Debug*) {
@@ -174,7 +187,7 @@ void Machine::hook(lua_State* L, lua_Debug*) {
   machine.count_cpu_from_start(now);
   // The budget first: a script that is suspended in time may still have used it up.
   machine.check_budget(L, now);
-  machine.next_look_.store(std::max(machine.slice_end_, now + kBetweenLooks),
+  machine.next_look_.store(std::max(machine.slice_end_, now + machine.between_looks()),
                            std::memory_order_relaxed);
   if (!machine.may_yield(L)) return machine.check_stretch(L, now);
   if (!machine.never_suspend_ && now >= machine.slice_end_) {
@@ -194,7 +207,10 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
   slice_end_ = slice_start_ + slice;
   budget_look_ = slice_start_ + (limits_.time - usage.time);
   stretch_look_ = slice_end_ + limits_.unyielding;
-  next_look_.store(slice_end_, std::memory_order_relaxed);
+  // A run that goes on has as many calls under way as before.
+  if (usage.time.count() == 0) look_cost_.store(Clock::duration(0), std::memory_order_relaxed);
+  const bool dear = look_cost_.load(std::memory_order_relaxed) > kBetweenLooks;
+  next_look_.store(dear ? slice_start_ + between_looks() : slice_end_, std::memory_order_relaxed);
   due_.store(false, std::memory_order_relaxed);
   lua_sethook(thread, nullptr, 0, 0);  // before there are ticks
   cpu_start_ = std::chrono::nanoseconds(-1);

@@ -92,8 +92,6 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   static constexpr int kCloseDepth =
       100;  // nested closes use the C stack and Lua does not count them
   using Clock = std::chrono::steady_clock;
-  // From one hook to the next when the slice is over and the script still runs: where it cannot be
-  // suspended, or the hook did not come.
   static constexpr Clock::duration kBetweenLooks = std::chrono::milliseconds(5);
 
   static void hook(lua_State* L, lua_Debug* activation);
@@ -101,6 +99,10 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   void heavy_allocation() override { look_at_next_instruction(); }
   void tick() noexcept override;
   void look_at_next_instruction() noexcept;
+  void look_when_due(Clock::time_point now) noexcept;
+  // From one look to the next when the slice is over and the script still runs: where it cannot be
+  // suspended, or the hook did not come. Longer where a look is dear.
+  Clock::duration between_looks() const noexcept;
   // Calls `call`, which resumes `coroutine`; gives its status.
   template <class Call>
   int run_as(lua_State* coroutine, const Call& call);
@@ -125,6 +127,7 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   Clock::time_point slice_start_;
   Clock::time_point slice_end_;
   std::atomic<Clock::time_point> next_look_{Clock::time_point()};  // at the first tick after it
+  std::atomic<Clock::duration> look_cost_{Clock::duration(0)};     // what setting the hook took
   std::atomic<bool> due_{false};  // a tick set the hook, which has not come yet
   bool ticks_ = false;
   Clock::time_point budget_look_;   // before this moment the time limit cannot be reached
