@@ -1,6 +1,7 @@
 #include "engine/store/frame_seal.h"
 
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -17,8 +18,9 @@ constexpr std::size_t kLeast = kSealedAt + 1 + security::kTagSize;
 constexpr std::size_t kBoundSize = 32;
 
 constexpr char kAsItIs = 0;
-constexpr char kCompressed = 1;  // without a dictionary: not written any more
-constexpr char kWithFirstDictionary = 2;
+constexpr char kCompressed = 1;           // without a dictionary: not written any more
+constexpr char kWithFirstDictionary = 2;  // not written any more either
+constexpr char kWithSecondDictionary = 3;
 
 // `payload` is the frame's: message id and number of the key stand at its begin.
 void put_bound(const FrameHeader& header, const char* payload, std::uint64_t identity,
@@ -30,6 +32,20 @@ void put_bound(const FrameHeader& header, const char* payload, std::uint64_t ide
   into[18] = static_cast<char>(header.flags);
   into[19] = 0;
   std::memcpy(into + 20, payload, kNonceAt);
+}
+
+// Nothing for a flag that is not known.
+std::optional<security::Dictionary> dictionary_of(char flag) {
+  switch (flag) {
+    case kCompressed:
+      return security::Dictionary::none;
+    case kWithFirstDictionary:
+      return security::Dictionary::first;
+    case kWithSecondDictionary:
+      return security::Dictionary::second;
+    default:
+      return std::nullopt;
+  }
 }
 
 // What is sealed was written by whoever has the key: this is no damage.
@@ -68,7 +84,7 @@ void append_frame(const Record& record, bool continues, const security::DataKey&
   into.append(plain, 0, kIdSize);
   into.append(kSealedAt - kIdSize, '\0');
   put_u32(into.data() + begin + kFrameHeaderSize + kIdSize, key.number());
-  into.push_back(kWithFirstDictionary);
+  into.push_back(kWithSecondDictionary);
   if (!security::compress(fields, into)) {
     into.back() = kAsItIs;
     into.append(fields);
@@ -125,13 +141,10 @@ Result<std::string_view> open_payload(const FrameHeader& header, std::string_vie
     buffer.swap(opened);
     return std::string_view(buffer);
   }
-  if (flag != kCompressed && flag != kWithFirstDictionary) {
-    return is_newer("compression", static_cast<unsigned char>(flag));
-  }
+  const auto dictionary = dictionary_of(flag);
+  if (!dictionary) return is_newer("compression", static_cast<unsigned char>(flag));
   buffer.assign(payload.substr(0, kIdSize));
-  const auto dictionary =
-      flag == kWithFirstDictionary ? security::Dictionary::first : security::Dictionary::none;
-  if (!security::decompress(std::string_view(opened).substr(kIdSize), dictionary, kLongestPayload,
+  if (!security::decompress(std::string_view(opened).substr(kIdSize), *dictionary, kLongestPayload,
                             buffer)) {
     return does_not_open(position);
   }

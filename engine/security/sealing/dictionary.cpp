@@ -99,6 +99,15 @@ MSH|^~\&|EHR|GENERAL|LAB|NORTH|20260101000000.000+0000||ACK^R01^ACK|100000|P|2.5
 MSA|AA|100000
 )hl7";
 
+// What ZDICT_finalizeDictionary (zstd 1.5.4, level 1, number 2) puts before the text, from
+// messages, FHIR bundles and traces of the sample clinic: codes for the letters, offsets and
+// lengths that compressing those against it leaves over (RFC 8878, 5).
+constexpr std::string_view kCodes =
+    "37a430ec020000003f10a032631dc3300cc3300cc3300cc3300cc39af3a1c02e694bec18cd524a02a5188e"
+    "50ea03776ac00dc60844bce85357e596db888c7c48fab7544707a867138301100c0a0b086532e1585e3b00"
+    "0440019b1c1790134a6421612c128403824086c23088a1180e8110084321858c821015020000a47026e481"
+    "402a89b218449831d020a2500200000000010000000400000008000000";
+
 }  // namespace
 
 const std::string& first_dictionary() {
@@ -108,6 +117,17 @@ const std::string& first_dictionary() {
     return std::string(kFhir) + segments;
   }();
   return text;
+}
+
+const std::string& second_dictionary() {
+  static const std::string whole = [] {
+    std::string bytes;
+    for (std::size_t i = 0; i < kCodes.size(); i += 2) {
+      bytes.push_back(static_cast<char>(std::stoi(std::string(kCodes.substr(i, 2)), nullptr, 16)));
+    }
+    return bytes + first_dictionary();
+  }();
+  return whole;
 }
 
 }  // namespace cannula::security

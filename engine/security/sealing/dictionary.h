@@ -9,7 +9,10 @@
 
 namespace cannula::security {
 
-// Number 1. Made at the first call.
+// Number 1, as raw content. Made at the first call.
 const std::string& first_dictionary();
+// Number 2, as a dictionary of zstd's own format: the text of the first behind tables of codes, so
+// that the few bytes that are not in it need no tables of their own. Made at the first call.
+const std::string& second_dictionary();
 
 }  // namespace cannula::security

@@ -37,7 +37,8 @@ void put(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-// A folder of kVersions; its name begins with the number of the index's version.
+// A folder of kVersions; its name begins with the number of the index's version, which two have when
+// only the journal got something new.
 struct Version {
   std::string folder;
   std::size_t number = 0;
@@ -316,6 +317,7 @@ class VersionTest : public VersionFixture {
 TEST_F(VersionTest, all_versions_are_here) {
   std::vector<std::size_t> numbers, wanted;
   for (const Version& version : versions()) numbers.push_back(version.number);
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   for (std::size_t step = 1; step <= index_migrations().size(); ++step) wanted.push_back(step);
   EXPECT_EQ(numbers, wanted) << "a new step of the index brings a store that has it: "
                              << (kVersions / "README.md").string();
