@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/store/index_schema.h"
+#include "engine/store/new_rows.h"
 #include "engine/store/record_codec.h"
 
 namespace cannula::store {
@@ -21,11 +22,12 @@ constexpr std::string_view kSettings =
     "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;"
     "PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
 
-constexpr std::string_view kInsertMessage =
+constexpr NewRows kNewMessages{
     "INSERT INTO messages (id, channel, state, outcome, received_at, changed_at, "
     "accepted_position, "
     "queued_position, last_ordinal, size, order_keys, partner, code, texts, trail, "
-    "place, edited_from, bodies_removed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "place, edited_from, bodies_removed) VALUES ",
+    18};
 constexpr std::string_view kUpdateMessage =
     "UPDATE messages SET state = ?2, outcome = ?3, changed_at = ?4, queued_position = ?5, "
     "last_ordinal = ?6, order_keys = ?7, code = ?8, texts = ?9, trail = ?10, place = ?11, "
@@ -36,16 +38,16 @@ constexpr std::string_view kSelectMessage =
     "last_ordinal, size, order_keys, partner, code, texts, trail, place, edited_from, "
     "bodies_removed "
     "FROM messages WHERE id = ?";
-constexpr std::string_view kInsertDelivery =
+constexpr NewRows kNewDeliveries{
     "INSERT INTO deliveries (message, ordinal, channel, destination, state, attempts, "
     "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
-    "attempt_position, order_keys, code, reason, place) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-constexpr std::string_view kReplaceDelivery =
-    "REPLACE INTO deliveries (message, ordinal, channel, destination, state, attempts, "
-    "priority, handler_pending, changed_at, next_at, outcome_position, queued_position, "
-    "attempt_position, order_keys, code, reason, place) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "attempt_position, order_keys, code, reason, place) VALUES ",
+    17};
+constexpr std::string_view kUpdateDelivery =
+    "UPDATE deliveries SET channel = ?3, destination = ?4, state = ?5, attempts = ?6, "
+    "priority = ?7, handler_pending = ?8, changed_at = ?9, next_at = ?10, outcome_position = ?11, "
+    "queued_position = ?12, attempt_position = ?13, order_keys = ?14, code = ?15, reason = ?16, "
+    "place = ?17 WHERE message = ?1 AND ordinal = ?2";
 constexpr std::string_view kSelectDeliveries =
     "SELECT ordinal, destination, state, attempts, priority, handler_pending, changed_at, next_at, "
     "outcome_position, queued_position, attempt_position, order_keys, code, reason, place "
@@ -332,7 +334,10 @@ Result<void> Index::commit(Progress reached) {
 }
 
 Result<void> Index::write(const Progress& reached) {
-  for (const MessageId id : changed_) TRY(write_message(lives_.at(id)));
+  Fresh fresh;
+  for (const MessageId id : changed_) TRY(write_message(lives_.at(id), fresh));
+  TRY(insert_messages(fresh.messages));
+  TRY(insert_deliveries(fresh.deliveries));
   TRY(write_counts());
   TRY(write_state("script_state", 's', script_state_));
   TRY(write_state("wire_state", 'w', wire_state_));
@@ -351,7 +356,7 @@ Result<void> Index::write(const Progress& reached) {
   return progress.run();
 }
 
-Result<void> Index::write_message(MessageLife& life) {
+Result<void> Index::write_message(MessageLife& life, Fresh& fresh) {
   if (life.forgotten) return delete_message(life);
   const std::int64_t channel = TRY(name(life.row.channel));
   if (life.stored != life.row.state) {
@@ -361,10 +366,16 @@ Result<void> Index::write_message(MessageLife& life) {
   if (life.stored) {
     TRY(update_message(life));
   } else {
-    TRY(insert_message(life, channel));
+    fresh.messages.push_back(&life);
   }
-  for (DeliveryLife& delivery : life.deliveries) {
-    if (delivery.changed) TRY(write_delivery(delivery));
+  for (const DeliveryLife& delivery : life.deliveries) {
+    if (!delivery.changed) continue;
+    TRY(count(delivery));
+    if (delivery.stored) {
+      TRY(update_delivery(delivery));
+    } else {
+      fresh.deliveries.push_back(&delivery);
+    }
   }
   return {};
 }
@@ -438,39 +449,32 @@ Result<std::string> Index::sealed_texts(const MessageRow& row) const {
                     joined({row.event, row.control_id, row.reason}));
 }
 
-Result<void> Index::insert_message(const MessageLife& life, std::int64_t channel) {
-  const MessageRow& row = life.row;
-  const std::int64_t partner = row.partner.empty() ? 0 : TRY(name(row.partner));
-  const std::string order_keys = packed(row.order_keys);
-  const std::string texts = TRY(sealed_texts(row));
-  Statement& insert = *TRY(connection_->prepared(kInsertMessage));
-  insert.bind_unsigned(1, row.id.value)
-      .bind(2, channel)
-      .bind(3, number_of(row.state))
-      .bind(4, number_of(life.outcome))
-      .bind(5, row.received_at)
-      .bind(6, row.changed_at)
-      .bind_unsigned(7, row.accepted_at_position)
-      .bind_unsigned(8, life.queued_position)
-      .bind(9, std::int64_t{life.last_ordinal})
-      .bind_unsigned(10, row.size)
-      .bind_blob(11, order_keys)
-      .bind(12, partner)
-      .bind(13, row.code)
-      .bind_blob(14, texts)
-      .bind_blob(15, life.trail)
-      .bind(16, row.place);
-  if (row.bodies_removed != 0) {
-    insert.bind(18, row.bodies_removed);
-  } else {
-    insert.bind(18, std::string_view());
-  }
-  if (row.edited_from) {
-    insert.bind_unsigned(17, row.edited_from.value);
-  } else {
-    insert.bind(17, std::string_view());
-  }
-  return insert.run();
+Result<void> Index::insert_messages(std::span<const MessageLife* const> lives) {
+  const auto bind = [this](Statement& insert, int before, const MessageLife& life,
+                           std::deque<std::string>& kept) -> Result<void> {
+    const MessageRow& row = life.row;
+    const std::int64_t partner = row.partner.empty() ? 0 : TRY(name(row.partner));
+    insert.bind_unsigned(before + 1, row.id.value)
+        .bind(before + 2, TRY(name(row.channel)))
+        .bind(before + 3, number_of(row.state))
+        .bind(before + 4, number_of(life.outcome))
+        .bind(before + 5, row.received_at)
+        .bind(before + 6, row.changed_at)
+        .bind_unsigned(before + 7, row.accepted_at_position)
+        .bind_unsigned(before + 8, life.queued_position)
+        .bind(before + 9, std::int64_t{life.last_ordinal})
+        .bind_unsigned(before + 10, row.size)
+        .bind_blob(before + 11, kept.emplace_back(packed(row.order_keys)))
+        .bind(before + 12, partner)
+        .bind(before + 13, row.code)
+        .bind_blob(before + 14, kept.emplace_back(TRY(sealed_texts(row))))
+        .bind_blob(before + 15, life.trail)
+        .bind(before + 16, row.place)
+        .bind_unless_0(before + 17, row.edited_from.value)
+        .bind_unless_0(before + 18, static_cast<std::uint64_t>(row.bodies_removed));
+    return {};
+  };
+  return insert_rows(*connection_, kNewMessages, lives, bind);
 }
 
 Result<void> Index::update_message(const MessageLife& life) {
@@ -487,47 +491,58 @@ Result<void> Index::update_message(const MessageLife& life) {
       .bind(8, life.row.code)
       .bind_blob(9, texts)
       .bind_blob(10, life.trail)
-      .bind(11, life.row.place);
-  if (life.row.bodies_removed != 0) {
-    update.bind(12, life.row.bodies_removed);
-  } else {
-    update.bind(12, std::string_view());
-  }
+      .bind(11, life.row.place)
+      .bind_unless_0(12, static_cast<std::uint64_t>(life.row.bodies_removed));
   return update.run();
 }
 
-Result<void> Index::write_delivery(DeliveryLife& delivery) {
+Result<void> Index::count(const DeliveryLife& delivery) {
   const DeliveryRow& row = delivery.row;
+  if (delivery.stored == row.state) return {};
   const std::int64_t channel = TRY(name(row.channel));
   const std::int64_t destination = TRY(name(row.destination));
-  if (delivery.stored != row.state) {
-    if (delivery.stored)
-      --count_changes_[{channel, destination, static_cast<int>(*delivery.stored)}];
-    ++count_changes_[{channel, destination, static_cast<int>(row.state)}];
-  }
-  const std::string order_keys = packed(row.order_keys);
-  const std::string reason =
-      TRY(seal_.seal(row.channel, {'d', row.id.value, row.ordinal}, row.reason));
-  Statement& put =
-      *TRY(connection_->prepared(delivery.stored ? kReplaceDelivery : kInsertDelivery));
-  put.bind_unsigned(1, row.id.value)
-      .bind(2, std::int64_t{row.ordinal})
-      .bind(3, channel)
-      .bind(4, destination)
-      .bind(5, number_of(row.state))
-      .bind(6, std::int64_t{row.attempts})
-      .bind(7, std::int64_t{row.priority})
-      .bind(8, std::int64_t{row.handler_pending})
-      .bind(9, row.changed_at)
-      .bind(10, row.next_at)
-      .bind_unsigned(11, row.outcome_position)
-      .bind_unsigned(12, row.queued)
-      .bind_unsigned(13, row.attempt_position)
-      .bind_blob(14, order_keys)
-      .bind(15, row.code)
-      .bind_blob(16, reason)
-      .bind(17, row.place);
-  return put.run();
+  if (delivery.stored) --count_changes_[{channel, destination, static_cast<int>(*delivery.stored)}];
+  ++count_changes_[{channel, destination, static_cast<int>(row.state)}];
+  return {};
+}
+
+// The same parameters for a new row and for one that is there.
+Result<void> Index::bind_delivery(Statement& statement, int before, const DeliveryRow& row,
+                                  std::deque<std::string>& kept) {
+  statement.bind_unsigned(before + 1, row.id.value)
+      .bind(before + 2, std::int64_t{row.ordinal})
+      .bind(before + 3, TRY(name(row.channel)))
+      .bind(before + 4, TRY(name(row.destination)))
+      .bind(before + 5, number_of(row.state))
+      .bind(before + 6, std::int64_t{row.attempts})
+      .bind(before + 7, std::int64_t{row.priority})
+      .bind(before + 8, std::int64_t{row.handler_pending})
+      .bind(before + 9, row.changed_at)
+      .bind(before + 10, row.next_at)
+      .bind_unsigned(before + 11, row.outcome_position)
+      .bind_unsigned(before + 12, row.queued)
+      .bind_unsigned(before + 13, row.attempt_position)
+      .bind_blob(before + 14, kept.emplace_back(packed(row.order_keys)))
+      .bind(before + 15, row.code)
+      .bind_blob(before + 16, kept.emplace_back(TRY(seal_.seal(
+                                  row.channel, {'d', row.id.value, row.ordinal}, row.reason))))
+      .bind(before + 17, row.place);
+  return {};
+}
+
+Result<void> Index::insert_deliveries(std::span<const DeliveryLife* const> lives) {
+  const auto bind = [this](Statement& insert, int before, const DeliveryLife& life,
+                           std::deque<std::string>& kept) {
+    return bind_delivery(insert, before, life.row, kept);
+  };
+  return insert_rows(*connection_, kNewDeliveries, lives, bind);
+}
+
+Result<void> Index::update_delivery(const DeliveryLife& delivery) {
+  std::deque<std::string> kept;
+  Statement& update = *TRY(connection_->prepared(kUpdateDelivery));
+  TRY(bind_delivery(update, 0, delivery.row, kept));
+  return update.run();
 }
 
 Result<void> Index::write_counts() {

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -77,10 +79,19 @@ class Index {
   Result<bool> load(MessageLife& life);
   Result<void> load_deliveries(MessageLife& life);
   Result<void> write(const Progress& reached);
-  Result<void> write_message(MessageLife& life);
-  Result<void> insert_message(const MessageLife& life, std::int64_t channel);
+  // What has no row yet.
+  struct Fresh {
+    std::vector<const MessageLife*> messages;
+    std::vector<const DeliveryLife*> deliveries;
+  };
+  Result<void> write_message(MessageLife& life, Fresh& fresh);
+  Result<void> insert_messages(std::span<const MessageLife* const> lives);
   Result<void> update_message(const MessageLife& life);
-  Result<void> write_delivery(DeliveryLife& delivery);
+  Result<void> count(const DeliveryLife& delivery);
+  Result<void> bind_delivery(Statement& statement, int before, const DeliveryRow& row,
+                             std::deque<std::string>& kept);
+  Result<void> insert_deliveries(std::span<const DeliveryLife* const> lives);
+  Result<void> update_delivery(const DeliveryLife& delivery);
   Result<void> write_counts();
   // Of a channel and a key: the value, or nothing where it is removed.
   using States = std::map<std::pair<std::string, std::string>, std::optional<std::string>>;

@@ -36,6 +36,12 @@ Statement& Statement::bind_unsigned(int parameter, std::uint64_t value) {
   return bind(parameter, static_cast<std::int64_t>(value));
 }
 
+Statement& Statement::bind_unless_0(int parameter, std::uint64_t value) {
+  if (value != 0) return bind_unsigned(parameter, value);
+  sqlite3_bind_null(statement_, parameter);
+  return *this;
+}
+
 Statement& Statement::bind(int parameter, std::string_view text) {
   if (text.empty()) {
     sqlite3_bind_null(statement_, parameter);
@@ -147,14 +153,9 @@ Result<std::unique_ptr<Statement>> Connection::prepare(std::string_view sql) {
 }
 
 Result<Statement*> Connection::prepared(std::string_view sql) {
-  auto [entry, added] = statements_.try_emplace(std::string(sql));
-  if (added) {
-    auto statement = prepare(sql);
-    if (!statement) {
-      statements_.erase(entry);
-      return std::move(statement).error();
-    }
-    entry->second = std::move(*statement);
+  auto entry = statements_.find(sql);
+  if (entry == statements_.end()) {
+    entry = statements_.emplace(std::string(sql), TRY(prepare(sql))).first;
   }
   entry->second->reset();
   return entry->second.get();

@@ -5,10 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "parsers/text/result.h"
 
@@ -29,6 +30,7 @@ class Statement {
 
   Statement& bind(int parameter, std::int64_t value);
   Statement& bind_unsigned(int parameter, std::uint64_t value);  // the same bits
+  Statement& bind_unless_0(int parameter, std::uint64_t value);  // 0 becomes NULL
   Statement& bind(int parameter,
                   std::string_view text);  // empty becomes NULL: it takes no byte of the row
   Statement& bind_text(int parameter, std::string_view text);  // empty stays empty
@@ -68,7 +70,7 @@ class Connection {
   explicit Connection(sqlite3* database) : database_(database) {}
 
   sqlite3* database_;
-  std::unordered_map<std::string, std::unique_ptr<Statement>> statements_;
+  std::map<std::string, std::unique_ptr<Statement>, std::less<>> statements_;
 };
 
 }  // namespace cannula::store
