@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/pipeline/clock.h"
+#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 using std::chrono::steady_clock;
@@ -117,6 +118,7 @@ bool BulkActs::pause(Running& running, steady_clock::time_point until) {
 }
 
 void BulkActs::run(const std::shared_ptr<Running>& running) {
+  begin_thread("bulk", ThreadRole::working);
   using State = BulkProgress::State;
   const BulkOrder order = running->progress.order;
   const std::size_t step = step_of(order.rate);

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/config/resource_files.h"
+#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 
@@ -50,6 +51,7 @@ void ResourceKeeper::look_again() {
 }
 
 void ResourceKeeper::run() {
+  begin_thread("resources", ThreadRole::working);
   std::unique_lock lock(mutex_);
   std::chrono::sys_days day{};
   while (!stopping_) {

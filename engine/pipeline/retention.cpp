@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
+#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -99,6 +100,7 @@ bool Retention::something_ends(const config::Site& site) const {
 }
 
 void Retention::loop() {
+  begin_thread("retention", ThreadRole::working);
   std::unique_lock lock(mutex_);
   auto last = steady_clock::now();
   while (!stopping_) {

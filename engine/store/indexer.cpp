@@ -4,6 +4,7 @@
 
 #include "engine/store/replay.h"
 #include "engine/store/segment.h"
+#include "engine/threads/thread_role.h"
 
 namespace cannula::store {
 namespace {
@@ -155,6 +156,7 @@ void Indexer::wait_for_work(std::unique_lock<std::mutex>& guard) {
 }
 
 void Indexer::run() {
+  begin_thread("indexer", ThreadRole::following);
   std::unique_lock guard(lock_);
   while (true) {
     wait_for_work(guard);

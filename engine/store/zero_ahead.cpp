@@ -1,5 +1,7 @@
 #include "engine/store/zero_ahead.h"
 
+#include "engine/threads/thread_role.h"
+
 namespace cannula::store {
 
 ZeroAhead::ZeroAhead(std::size_t distance) : distance_(distance), thread_([this] { run(); }) {}
@@ -41,6 +43,7 @@ void ZeroAhead::claim(std::uint64_t end) {
 }
 
 void ZeroAhead::run() {
+  begin_thread("zeros", ThreadRole::working);
   std::unique_lock guard(lock_);
   while (true) {
     changed_.wait(guard, [this] {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/threads/thread_role.h"
+
 namespace cannula::audit {
 namespace {
 
@@ -318,6 +320,7 @@ void Log::note_refusal(Entry entry) {
 }
 
 void Log::run() {
+  begin_thread("audit", ThreadRole::working);
   std::unique_lock lock(mutex_);
   while (!closing_) {
     // After trouble only once in a while; otherwise when there is something.
