@@ -37,8 +37,9 @@ void declare(Arguments& arguments, SendOptions& options) {
                    "Use N connections at once; messages are shared out as they come free.");
   arguments.number("--window", "N", options.order.window, 1, 10'000,
                    "Send up to N messages on a connection before the first is answered.");
-  arguments.number("--rate", "N", options.order.rate, 1, 10'000'000,
-                   "Send at most N messages a second.");
+  arguments.number(
+      "--rate", "N", options.order.rate, 1, 10'000'000,
+      "Send at most N messages a second; latencies count from when a message was due.");
   arguments.flag("--unique", options.unique, "Give each MSH-10 a suffix of its own: ID-1, ID-2 …");
   arguments.flag(
       "--template", options.templates,

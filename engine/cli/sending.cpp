@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kPauseBeforeRetry{50};
 struct Attempt {
   std::int64_t n = 0;
   std::string control_id;
-  Clock::time_point sent;
+  Clock::time_point since;  // when it was sent or, by the rate, should have been
 };
 
 // One connection's part of the work. What it has claimed stays with it, so that a connection keeps
@@ -39,6 +39,7 @@ struct Attempt {
 struct Lane {
   std::deque<Attempt> under_way;
   std::deque<std::int64_t> again;  // lost with a connection, to be sent first
+  std::int64_t next = 0;           // claimed, and waited for until it is due; 0: none
   Clock::time_point give_up = Clock::time_point::max();
   std::unique_ptr<Stream> stream;
 };
@@ -78,13 +79,15 @@ class Sending {
 
  private:
   bool work_left(const Lane& lane) const {
-    return !stopping_ && (!lane.again.empty() || claimed_ < order_.count);
+    return !stopping_ && (!lane.again.empty() || lane.next != 0 || claimed_ < order_.count);
   }
 
-  // When the next message may go; the past when there is no rate.
-  Clock::time_point due() const {
-    if (order_.rate == 0) return Clock::time_point::min();
-    return begun_ + std::chrono::nanoseconds(1'000'000'000 / order_.rate) * claimed_;
+  // When a message is to go, by the rate; the first one at once.
+  Clock::time_point due(std::int64_t n) const {
+    return begun_ + std::chrono::nanoseconds(1'000'000'000) * (n - 1) / order_.rate;
+  }
+  bool may_go(std::int64_t n, Clock::time_point now) const {
+    return order_.rate == 0 || due(n) <= now;
   }
 
   asio::awaitable<void> work(Lane& lane) {
@@ -147,7 +150,9 @@ class Sending {
       }
       if (lane.under_way.empty()) {
         if (!work_left(lane)) co_return Result<void>();
-        asio::steady_timer pause(io_, due());
+        // Each lane waits for a message of its own: else all would wake for the same one.
+        if (lane.next == 0) lane.next = ++claimed_;
+        asio::steady_timer pause(io_, due(lane.next));
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
         continue;
       }
@@ -166,6 +171,18 @@ class Sending {
     return {"", "the other side closed the connection before it had answered", "", {}};
   }
 
+  // The next message of a lane; 0: none may go now.
+  std::int64_t take_next(Lane& lane, Clock::time_point now) {
+    if (!work_left(lane)) return 0;
+    if (!lane.again.empty()) {
+      const std::int64_t n = lane.again.front();
+      lane.again.pop_front();
+      return n;
+    }
+    if (lane.next != 0) return may_go(lane.next, now) ? std::exchange(lane.next, 0) : 0;
+    return may_go(claimed_ + 1, now) ? ++claimed_ : 0;
+  }
+
   // Takes messages up to the window, as far as the rate allows.
   void fill(Lane& lane, std::string& out) {
     const auto window = static_cast<std::size_t>(order_.window);
@@ -174,19 +191,16 @@ class Sending {
     const std::int64_t time = std::chrono::duration_cast<std::chrono::microseconds>(
                                   std::chrono::system_clock::now().time_since_epoch())
                                   .count();
-    for (std::size_t room = window - lane.under_way.size();
-         room > 0 && work_left(lane) && due() <= now; --room) {
-      std::int64_t n = 0;
-      if (lane.again.empty()) {
-        n = ++claimed_;
-      } else {
-        n = lane.again.front();
-        lane.again.pop_front();
-      }
+    for (std::size_t room = window - lane.under_way.size(); room > 0; --room) {
+      const bool again = !lane.again.empty();
+      const std::int64_t n = take_next(lane, now);
+      if (n == 0) return;
       messages_.append_frame(out, n, time);
       ++result_.sent;
       if (messages_.wants_answer(n)) {
-        lane.under_way.push_back({n, messages_.control_id(n, time), now});
+        // What waited for a free connection is late already: that is part of what it took.
+        const Clock::time_point since = order_.rate == 0 || again ? now : due(n);
+        lane.under_way.push_back({n, messages_.control_id(n, time), since});
       } else {
         ++result_.as_expected;
         ++result_.unasked;
@@ -210,7 +224,7 @@ class Sending {
       remark(fmt::format("an answer to `{}`, which was not under way", id));
       return;
     }
-    result_.latencies.add(now - attempt->sent);
+    result_.latencies.add(now - attempt->since);
     lane.give_up = Clock::time_point::max();
     const std::string code(answer ? hl7v2::name_of(answer->code) : "unreadable");
     ++result_.by_code[code];
