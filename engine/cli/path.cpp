@@ -1,5 +1,7 @@
 #include "parsers/hl7v2/path.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -19,8 +21,18 @@ struct PathOptions {
   std::vector<std::string> files;
 };
 
+// One that names a file was written behind it.
+Result<hl7v2::Path> path_of(const PathOptions& options) {
+  auto path = hl7v2::Path::parse(options.path);
+  std::error_code ignored;
+  if (path || !std::filesystem::exists(options.path, ignored)) return path;
+  return Error{path.error().code, fmt::format("`{}` is a file, and no path", options.path),
+               fmt::format("the path comes first: cannula path PID-3.1 {}", options.path),
+               std::nullopt};
+}
+
 int read_paths(const PathOptions& options, const Context& context) {
-  const auto path = hl7v2::Path::parse(options.path);
+  const auto path = path_of(options);
   if (!path) return print_error(context, path.error()), kUsage;
   if (path->segment_name().empty()) {
     print_error(

@@ -1,6 +1,7 @@
 #include "engine/config/hidden_secrets.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "engine/security/keys/token_uri.h"
@@ -91,6 +92,18 @@ bool names_a_secret(std::string_view line, const Names& names) {
   return false;
 }
 
+// `headers = ["Authorization: Bearer …"]`, also where the list goes over many lines.
+bool names_a_secret_header(std::string_view line) {
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "authorization", "cookie", "api-key", "api_key", "apikey", "access-key", "password"};
+  std::string small(line);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::any_of(kNames.begin(), kNames.end(), [&small](std::string_view name) {
+    return small.find(name) != std::string::npos;
+  });
+}
+
 bool holds_a_token_uri(std::string_view line) {
   for (std::size_t at = 0; at < line.size(); ++at) {
     if (security::is_token_uri(line.substr(at))) return true;
@@ -122,7 +135,7 @@ void hide_secrets(Diagnostic& finding, const Names& names) {
   const bool about_a_secret = finding.code == "C123" || finding.code == "C147";
   if (!about_a_secret && header_of(line)) return;
   if (!about_a_secret && !stands_in_a_secret_table(source, at.line) &&
-      !names_a_secret(line, names) && !holds_a_token_uri(line)) {
+      !names_a_secret(line, names) && !names_a_secret_header(line) && !holds_a_token_uri(line)) {
     return;
   }
   const std::size_t equals = equals_of(line);

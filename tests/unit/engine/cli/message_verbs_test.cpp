@@ -41,6 +41,8 @@ TEST_F(MessageVerbs, PathPrintsWhatStandsThere) {
   EXPECT_EQ(run_cannula({"path", "ZZZ-1", message}).code, kFailed);
   EXPECT_EQ(run_cannula({"path", "3.1", message}).code, kUsage);
   EXPECT_EQ(run_cannula({"path", "PID-", message}).code, kUsage);
+  EXPECT_THAT(run_cannula({"path", message, "PID-3.1"}).err,
+              HasSubstr("the path comes first: cannula path PID-3.1 " + message));
   const json values = json::parse(run_cannula({"path", "--json", "OBX-5", message}).out)["values"];
   EXPECT_EQ(values[0]["text"], "7.10");
 }

@@ -357,13 +357,16 @@ TEST(LoadSite, NoSecretIsShownInTheLineThatAFindingPointsInto) {
     EXPECT_THAT(printed("[keys]\nformer = [" + number + "]\n"),
                 AllOf(HasSubstr("C104"), Not(HasSubstr("4711001"))));
   }
-  for (const std::string key : {"token", "tokn", "\"token\""}) {
+  for (const std::string line :
+       {"token = \"4711SECRET\"", "tokn = \"4711SECRET\"", "\"token\" = \"4711SECRET\"",
+        "headers = [\"Authorization: Bearer 4711SECRET\"]",
+        "x = [\"x-Api-Key: 4711SECRET\", \"Accept: a/b\"]"}) {
     const std::string shown =
         printed("[store]\n",
                 "[source]\ntype = \"wire\"\nlisten = \"127.0.0.1:0\"\n[[destination]]\nname = "
                 "\"a\"\ntype = \"wire\"\naddress = \"x:1\"\n" +
-                    key + " = \"4711SECRET\"\n");
-    EXPECT_THAT(shown, AllOf(HasSubstr("channel.toml:8"), Not(HasSubstr("SECRET")))) << key;
+                    line + "\n");
+    EXPECT_THAT(shown, AllOf(HasSubstr("channel.toml:8"), Not(HasSubstr("SECRET")))) << line;
   }
 }
 
