@@ -19,6 +19,7 @@ from engine import Program, cannula_json, free_port  # noqa: E402
 
 MESSAGES = int(os.environ.get("MESSAGES", "60000"))
 CONNECTIONS = 64
+TARGET = 15_000  # messages a second
 
 SCRIPT = """
 function main(msg)
@@ -152,7 +153,7 @@ def measure(folder, order):
     wait_for_done(site, 1000 + MESSAGES)
     took, cpu = time.monotonic() - begun, cpu_seconds(pid) - before
     peak = memory_mb(pid, "VmHWM")
-    rate = int(MESSAGES / took / 2)
+    rate = min(int(MESSAGES / took / 2), TARGET // 2)
     half = send(ingest, MESSAGES // 2, CONNECTIONS, template, "--rate", str(rate))
     wait_for_done(site, 1000 + MESSAGES + MESSAGES // 2)
     overwritten_again, _ = fdatasync_ms(folder)
@@ -160,7 +161,7 @@ def measure(folder, order):
     engine.stop()
     sink.stop()
 
-    row("messages through, order by " + order, f"{MESSAGES / took:,.0f}", "a second", "target 15,000")
+    row("messages through, order by " + order, f"{MESSAGES / took:,.0f}", "a second", f"target {TARGET:,}")
     row("engine CPU a message", f"{cpu / MESSAGES * 1e6:.1f}", "us", f"target 60; the sender itself takes {load['cpu_us_per_message']:.1f}")
     row("acknowledged by the source", f"{load['per_second']:,.0f}", "a second")
     row("ACK under load, median / p99", f"{load['latency_ms']['median']:.2f} / {load['latency_ms']['p99']:.2f}", "ms")
