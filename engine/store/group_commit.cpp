@@ -63,6 +63,7 @@ GroupCommit::~GroupCommit() {
 void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
   Submission submission;
   if (auto encoded = encode(records, submission); !encoded) return done(encoded.error());
+  for (const Record& record : records) submission.durable.memory += memory_of(record);
   submission.durable.records = std::move(records);
   submission.done = std::move(done);
   submission.committed.resize(submission.offsets.size());
@@ -86,7 +87,8 @@ void GroupCommit::enqueue(Submission submission) {
       return submission.done(closed());
     }
     assign(submission);
-    pending_bytes_.fetch_add(submission.frames.size(), std::memory_order_relaxed);
+    pending_bytes_.fetch_add(submission.frames.size() + submission.durable.memory,
+                             std::memory_order_relaxed);
     first = pending_.empty();
     pending_.push_back(std::move(submission));
   }
@@ -214,10 +216,12 @@ void GroupCommit::write(std::vector<Submission>& all) {
     begin = end;
     const auto written = append(batch);
     std::size_t size = 0;
+    std::size_t memory = 0;
     std::vector<Durable> durable;
     durable.reserve(batch.size());
     for (Submission& submission : batch) {
       size += submission.frames.size();
+      memory += submission.durable.memory;
       durable.push_back(std::move(submission.durable));
     }
     if (size > 0) note(written);
@@ -229,7 +233,7 @@ void GroupCommit::write(std::vector<Submission>& all) {
         submission.done(written.error());
       }
     }
-    make_room(size);
+    make_room(size + memory);
   }
 }
 

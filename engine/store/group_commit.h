@@ -26,6 +26,7 @@ struct Durable {
   std::uint64_t last_checksum = 0;  // of the payload of its last record
   std::vector<Record> records;
   std::vector<Position> positions;
+  std::size_t memory = 0;  // of the records
 };
 
 class GroupCommit {

@@ -17,7 +17,7 @@ constexpr auto kShortDelay = 10ms;
 constexpr auto kLongDelay = 200ms;
 constexpr std::size_t kFewRecords = 32;
 constexpr std::size_t kManyRecords = 20'000;    // are indexed without waiting longer
-constexpr std::size_t kTakenLimit = 64u << 20;  // bytes of records waiting for the index
+constexpr std::size_t kTakenLimit = 96u << 20;  // bytes in memory of records waiting for the index
 constexpr auto kRetryDelay = 250ms;
 
 }  // namespace
@@ -126,7 +126,7 @@ void Indexer::take(std::vector<Durable> batch) {
   std::size_t bytes = 0;
   std::size_t records = 0;
   for (const Durable& submission : batch) {
-    bytes += submission.end - submission.begin;
+    bytes += submission.memory;
     records += submission.records.size();
   }
   bool tell = false;

@@ -211,4 +211,8 @@ struct Ledger {
 
 using Record = std::variant<Accepted, Outcome, Attempt, Resent, Discarded, Forgotten, Ledger>;
 
+// About what a record holds in memory, in bytes, with the bodies that it shares with others. Not
+// what it takes on disk, where it is compressed.
+std::size_t memory_of(const Record& record);
+
 }  // namespace cannula::store

@@ -12,7 +12,7 @@ namespace cannula {
 enum class ThreadRole {
   answering,  // short and often, and somebody waits for it: has its turn soon
   working,    // as the system has it
-  following,  // long, nobody waits, but must keep up: a third of the share of others
+  following,  // long, nobody waits, but must keep up: the share of others, after those who wait
   yielding,   // long, and what it does can wait: a tenth of the share of others
 };
 

@@ -22,7 +22,7 @@ class HoldsTest : public testing::Test {
   }
   ~HoldsTest() override { std::filesystem::remove_all(directory_); }
 
-  std::unique_ptr<Holds> open() const { return std::move(*Holds::open(directory_)); }
+  std::unique_ptr<Holds> open() const { return *Holds::open(directory_); }
   static Hold by_number() {
     Hold hold;
     hold.actor = "a.analyst";

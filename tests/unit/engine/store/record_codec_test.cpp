@@ -236,5 +236,23 @@ TEST(RecordCodecTest, takes_any_bytes) {
   }
 }
 
+// However small it becomes on disk: what waits is held in memory.
+TEST(RecordMemoryTest, counts_what_a_record_holds_and_not_what_it_takes_on_disk) {
+  const Bytes body = make_bytes(std::string(100'000, 'x'));
+  Accepted accepted;
+  accepted.body = body;
+  EXPECT_GT(memory_of(accepted), 100'000u);
+  EXPECT_LT(memory_of(accepted), 101'000u);
+  Outcome outcome;
+  outcome.deliveries.resize(2);
+  for (DeliveryRequest& delivery : outcome.deliveries) delivery.payload = body;
+  outcome.trace = std::string(50'000, 'x');
+  EXPECT_GT(memory_of(outcome), 250'000u);
+  Attempt attempt;
+  attempt.response = body;
+  EXPECT_GT(memory_of(attempt), 100'000u);
+  EXPECT_LT(memory_of(Resent()), 1'000u);
+}
+
 }  // namespace
 }  // namespace cannula::store
