@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "channels/http/text.h"
+#include "channels/transport/secret_name.h"
 #include "parsers/hl7v2/acknowledgement.h"
 #include "parsers/hl7v2/header.h"
 

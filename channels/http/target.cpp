@@ -4,6 +4,7 @@
 #include <array>
 
 #include "channels/http/text.h"
+#include "channels/transport/secret_name.h"
 
 namespace cannula::http {
 
@@ -136,16 +137,6 @@ std::optional<Target> Target::parse(std::string_view written) {
     target.text += '&';
     rest.remove_prefix(end + 1);
   }
-}
-
-bool is_secret_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kParts = {
-      "authorization", "cookie", "api-key",  "api_key", "apikey",   "access-key",
-      "access_key",    "token",  "auth-key", "secret",  "password", "credential"};
-  const std::string small = lower(name);
-  return std::any_of(kParts.begin(), kParts.end(), [&small](std::string_view part) {
-    return small.find(part) != std::string::npos;
-  });
 }
 
 std::optional<PathPattern> PathPattern::parse(std::string_view written) {

@@ -23,10 +23,6 @@ struct Target {
   static std::optional<Target> parse(std::string_view written);
 };
 
-// Whether the value of a header or query parameter of this name is something to log in with, which
-// is neither stored nor shown.
-bool is_secret_name(std::string_view name);
-
 // A path that a source is reached by: "/hooks/lab", or "/fhir/*" for "/fhir" and all below it.
 struct PathPattern {
   std::string path;    // without the "/*"

@@ -8,6 +8,7 @@
 
 #include "channels/http/response.h"
 #include "channels/http/target.h"
+#include "channels/transport/secret_name.h"
 
 namespace cannula::http {
 

@@ -25,7 +25,7 @@ struct PathOptions {
 Result<hl7v2::Path> path_of(const PathOptions& options) {
   auto path = hl7v2::Path::parse(options.path);
   std::error_code ignored;
-  if (path || !std::filesystem::exists(options.path, ignored)) return path;
+  if (path || !std::filesystem::is_regular_file(options.path, ignored)) return path;
   return Error{path.error().code, fmt::format("`{}` is a file, and no path", options.path),
                fmt::format("the path comes first: cannula path PID-3.1 {}", options.path),
                std::nullopt};

@@ -39,7 +39,8 @@ void declare(Arguments& arguments, SendOptions& options) {
                    "Send up to N messages on a connection before the first is answered.");
   arguments.number(
       "--rate", "N", options.order.rate, 1, 10'000'000,
-      "Send at most N messages a second; latencies count from when a message was due.");
+      "Send at most N messages a second. With a window of 1, latencies count from when a "
+      "message was due.");
   arguments.flag("--unique", options.unique, "Give each MSH-10 a suffix of its own: ID-1, ID-2 …");
   arguments.flag(
       "--template", options.templates,

@@ -82,12 +82,13 @@ class Sending {
     return !stopping_ && (!lane.again.empty() || lane.next != 0 || claimed_ < order_.count);
   }
 
-  // When a message is to go, by the rate; the first one at once.
+  // When a message is to go, by the rate: the first one when there is a connection. The past when
+  // there is no rate.
   Clock::time_point due(std::int64_t n) const {
-    return begun_ + std::chrono::nanoseconds(1'000'000'000) * (n - 1) / order_.rate;
-  }
-  bool may_go(std::int64_t n, Clock::time_point now) const {
-    return order_.rate == 0 || due(n) <= now;
+    if (order_.rate == 0) return Clock::time_point::min();
+    const std::int64_t before = n - 1;
+    return connected_ + std::chrono::seconds(before / order_.rate) +
+           std::chrono::nanoseconds(before % order_.rate * 1'000'000'000 / order_.rate);
   }
 
   asio::awaitable<void> work(Lane& lane) {
@@ -96,6 +97,7 @@ class Sending {
           co_await connect(io_.get_executor(), order_.address, tls_, std::chrono::seconds(10));
       if (connected) {
         lane.stream = *std::move(connected);
+        if (connected_ == Clock::time_point()) connected_ = Clock::now();
         const Result<void> exchanged = co_await exchange(lane);
         if (exchanged) {
           co_await lane.stream->shutdown(std::chrono::seconds(1));
@@ -179,8 +181,8 @@ class Sending {
       lane.again.pop_front();
       return n;
     }
-    if (lane.next != 0) return may_go(lane.next, now) ? std::exchange(lane.next, 0) : 0;
-    return may_go(claimed_ + 1, now) ? ++claimed_ : 0;
+    if (lane.next != 0) return due(lane.next) <= now ? std::exchange(lane.next, 0) : 0;
+    return due(claimed_ + 1) <= now ? ++claimed_ : 0;
   }
 
   // Takes messages up to the window, as far as the rate allows.
@@ -198,8 +200,10 @@ class Sending {
       messages_.append_frame(out, n, time);
       ++result_.sent;
       if (messages_.wants_answer(n)) {
-        // What waited for a free connection is late already: that is part of what it took.
-        const Clock::time_point since = order_.rate == 0 || again ? now : due(n);
+        // What waited for a free connection is late already: that is part of what it took. With a
+        // larger window a lane reads while a message becomes due, and that is its own lateness.
+        const bool from_due = order_.rate != 0 && order_.window == 1 && !again;
+        const Clock::time_point since = from_due ? due(n) : now;
         lane.under_way.push_back({n, messages_.control_id(n, time), since});
       } else {
         ++result_.as_expected;
@@ -300,7 +304,7 @@ class Sending {
   std::int64_t claimed_ = 0;
   std::size_t working_ = 0;
   bool stopping_ = false;
-  Clock::time_point begun_, ended_;
+  Clock::time_point begun_, connected_, ended_;
 };
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "engine/config/hidden_secrets.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
+#include "channels/transport/secret_name.h"
 #include "engine/security/keys/token_uri.h"
 
 namespace cannula::config {
@@ -92,16 +92,15 @@ bool names_a_secret(std::string_view line, const Names& names) {
   return false;
 }
 
-// `headers = ["Authorization: Bearer …"]`, also where the list goes over many lines.
+// `headers = ["Authorization: Bearer …"]`, also where the list goes over many lines: the name of a
+// header stands between a quote and a colon.
 bool names_a_secret_header(std::string_view line) {
-  static constexpr std::array<std::string_view, 7> kNames = {
-      "authorization", "cookie", "api-key", "api_key", "apikey", "access-key", "password"};
-  std::string small(line);
-  std::transform(small.begin(), small.end(), small.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::any_of(kNames.begin(), kNames.end(), [&small](std::string_view name) {
-    return small.find(name) != std::string::npos;
-  });
+  for (std::size_t colon = line.find(':'); colon != line.npos; colon = line.find(':', colon + 1)) {
+    const std::size_t quote = line.find_last_of("\"'", colon);
+    const std::size_t begin = quote == line.npos ? 0 : quote + 1;
+    if (cannula::is_secret_name(line.substr(begin, colon - begin))) return true;
+  }
+  return false;
 }
 
 bool holds_a_token_uri(std::string_view line) {

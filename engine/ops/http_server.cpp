@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/threads/thread_role.h"
+
 namespace cannula::ops {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -182,7 +184,10 @@ struct HttpServer::State {
   std::vector<std::unique_ptr<asio::local::stream_protocol::acceptor>> local;
   std::vector<std::unique_ptr<asio::ip::tcp::acceptor>> tcp;
   std::vector<std::filesystem::path> files;
-  std::thread thread{[this] { context.run(); }};
+  std::thread thread{[this] {
+    begin_thread("admin", ThreadRole::working);
+    context.run();
+  }};
 };
 
 HttpServer::HttpServer() : state_(std::make_unique<State>()) {}

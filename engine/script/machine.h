@@ -100,6 +100,8 @@ class Machine final : StateMemory::Observer, Ticker::Listener {
   void tick() noexcept override;
   void look_at_next_instruction() noexcept;
   void look_when_due(Clock::time_point now) noexcept;
+  // How long a script has for itself after a look that was dear.
+  Clock::duration spared() const noexcept;
   // From one look to the next when the slice is over and the script still runs: where it cannot be
   // suspended, or the hook did not come. Longer where a look is dear.
   Clock::duration between_looks() const noexcept;

@@ -1,7 +1,7 @@
 // The name of a thread, and how much it minds to wait for a processor.
 //
-// On a busy machine the system lets whoever runs go on for some milliseconds before another one
-// has its turn. A message passes from thread to thread half a dozen times, so these add up
+// On a busy machine the system lets whoever runs go on for a millisecond or more before another
+// one has its turn. A message passes from thread to thread half a dozen times, so these add up
 // (docs/explanation/performance.md has figures).
 #pragma once
 
@@ -12,7 +12,7 @@ namespace cannula {
 enum class ThreadRole {
   answering,  // short and often, and somebody waits for it: has its turn soon
   working,    // as the system has it
-  following,  // long, nobody waits, but must keep up: the share of others, after those who wait
+  following,  // long, seldom waited for, but must keep up: the share of others, interrupting none
   yielding,   // long, and what it does can wait: a tenth of the share of others
 };
 

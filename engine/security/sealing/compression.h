@@ -9,7 +9,7 @@
 
 namespace cannula::security {
 
-// What bytes were compressed against; they do not say it themselves.
+// What bytes were compressed against; only those of the second say it themselves.
 enum class Dictionary { none, first, second };
 
 // Appends `text` made smaller with the second dictionary. False, and nothing appended, when that

@@ -199,6 +199,24 @@ TEST(SendAndListen, WhatWantsNoAnswerIsNotWaitedFor) {
   EXPECT_EQ(listener.wait().messages, 40);
 }
 
+TEST(SendAndListen, OneAtATimeWhatWantsNoAnswerGoesOnItsOwn) {
+  const auto messages = MessageSource::of(
+      "test", "MSH|^~\\&|LAB|A|EHR|B|2026||ORU^R01|M2|P|2.5.1|||NE|NE\r", {true, false});
+  for (const std::int64_t rate : {0, 10'000}) {
+    ListenOrder listen;
+    listen.count = 10;
+    Listener listener(listen);
+    SendOrder order;
+    order.address = listener.address();
+    order.count = 10;
+    order.rate = rate;
+    JsonLines lines;
+    const SendResult result = *send_messages(order, *messages, lines);
+    EXPECT_EQ(result.unasked, 10);
+    EXPECT_EQ(listener.wait().messages, 10);
+  }
+}
+
 TEST(SendAndListen, TheRateIsAnUpperBound) {
   ListenOrder listen;
   listen.count = 20;

@@ -360,7 +360,7 @@ TEST(LoadSite, NoSecretIsShownInTheLineThatAFindingPointsInto) {
   for (const std::string line :
        {"token = \"4711SECRET\"", "tokn = \"4711SECRET\"", "\"token\" = \"4711SECRET\"",
         "headers = [\"Authorization: Bearer 4711SECRET\"]",
-        "x = [\"x-Api-Key: 4711SECRET\", \"Accept: a/b\"]"}) {
+        "x = [\"x-Api-Key: 4711SECRET\", \"Accept: a/b\"]", "x = ['X-Auth-Token: 4711SECRET']"}) {
     const std::string shown =
         printed("[store]\n",
                 "[source]\ntype = \"wire\"\nlisten = \"127.0.0.1:0\"\n[[destination]]\nname = "

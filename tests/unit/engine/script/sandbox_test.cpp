@@ -1,5 +1,7 @@
 // Each attack on the sandbox that was measured (docs/explanation/sandbox.md), as a message that
 // must end. What would hang shows as a test that does not end.
+#include <ctime>
+
 #include <malloc.h>
 
 #include "tests/unit/engine/script/script_fixture.h"
@@ -182,6 +184,43 @@ TEST_F(SandboxTest, TheHookComesByTimeAndNotByInstructions) {
     expect_limit(strings + in_main(body), "L201");
     EXPECT_GE(slices_, 2) << body;
   }
+}
+
+// Setting the hook walks all calls under way. On a slow machine it took longer than a tick, so that
+// the script came on by an instruction a walk and was stopped after minutes.
+TEST_F(SandboxTest, ALoopBehindADeepRecursionIsStoppedLikeOthers) {
+  limits_.memory = 256u << 20;
+  limits_.time = limits_.unyielding = std::chrono::milliseconds(300);
+  const std::string deep = "local function f(n) if n > 0 then return 1 + f(n - 1) end ";
+  expect_limit(in_main(deep + "while true do end end f(150000)"), "L201");
+  expect_limit(in_main(deep + "return 1 end while true do f(150000) end"), "L201");
+  expect_limit(in_main(deep + "return 1 end f(150000) while true do end"), "L201");
+}
+
+// While a script ends, the hook comes at the first instruction of each __close. Each one used to
+// walk all calls again, and nothing limits what a script does then: it took minutes.
+TEST_F(SandboxTest, ManyVariablesCloseOverADeepRecursion) {
+  limits_.memory = 256u << 20;
+  const auto cpu_of_depth = [this](const char* depth) {
+    const std::string script = in_main(R"(
+      local closes = setmetatable({}, {__close = function() local x = 1 end})
+      local function inner(n)
+        local c <close> = closes
+        if n > 0 then return 1 + inner(n - 1) end
+        skip("enough")
+      end
+      local function outer(n)
+        if n > 0 then return 1 + outer(n - 1) end
+        return pcall(inner, 60000)
+      end
+      outer()" + std::string(depth) + ")");
+    const std::clock_t begun = std::clock();
+    const Conclusion conclusion = work(script);
+    EXPECT_EQ(conclusion.kind, Conclusion::Kind::skipped) << conclusion.reason;
+    return std::clock() - begun;
+  };
+  const std::clock_t shallow = cpu_of_depth("0");
+  EXPECT_LT(cpu_of_depth("60000"), 20 * shallow);  // it was 100 times as long
 }
 
 class MemoryEater : public SandboxTest, public testing::WithParamInterface<Attack> {};
