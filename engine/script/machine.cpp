@@ -221,7 +221,9 @@ int Machine::resume(lua_State* thread, int arguments, Usage& usage,
   if (usage.time.count() == 0) look_cost_.store(Clock::duration(0), std::memory_order_relaxed);
   next_look_.store(std::max(slice_end_, slice_start_ + spared()), std::memory_order_relaxed);
   due_.store(false, std::memory_order_relaxed);
-  lua_sethook(thread, nullptr, 0, 0);  // before there are ticks
+  // Before there are ticks. Where there are none it stays: setting it anew for each slice walks all
+  // calls under way.
+  if (ticks_) lua_sethook(thread, nullptr, 0, 0);
   cpu_start_ = std::chrono::nanoseconds(-1);
   yielded_by_hook_ = false;
   forget_sliced(thread);
