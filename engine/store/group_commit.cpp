@@ -1,19 +1,19 @@
 #include "engine/store/group_commit.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include "engine/store/frame.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::store {
 namespace {
 
 // Under load a sync soon after another costs more processor time than the messages in it. After a
-// batch of this many submissions the next one waits a little for company: with 64 senders a fifth
-// less processor time a message, and a fifth more messages a second (tests/bench/relay_bench.py).
-// Twice as long saves nothing more, and acknowledgements come later. A few senders never wait.
+// batch of this many submissions the next one waits a little for company: with 64 senders 78 µs of
+// processor time a message in place of 99, and a fifth more messages a second
+// (tests/bench/relay_bench.py). A few senders never wait.
 constexpr std::size_t kManyAtOnce = 8;
-constexpr std::chrono::microseconds kGather{250};
+constexpr std::chrono::microseconds kGather{500};
 constexpr std::size_t kVeryManyAtOnce = 32;  // then twice as long
 
 constexpr unsigned kCounterBits = 20;             // of a message id
@@ -183,7 +183,7 @@ void GroupCommit::make_room(std::size_t written) {
 }
 
 void GroupCommit::run() {
-  begin_thread("journal", ThreadRole::answering);
+  ::pthread_setname_np(::pthread_self(), "journal");
   std::vector<Submission> batch;
   std::size_t previous = 0;
   std::unique_lock guard(lock_);

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -69,7 +68,7 @@ class Index {
   Result<void> load_ledgers();
   Result<void> apply_forgotten(const Forgotten& record, Position position);
   Result<MessageLife*> known_life(MessageId id);
-  Result<void> delete_message(MessageLife& life);
+  Result<void> delete_message(const MessageLife& life);
   Result<void> write_forgotten();
   Result<void> write_ledgers();
   bool is_counted(const std::string& channel, Position position) const;
@@ -79,19 +78,12 @@ class Index {
   Result<bool> load(MessageLife& life);
   Result<void> load_deliveries(MessageLife& life);
   Result<void> write(const Progress& reached);
-  // What has no row yet.
-  struct Fresh {
-    std::vector<const MessageLife*> messages;
-    std::vector<const DeliveryLife*> deliveries;
-  };
-  Result<void> write_message(MessageLife& life, Fresh& fresh);
+  Result<void> write_messages();
+  Result<void> count(const MessageLife& life);
+  Result<void> count(const DeliveryLife& delivery);
   Result<void> insert_messages(std::span<const MessageLife* const> lives);
   Result<void> update_message(const MessageLife& life);
-  Result<void> count(const DeliveryLife& delivery);
-  Result<void> bind_delivery(Statement& statement, int before, const DeliveryRow& row,
-                             std::deque<std::string>& kept);
-  Result<void> insert_deliveries(std::span<const DeliveryLife* const> lives);
-  Result<void> update_delivery(const DeliveryLife& delivery);
+  Result<void> put_deliveries(std::span<const DeliveryLife* const> lives);
   Result<void> write_counts();
   // Of a channel and a key: the value, or nothing where it is removed.
   using States = std::map<std::pair<std::string, std::string>, std::optional<std::string>>;

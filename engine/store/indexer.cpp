@@ -1,10 +1,10 @@
 #include "engine/store/indexer.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include "engine/store/replay.h"
 #include "engine/store/segment.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::store {
 namespace {
@@ -156,7 +156,7 @@ void Indexer::wait_for_work(std::unique_lock<std::mutex>& guard) {
 }
 
 void Indexer::run() {
-  begin_thread("indexer", ThreadRole::following);
+  ::pthread_setname_np(::pthread_self(), "indexer");
   std::unique_lock guard(lock_);
   while (true) {
     wait_for_work(guard);

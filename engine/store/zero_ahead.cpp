@@ -1,6 +1,6 @@
 #include "engine/store/zero_ahead.h"
 
-#include "engine/threads/thread_role.h"
+#include <pthread.h>
 
 namespace cannula::store {
 
@@ -43,7 +43,7 @@ void ZeroAhead::claim(std::uint64_t end) {
 }
 
 void ZeroAhead::run() {
-  begin_thread("zeros", ThreadRole::working);
+  ::pthread_setname_np(::pthread_self(), "zeros");
   std::unique_lock guard(lock_);
   while (true) {
     changed_.wait(guard, [this] {

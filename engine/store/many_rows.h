@@ -1,4 +1,4 @@
-// Rows that are new, many by one statement: to open a table and its indexes and to end a statement
+// Rows of a table, many by one statement: to open a table and its indexes and to end a statement
 // costs SQLite as much as to write a row.
 #pragma once
 
@@ -11,17 +11,17 @@
 
 namespace cannula::store {
 
-struct NewRows {
-  std::string_view insert;  // the statement up to and with VALUES
-  int columns;              // of one row
+struct Rows {
+  std::string_view statement;  // up to and with VALUES
+  int columns;                 // of one row
 };
 
-// The statement for `rows` rows.
-inline std::string insertion_of(const NewRows& what, std::size_t rows) {
+// For `rows` rows.
+inline std::string statement_of(const Rows& what, std::size_t rows) {
   std::string row = "(?";
   for (int i = 1; i < what.columns; ++i) row += ",?";
   row += ')';
-  std::string sql = std::string(what.insert) + row;
+  std::string sql = std::string(what.statement) + row;
   for (std::size_t i = 1; i < rows; ++i) sql += ',' + row;
   return sql;
 }
@@ -29,21 +29,21 @@ inline std::string insertion_of(const NewRows& what, std::size_t rows) {
 // Calls `bind(statement, before, row, kept)` for each of `rows`: it binds the parameters from
 // before + 1 on. What they refer to and the row has not itself goes into `kept`.
 template <class Row, class Bind>
-Result<void> insert_rows(Connection& connection, const NewRows& what,
-                         std::span<const Row* const> rows, Bind bind) {
+Result<void> put_rows(Connection& connection, const Rows& what, std::span<const Row* const> rows,
+                      Bind bind) {
   constexpr std::size_t kAtOnce = 16;
-  const std::string many = rows.size() < kAtOnce ? std::string() : insertion_of(what, kAtOnce);
-  const std::string one = rows.size() % kAtOnce == 0 ? std::string() : insertion_of(what, 1);
+  const std::string many = rows.size() < kAtOnce ? std::string() : statement_of(what, kAtOnce);
+  const std::string one = rows.size() % kAtOnce == 0 ? std::string() : statement_of(what, 1);
   std::deque<std::string> kept;
   while (!rows.empty()) {
     const std::size_t count = rows.size() < kAtOnce ? 1 : kAtOnce;
-    Statement& insert = *TRY(connection.prepared(count == 1 ? one : many));
+    Statement& put = *TRY(connection.prepared(count == 1 ? one : many));
     int before = 0;
     for (const Row* row : rows.first(count)) {
-      TRY(bind(insert, before, *row, kept));
+      TRY(bind(put, before, *row, kept));
       before += what.columns;
     }
-    TRY(insert.run());
+    TRY(put.run());
     kept.clear();
     rows = rows.subspan(count);
   }
