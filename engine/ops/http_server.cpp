@@ -20,11 +20,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "engine/threads/thread_role.h"
 
 namespace cannula::ops {
 namespace asio = boost::asio;
@@ -185,7 +184,7 @@ struct HttpServer::State {
   std::vector<std::unique_ptr<asio::ip::tcp::acceptor>> tcp;
   std::vector<std::filesystem::path> files;
   std::thread thread{[this] {
-    begin_thread("admin", ThreadRole::working);
+    ::pthread_setname_np(::pthread_self(), "admin");
     context.run();
   }};
 };

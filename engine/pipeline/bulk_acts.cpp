@@ -1,9 +1,9 @@
 #include "engine/pipeline/bulk_acts.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include "engine/pipeline/clock.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 using std::chrono::steady_clock;
@@ -118,7 +118,7 @@ bool BulkActs::pause(Running& running, steady_clock::time_point until) {
 }
 
 void BulkActs::run(const std::shared_ptr<Running>& running) {
-  begin_thread("bulk", ThreadRole::working);
+  ::pthread_setname_np(::pthread_self(), "bulk");
   using State = BulkProgress::State;
   const BulkOrder order = running->progress.order;
   const std::size_t step = step_of(order.rate);

@@ -3,8 +3,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
-
-#include "engine/threads/thread_role.h"
+#include <pthread.h>
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -19,7 +18,7 @@ IoThreads::IoThreads(std::size_t count) {
   for (std::size_t i = 0; i < std::max<std::size_t>(1, count); ++i) {
     auto thread = std::make_unique<Thread>();
     thread->thread = std::thread([context = &thread->context, number = i + 1] {
-      begin_thread(fmt::format("io {}", number), ThreadRole::answering);
+      ::pthread_setname_np(::pthread_self(), fmt::format("io {}", number).c_str());
       context->run();
     });
     threads_.push_back(std::move(thread));

@@ -1,9 +1,9 @@
 #include "engine/pipeline/resource_keeper.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/config/resource_files.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 
@@ -51,7 +51,7 @@ void ResourceKeeper::look_again() {
 }
 
 void ResourceKeeper::run() {
-  begin_thread("resources", ThreadRole::working);
+  ::pthread_setname_np(::pthread_self(), "resources");
   std::unique_lock lock(mutex_);
   std::chrono::sys_days day{};
   while (!stopping_) {

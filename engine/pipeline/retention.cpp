@@ -1,9 +1,9 @@
 #include "engine/pipeline/retention.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -100,7 +100,7 @@ bool Retention::something_ends(const config::Site& site) const {
 }
 
 void Retention::loop() {
-  begin_thread("retention", ThreadRole::working);
+  ::pthread_setname_np(::pthread_self(), "retention");
   std::unique_lock lock(mutex_);
   auto last = steady_clock::now();
   while (!stopping_) {

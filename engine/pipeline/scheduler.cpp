@@ -1,10 +1,12 @@
 #include "engine/pipeline/scheduler.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "engine/pipeline/validation.h"
-#include "engine/threads/thread_role.h"
 
 namespace cannula::pipeline {
 using std::chrono::microseconds;
@@ -13,8 +15,9 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds kTurn{5};         // a channel's share before the next one has its turn
-constexpr microseconds kSlice{2000};     // of a script, before others have their turn
+constexpr milliseconds kTurn{5};       // a channel's share before the next one has its turn
+constexpr microseconds kSlice{2000};   // of a script, before others have their turn
+constexpr int kSlowLanePriority = 10;  // nice: a tenth of a worker's share when the machine is busy
 constexpr milliseconds kRefillPoll{10};  // while messages wait on disk and the index is behind
 constexpr std::size_t kBacklogForHelp =
     256;  // waiting messages of one channel that call a second worker
@@ -47,7 +50,7 @@ void Scheduler::start() {
   std::size_t number = 0;
   for (auto& worker : workers_) {
     worker->thread = std::thread([this, &worker = *worker, number = ++number] {
-      begin_thread(fmt::format("worker {}", number), ThreadRole::working);
+      ::pthread_setname_np(::pthread_self(), fmt::format("worker {}", number).c_str());
       run(worker);
     });
   }
@@ -184,7 +187,9 @@ void Scheduler::run(Worker& worker) {
 }
 
 void Scheduler::run_slow_lane() {
-  begin_thread("slow lane", ThreadRole::yielding);
+  ::pthread_setname_np(::pthread_self(), "slow lane");
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
+                kSlowLanePriority);  // of this thread alone, on Linux
   std::unique_lock lock(mutex_);
   while (true) {
     slow_wake_.wait(lock, [this] { return stopping_ || !slow_lane_.empty(); });

@@ -5,8 +5,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include "engine/threads/thread_role.h"
+#include <pthread.h>
 
 namespace cannula::audit {
 namespace {
@@ -320,7 +319,7 @@ void Log::note_refusal(Entry entry) {
 }
 
 void Log::run() {
-  begin_thread("audit", ThreadRole::working);
+  ::pthread_setname_np(::pthread_self(), "audit");
   std::unique_lock lock(mutex_);
   while (!closing_) {
     // After trouble only once in a while; otherwise when there is something.
