@@ -1,7 +1,6 @@
 #include "channels/http/target.h"
 
 #include <algorithm>
-#include <array>
 
 #include "channels/http/text.h"
 #include "channels/transport/secret_name.h"
