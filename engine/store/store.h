@@ -43,8 +43,9 @@ struct Options {
   std::filesystem::path directory;  // `state/` of the site; made if absent
   FileSystem* file_system =
       nullptr;  // null: the real one. Test doubles drop what was not synced, or fail.
-  std::size_t segment_size = 64u << 20;   // bytes; a segment may grow over it by one commit
-  std::size_t pending_limit = 32u << 20;  // bytes in memory waiting for the disk before has_room() says no
+  std::size_t segment_size = 64u << 20;  // bytes; a segment may grow over it by one commit
+  std::size_t pending_limit =
+      32u << 20;  // bytes in memory waiting for the disk before has_room() says no
   std::size_t zero_ahead =
       4u << 20;                     // bytes written with zeros ahead of the journal's end; 0: none
   bool index_in_background = true;  // false: tests drive it by catch_up()
