@@ -14,6 +14,12 @@ bool is_open(const DeliveryRow& delivery) {
          delivery.state == DeliveryState::retrying || delivery.state == DeliveryState::held;
 }
 
+// Whether an answer that was handled so ends its message. Where the handler had nothing to say, or
+// more to send, what becomes of the message is still for its deliveries to tell.
+bool ends(MessageState handled) {
+  return handled != MessageState::queued && handled != MessageState::done;
+}
+
 void append_varint(std::string& into, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) into.push_back(static_cast<char>(value | 0x80));
   into.push_back(static_cast<char>(value));
@@ -139,9 +145,9 @@ void MessageLife::apply(const Outcome& record, Position position) {
   } else {
     delivery(record.cause).row.handler_pending = false;
     delivery(record.cause).changed = true;
-    if (record.state != MessageState::queued) outcome = record.state;
+    if (ends(record.state)) outcome = record.state;
   }
-  if (record.cause == 0 || record.state != MessageState::queued) {
+  if (record.cause == 0 || ends(record.state)) {
     row.code = record.code;
     row.reason = record.reason;
     row.place = place_in_script(record.reason);

@@ -142,6 +142,31 @@ TEST_F(MessageLifeTest, waits_for_the_handler_of_a_response) {
   EXPECT_EQ(try_delivery(2, DeliveryState::delivered), MessageState::done);
 }
 
+TEST_F(MessageLifeTest, is_not_done_while_another_delivery_waits_whatever_a_handler_said) {
+  accept();
+  work({"ehr", "archive"});
+  auto delivered = attempt(kId, "lab", 1, "ehr", DeliveryState::delivered);
+  delivered.wants_handler = true;
+  after(delivered);
+  auto handled = outcome(kId, "lab", MessageState::done);
+  handled.cause = 1;
+  EXPECT_EQ(after(handled), MessageState::queued);
+  EXPECT_EQ(try_delivery(2, DeliveryState::dead), MessageState::dead);
+  after(resent(kId, "lab", 2));
+  EXPECT_EQ(try_delivery(2, DeliveryState::delivered), MessageState::done);
+}
+
+TEST_F(MessageLifeTest, stays_parked_whatever_becomes_of_what_it_sent_always) {
+  accept();
+  after(outcome(kId, "lab", MessageState::parked, {"review"}));
+  auto delivered = attempt(kId, "lab", 1, "review", DeliveryState::delivered);
+  delivered.wants_handler = true;
+  EXPECT_EQ(after(delivered), MessageState::parked);
+  auto handled = outcome(kId, "lab", MessageState::done);
+  handled.cause = 1;
+  EXPECT_EQ(after(handled), MessageState::parked);
+}
+
 TEST_F(MessageLifeTest, a_handler_may_park_the_message) {
   accept();
   work({"ehr"});
