@@ -66,7 +66,7 @@ class GroupCommit {
   };
 
   void run();
-  void write(std::vector<Submission>& batch);
+  void write(std::vector<Submission>& all);
   Result<void> encode(const std::vector<Record>& records, Submission& submission) const;
   Result<void> append(std::vector<Submission>& batch);
   void seal(Submission& submission, Position first);

@@ -296,7 +296,7 @@ Result<std::int64_t> Index::give_back(int pages) {
 // Not waiting for readers: they are short, and the next time does as well.
 Result<void> Index::empty_log() {
   TRY(connection_->execute("PRAGMA busy_timeout = 100"));
-  const auto done = connection_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  auto done = connection_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
   TRY(connection_->execute("PRAGMA busy_timeout = 10000"));
   return done;
 }
