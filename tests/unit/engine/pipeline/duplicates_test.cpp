@@ -1,0 +1,103 @@
+#include "engine/pipeline/duplicates.h"
+
+#include <atomic>
+#include <future>
+
+#include "tests/unit/engine/pipeline/engine_fixture.h"
+
+namespace cannula::pipeline {
+namespace {
+
+using testing::HasSubstr;
+
+class DuplicatesTest : public EngineTest {
+ protected:
+  std::shared_ptr<config::Site> watching(const std::string& script) {
+    auto watching = site(script);
+    watching->channels["lab"].source.set("duplicates", std::chrono::milliseconds(3'600'000));
+    return watching;
+  }
+};
+
+TEST_F(DuplicatesTest, AreAnsweredAsTheFirstWasAndNotWorkedTwice) {
+  auto engine = start(watching(kRelay));
+  const auto first = wires_.offer("lab", {oru(1, "A"), oru(1, "A")});
+  const auto again = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  EXPECT_EQ(first[0].disposition, Disposition::accepted);
+  EXPECT_EQ(first[1].disposition, Disposition::accepted);
+  EXPECT_EQ(first[1].id, first[0].id);
+  EXPECT_EQ(again[0].disposition, Disposition::accepted);
+  EXPECT_EQ(again[0].id, first[0].id);
+  const auto sent = wires_.delivered(2);
+  EXPECT_EQ(sent[1].payload, oru(2, "A"));
+  engine->store().catch_up();
+  store::MessageQuery query;
+  query.state = store::MessageState::filtered;
+  const auto rows = engine->store().messages(query).value();
+  ASSERT_EQ(rows.size(), 2u) << "each copy stays on record";
+  EXPECT_EQ(rows[1].code, "P312");
+  EXPECT_THAT(rows[1].reason, HasSubstr(first[0].id.text()));
+  EXPECT_EQ(rows[1].size, 0u) << "without its body";
+}
+
+TEST_F(DuplicatesTest, AreKnownAfterARestart) {
+  MessageId first;
+  {
+    auto engine = start(watching(kRelay));
+    first = wires_.offer("lab", {oru(1, "A")})[0].id;
+    wires_.delivered(1);
+    wait_for(*engine, first, store::MessageState::done);
+    wires_.offer("lab", {oru(1, "A")});
+    engine->stop();
+  }
+  auto engine = start(watching(kRelay));
+  const auto again = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_EQ(again[0].disposition, Disposition::accepted);
+  EXPECT_EQ(again[0].id, first);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(DuplicatesTest, TheSameControlIdWithAnotherBodyIsAnotherMessage) {
+  auto engine = start(watching(kRelay));
+  wires_.offer("lab", {oru(1, "A")});
+  const auto other = wires_.offer("lab", {oru(1, "B")});
+  EXPECT_EQ(other[0].disposition, Disposition::accepted);
+  EXPECT_EQ(wires_.delivered(2)[1].payload, oru(1, "B"));
+  std::int64_t reused = 0;
+  engine->each_channel([&](const ChannelView& view) {
+    reused = view.channel.metrics().transport.snapshot()["control_ids_reused_total"];
+  });
+  EXPECT_EQ(reused, 1);
+}
+
+TEST_F(DuplicatesTest, WhatWasRejectedMayComeAgain) {
+  auto rejecting = watching("function main(msg) return reject('not yet') end");
+  rejecting->channels["lab"].ack.when = config::AckConfig::When::processed;
+  auto engine = start(rejecting);
+  EXPECT_EQ(wires_.offer("lab", {oru(1, "A")})[0].disposition, Disposition::refused);
+  EXPECT_EQ(wires_.offer("lab", {oru(1, "A")})[0].disposition, Disposition::refused);
+}
+
+TEST_F(DuplicatesTest, WaitForTheFirstThatIsStillUnderWay) {
+  auto processed = watching(kRelay);
+  processed->channels["lab"].ack = {config::AckConfig::When::delivered, "ehr"};
+  std::atomic<bool> open{false};
+  wires_.answer = [&](const Parcel&, int) {
+    return open ? Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt}
+                : Answer{Answer::Kind::retry, {}, Error{"T105", "away", ""}, std::nullopt};
+  };
+  auto engine = start(processed);
+  auto first = std::async(std::launch::async, [&] { return wires_.offer("lab", {oru(1, "A")}); });
+  auto second = std::async(std::launch::async, [&] { return wires_.offer("lab", {oru(1, "A")}); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  open = true;
+  const auto one = first.get();
+  const auto two = second.get();
+  EXPECT_EQ(one[0].disposition, Disposition::accepted);
+  EXPECT_EQ(two[0].disposition, Disposition::accepted);
+  EXPECT_EQ(one[0].id, two[0].id);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+}  // namespace
+}  // namespace cannula::pipeline

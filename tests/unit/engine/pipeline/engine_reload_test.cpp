@@ -1,0 +1,122 @@
+// A reload: what it changes, what it refuses, and that it loses nothing.
+#include <atomic>
+#include <set>
+
+#include "tests/unit/engine/pipeline/engine_fixture.h"
+
+namespace cannula::pipeline {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST_F(EngineTest, AReloadThatFailedIsRememberedUntilOneSucceeds) {
+  const auto engine = start(site(kRelay));
+  EXPECT_FALSE(engine->failed_reload());
+  engine->note_reload({{Severity::error, "P307", "it cannot", nullptr, std::nullopt, "", ""}});
+  ASSERT_TRUE(engine->failed_reload());
+  EXPECT_EQ(engine->failed_reload()->findings[0].code, "P307");
+  EXPECT_GT(engine->failed_reload()->at, 0);
+  engine->note_reload({});
+  EXPECT_FALSE(engine->failed_reload());
+}
+
+TEST_F(EngineTest, AReloadThatWouldLeaveMessagesBehindIsRefusedAndARenameTakesThemOver) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T103", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "B")});
+  for (int i = 0; i < 6000; ++i) {
+    engine->store().catch_up();
+    if ((*engine->store().message(receipts[1].id))->state == store::MessageState::queued) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  auto renamed = std::make_shared<config::Site>(*site(kRelay));
+  renamed->channels.clear();
+  renamed->channels["laboratory"] =
+      channel("laboratory", "function main(msg) send('his', msg) end");
+  renamed->channels["laboratory"].destinations[0].name = "his";
+  const auto findings = engine->reload(renamed);
+  ASSERT_FALSE(findings.empty());
+  EXPECT_EQ(findings[0].code, "P315");
+  EXPECT_THAT(findings[0].hint, HasSubstr("renamed_from"));
+
+  auto taken_over = std::make_shared<config::Site>(*renamed);
+  taken_over->channels["laboratory"].renamed_from = {"lab"};
+  taken_over->channels["laboratory"].destinations[0].renamed_from = {"ehr"};
+  EXPECT_THAT(engine->reload(taken_over), IsEmpty());
+  away = false;
+  for (const Receipt& receipt : receipts) wait_for(*engine, receipt.id, store::MessageState::done);
+  EXPECT_EQ(wires_.delivered(2)[0].key, receipts[0].id.text() + "-ehr-1") << "keys are stable";
+}
+
+TEST_F(EngineTest, AReloadChangesTheScriptAndKeepsTheChannel) {
+  auto engine = start(site(kRelay));
+  wires_.offer("lab", {oru(1, "A")});
+  wires_.delivered(1);
+  EXPECT_THAT(engine->reload(site("function main(msg) msg['MSH-4'] = 'NEW'; send('ehr', msg) end")),
+              IsEmpty());
+  wires_.offer("lab", {oru(2, "A")});
+  EXPECT_THAT(wires_.delivered(2)[1].payload, HasSubstr("|LAB|NEW|"));
+}
+
+TEST_F(EngineTest, AReloadThatCannotWorkChangesNothing) {
+  auto engine = start(site(kRelay));
+  EXPECT_THAT(render(engine->reload(site("function main(msg) send('ehr', msg)"))),
+              HasSubstr("main.lua"));
+  auto with_another = site(kRelay);
+  with_another->channels["adt"] = channel("adt", kRelay);
+  wires_.refuse_to_listen = true;
+  EXPECT_THAT(render(engine->reload(with_another)), HasSubstr("refuses to listen"));
+  wires_.refuse_to_listen = false;
+  wires_.offer("lab", {oru(1, "A")});
+  wires_.delivered(1);
+}
+
+// Between the closing of the old source and the failure of another one, the new source may have
+// taken messages in.
+TEST_F(EngineTest, WhatAFailedReloadTookInIsNotForgotten) {
+  auto two = site(kRelay);
+  two->channels["zzz"] = channel("zzz", kRelay);
+  auto engine = start(two);
+  auto changed = site(kRelay);
+  changed->channels["lab"].source_written = "another";
+  changed->channels["zzz"] = channel("zzz", kRelay);
+  changed->channels["zzz"].source_written = "another";
+  wires_.refuse_to_listen_on = "zzz";
+  wires_.when_listening = [&](const std::string& name) {
+    if (name != "lab") return;
+    wires_.when_listening = nullptr;
+    wires_.offer_later("lab", oru(7, "A"));
+  };
+  EXPECT_FALSE(engine->reload(changed).empty());
+  EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N7|"));
+}
+
+TEST_F(EngineTest, AReloadThatChangesAChannelLosesAndDoublesNothing) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 100; ++i) bodies.push_back(oru(i, "A"));
+  wires_.offer("lab", bodies);
+  auto changed = site(kRelay);
+  changed->channels["lab"].source_written = "another";
+  away = false;
+  EXPECT_THAT(engine->reload(changed), IsEmpty());
+  wires_.offer("lab", {oru(100, "A")});
+  const auto sent = wires_.delivered(101);
+  std::set<std::string> keys;
+  for (const Sent& one : sent) keys.insert(one.key);
+  EXPECT_EQ(keys.size(), 101u);
+  EXPECT_THAT(sent.back().payload, HasSubstr("|N100|"));
+}
+
+}  // namespace
+}  // namespace cannula::pipeline

@@ -1,0 +1,78 @@
+// Tables that are saved while messages wait for their rows.
+#include "engine/pipeline/resource_keeper.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "engine/config/resource_files.h"
+#include "tests/unit/engine/pipeline/engine_fixture.h"
+
+namespace cannula::pipeline {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class TableTest : public EngineTest {
+ protected:
+  void save_table(const std::string& csv) {
+    std::filesystem::create_directories(folder_.path() / "tables");
+    std::ofstream(folder_.path() / "tables" / "codes.csv.new") << csv;
+    std::filesystem::rename(folder_.path() / "tables" / "codes.csv.new",
+                            folder_.path() / "tables" / "codes.csv");
+  }
+  std::shared_ptr<config::Site> mapped_site() {
+    auto mapped = site(R"(
+      function main(msg)
+        msg["MSH-4"] = lookup.must("codes", msg["PID-3.1"]).name
+        send("ehr", msg)
+      end)");
+    mapped->resources = config::load_resources(folder_.path()).resources;
+    return mapped;
+  }
+};
+
+TEST_F(TableTest, AMessageWithoutItsRowWaitsAndGoesWhenTheRowIsSaved) {
+  save_table("code,name\nA,ALPHA\n");
+  auto engine = start(mapped_site());
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "B")});
+  wait_for(*engine, receipts[0].id, store::MessageState::done);
+  wait_for(*engine, receipts[1].id, store::MessageState::parked);
+  EXPECT_EQ(engine->store().unmapped("codes", 10)->at(0).key, "B");
+  EXPECT_EQ(engine->store().unmapped("codes", 10)->at(0).waiting, 1u);
+
+  save_table("code,name\nA,ALPHA\nB,BETA\n");
+  wait_for(*engine, receipts[1].id, store::MessageState::done);
+  EXPECT_THAT(wires_.delivered(2)[1].payload, HasSubstr("|BETA|"));
+  EXPECT_THAT(*engine->store().awaiting({}, 10), IsEmpty());
+}
+
+TEST_F(TableTest, ARowSavedWhileTheEngineWasDownReleasesAtStart) {
+  save_table("code,name\n");
+  MessageId id;
+  {
+    auto engine = start(mapped_site());
+    id = wires_.offer("lab", {oru(1, "B")})[0].id;
+    wait_for(*engine, id, store::MessageState::parked);
+    engine->stop();
+  }
+  save_table("code,name\nB,BETA\n");
+  auto engine = start(mapped_site());
+  wait_for(*engine, id, store::MessageState::done);
+}
+
+TEST_F(TableTest, ATableWithAMistakeLeavesTheLastGoodOneInUse) {
+  save_table("code,name\nA,ALPHA\n");
+  auto engine = start(mapped_site());
+  const auto before = engine->resources();
+  save_table("code,name\nA,ALPHA\nA,ALPHA AGAIN\nB,BETA\n");
+  for (int i = 0; i < 1000 && engine->resources() == before; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(engine->resources()->tables.at("codes"), before->tables.at("codes"));
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
+  wait_for(*engine, receipts[0].id, store::MessageState::done);
+}
+
+}  // namespace
+}  // namespace cannula::pipeline
