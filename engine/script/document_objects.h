@@ -54,12 +54,6 @@ void push_plain(lua_State* L, tree::Node node);
 // JSON of any value, as json.encode.
 std::string json_text(lua_State* L, int index, int indent = 0);
 
-// The table of msg.request, or nil.
-void push_request(lua_State* L, const Input& input);
-// One member of a JSON object, or nil.
-void push_attribute(lua_State* L, const std::string& attributes, std::string_view name);
-void push_response_document(lua_State* L, Session& session);
-
 // The metatable that json.array gives a table.
 bool is_marked_array(lua_State* L, int index);
 void open_json(lua_State* L);

@@ -1,6 +1,7 @@
 #include "engine/script/lua_runtime.h"
 
 #include "engine/script/document_objects.h"
+#include "engine/script/exchange_objects.h"
 #include "engine/script/fhir_builder.h"
 #include "engine/script/fhir_library.h"
 #include "engine/script/findings.h"
@@ -98,6 +99,7 @@ int LuaRuntime::open_state(lua_State* L) {
   open_sandbox(L);
   open_opaque(L);
   open_message_objects(L);
+  open_response_object(L);
   open_document_objects(L);
   open_fhir_objects(L);
   return 0;

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <string>
 
-#include "engine/script/document_objects.h"
+#include "engine/script/exchange_objects.h"
 #include "engine/script/lua_runtime.h"
 #include "engine/script/objects.h"
 #include "engine/script/places.h"
@@ -392,54 +392,7 @@ int to_string(lua_State* L) {
   return 1;
 }
 
-// -- Response
-
-constexpr Binding kResponseMembers[] = {
-    {"text", "string?", "What the destination answered, as it came; nil when nothing came back."},
-    {"message", "Message?", "The answer as an HL7 v2 message; nil when nothing came back."},
-    {"document", "Document?", "The answer as a Document; nil when it is not JSON."},
-    {"status", "integer?", "The HTTP status; nil of other transports."},
-    {"headers", "table<string, string>?", "The HTTP headers, by names in small letters."},
-    {"destination", "string", "The destination's name."},
-    {"ordinal", "integer", "Which of the sends of main this answers, counted from 1."},
-};
-
-int index_response(lua_State* L) {
-  checked_object<Object>(L, 1, Object::Kind::response);
-  Session& session = LuaRuntime::of(L).session();
-  const Response& response = *session.input.response;
-  const std::string_view name = lua_type(L, 2) == LUA_TSTRING ? view_at(L, 2) : "";
-  const auto member = find_member(kResponseMembers, name);
-  if (!member) unknown_member("Response", kResponseMembers, name);
-  if (name == "destination") {
-    push(L, response.destination);
-  } else if (name == "ordinal") {
-    lua_pushinteger(L, static_cast<lua_Integer>(response.ordinal) + 1);
-  } else if (name == "status" || name == "headers") {
-    push_attribute(L, response.attributes, name);
-  } else if (name == "document") {
-    push_response_document(L, session);
-  } else if (!response.body) {
-    lua_pushnil(L);
-  } else if (name == "text") {
-    push(L, *response.body);
-  } else {
-    if (session.response_message == nullptr) {
-      charge(L, session, response.body->size() + 2048);
-      session.response_message =
-          &session.messages.emplace_back(response.body, nullptr, MessageBox::From::destination);
-    }
-    session.response_message->read();
-    push_message(L, session, *session.response_message);
-  }
-  return 1;
-}
-
 }  // namespace
-
-void push_response(lua_State* L, Session& session) {
-  new_object(L, Object::Kind::response, sizeof(Object), session.serial);
-}
 
 void open_message_objects(lua_State* L) {
   lua_createtable(L, 0, 6);
@@ -450,11 +403,6 @@ void open_message_objects(lua_State* L) {
   lua_pushcfunction(L, &guarded<to_string>);
   lua_setfield(L, -2, "__tostring");
   set_object_metatable(L, Object::Kind::message);
-
-  lua_createtable(L, 0, 4);
-  lua_pushcfunction(L, &guarded<index_response>);
-  lua_setfield(L, -2, "__index");
-  set_object_metatable(L, Object::Kind::response);
 
   open_place_objects(L);
 }
@@ -468,11 +416,6 @@ Library message_object() {
       "own character set; a character that it does not have is an error. `msg[\"MSH-18\"] = "
       "\"UNICODE UTF-8\"` converts the message.",
       kMembers};
-}
-
-Library response_object() {
-  return {"Response", Library::Kind::object, "What a destination answered, for `on_response`.",
-          kResponseMembers};
 }
 
 }  // namespace cannula::script
