@@ -120,8 +120,8 @@ void read_options(lua_State* L, Send& send) {
                       std::string("send takes its options as a table, { key = … }, not a ") +
                           luaL_typename(L, 3));
   }
-  constexpr std::string_view kOptions[] = {"key",     "priority",     "method", "path",
-                                           "headers", "content_type", "updates"};
+  constexpr std::string_view kOptions[] = {"key",  "priority", "always",       "method",
+                                           "path", "headers",  "content_type", "updates"};
   lua_pushnil(L);
   while (lua_next(L, 3) != 0) {
     const std::string_view name = lua_type(L, -2) == LUA_TSTRING ? view_at(L, -2) : "";
@@ -132,6 +132,11 @@ void read_options(lua_State* L, Send& send) {
         throw ScriptError("L214", "the option 'priority' of send is \"stat\" or absent");
       }
       send.stat = true;
+    } else if (name == "always") {
+      if (lua_type(L, -1) != LUA_TBOOLEAN) {
+        throw ScriptError("L214", "the option 'always' of send is true or false");
+      }
+      send.always = lua_toboolean(L, -1) != 0;
     } else if (name == "updates") {
       add_updates(L, send.attributes);
     } else if (std::find(std::begin(kOptions), std::end(kOptions), name) != std::end(kOptions)) {
@@ -139,7 +144,7 @@ void read_options(lua_State* L, Send& send) {
     } else {
       throw ScriptError("L214", "send has no option '" + std::string(name.substr(0, 60)) + "'" +
                                     did_you_mean(name, kOptions) +
-                                    "; it has key, priority, method, path, headers, "
+                                    "; it has key, priority, always, method, path, headers, "
                                     "content_type and updates");
     }
     lua_pop(L, 1);
@@ -246,8 +251,10 @@ int reject(lua_State* L) {
 constexpr Binding kBindings[] = {
     {"send",
      "(destination: string, payload: Message|Document|Transaction|string, options?: SendOptions)",
-     "Hands the payload to a destination of this channel when the script has finished; an error "
-     "later on sends nothing. A message that was not edited is sent byte for byte as received. "
+     "Hands the payload to a destination of this channel when the script has finished; after an "
+     "error, `skip`, `park` or `reject` only what was sent with `always = true` goes, such as what "
+     "a person has to see whatever becomes of the message. A message that was not edited is sent "
+     "byte for byte as received. "
      "`key` sets the order key at the destination, `priority = \"stat\"` goes first; "
      "`method`, `path`, `headers` and `content_type` are of HTTP destinations; `updates`, of FHIR "
      "destinations, is what `created()` gives: these are updated instead of created.",
@@ -259,7 +266,9 @@ constexpr Binding kBindings[] = {
      "created nothing. Empty unless a person sent the message again, or edited it.",
      &guarded<created>},
     {"skip", "(reason: string)",
-     "Ends the message: nothing is to be done with it. Nothing is sent.", &guarded<skip>},
+     "Ends the message: nothing is to be done with it. Nothing is sent, but for what goes "
+     "`always`.",
+     &guarded<skip>},
     {"park", "(reason: string)",
      "Ends the run: the message waits for a person and is run again when they release it.",
      &guarded<park>},

@@ -134,6 +134,7 @@ std::string lua_types() {
       "---@class Reference\n---@field reference string\n\n"
       "---@class SendOptions\n---@field key? string|number|phi The order key at the destination.\n"
       "---@field priority? \"stat\" Goes before what is not stat.\n"
+      "---@field always? boolean Goes also when the script parks, rejects, skips or fails.\n"
       "---@field method? string Of an HTTP destination: \"PUT\".\n"
       "---@field path? string Of an HTTP destination: what is added to its url.\n"
       "---@field headers? table<string, string> Of an HTTP destination.\n"

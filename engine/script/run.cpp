@@ -80,7 +80,6 @@ void LuaRun::conclude(int status) {
   conclusion_.until_mapped = session_.until_mapped;
   if (session_.end != Conclusion::Kind::parked) conclusion_.reply = std::move(session_.reply);
   if (session_.end == Conclusion::Kind::finished) {
-    conclusion_.sends = std::move(session_.sends);
     for (auto& [key, value] : session_.state_writes) {
       conclusion_.state_writes.push_back({key, std::move(value)});
     }
@@ -119,6 +118,10 @@ void LuaRun::note_findings() {
 
 void LuaRun::finish(bool well) {
   note_findings();
+  conclusion_.sends = std::move(session_.sends);
+  if (conclusion_.kind != Conclusion::Kind::finished) {
+    std::erase_if(conclusion_.sends, [](const Send& send) { return !send.always; });
+  }
   conclusion_.trace = std::move(session_.trace);
   conclusion_.misses = std::move(session_.misses);
   if (well) {

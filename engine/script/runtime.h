@@ -99,6 +99,7 @@ struct Send {
   Bytes payload;                   // null: the received bytes, unchanged
   std::optional<std::string> key;  // the order key at the destination, when the script gave one
   bool stat = false;
+  bool always = false;     // goes also when the run does not finish
   std::string attributes;  // as Parcel::attributes; empty when the script gave none
 };
 
@@ -121,11 +122,11 @@ struct Conclusion {
     skipped,   // skip(reason)
     parked,    // park(reason)
     rejected,  // reject(reason)
-    failed,    // an error, or a limit: the message is dead, nothing is sent
+    failed,    // an error, or a limit: the message is dead
   } kind = Kind::finished;
   std::string code;                      // "L2xx" for failed
   std::string reason;                    // with file, line and traceback for an error
-  std::vector<Send> sends;               // empty unless finished
+  std::vector<Send> sends;               // unless finished only those that go always
   std::vector<StateWrite> state_writes;  // empty unless finished
   std::vector<Miss> misses;              // in the order of the lookups, each once; in every kind
   bool until_mapped = false;             // parked: run again by itself once every miss has its row

@@ -127,6 +127,25 @@ TEST_F(LibraryTest, OnlyAFinishedRunWritesState) {
   }
 }
 
+TEST_F(LibraryTest, WhatIsSentAlwaysGoesHoweverTheRunEnds) {
+  for (const char* end : {"", "error('x')", "skip('x')", "park('x')", "reject('x')",
+                          "local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) .. #t end"}) {
+    const Conclusion conclusion = work(
+        "function main(msg)\n"
+        "  send('ehr', msg)\n"
+        "  send('archive', 'look at this', { always = true, key = 'k' })\n" +
+        std::string(end) + "\nend");
+    const bool finished = conclusion.kind == Conclusion::Kind::finished;
+    ASSERT_EQ(conclusion.sends.size(), finished ? 2u : 1u) << end;
+    EXPECT_EQ(*conclusion.sends.back().payload, "look at this");
+    EXPECT_EQ(conclusion.sends.back().key, "k");
+  }
+  EXPECT_EQ(
+      work("function main(msg) send('ehr', msg, { always = false }) park('x') end").sends.size(),
+      0u);
+  EXPECT_THAT(failure("send('ehr', msg, { always = 'yes' })"), HasSubstr("true or false"));
+}
+
 TEST_F(LibraryTest, StateRefusesWhatItCannotKeep) {
   for (const auto& [expression, text] :
        {std::pair{"print", "not a function"}, std::pair{"msg", "not a Message"},
