@@ -46,7 +46,7 @@ class EhrTest(unittest.TestCase):
 
     def potassium(self):
         """Value, status and version of the report's potassium, and that it is there once."""
-        _, found, _ = self.clinic.fhir("/Observation?identifier=https://riverside.example/id/observation%7CAC2012/BMP/K")
+        _, found, _ = self.clinic.fhir("/Observation?identifier=https://riverside.example/id/observation%7Creference-lab/AC2012/BMP/K")
         self.assertEqual(found["total"], 1)
         observation = found["entry"][0]["resource"]
         return observation["valueQuantity"]["value"], observation["status"], observation["meta"]["versionId"]
@@ -57,7 +57,8 @@ class EhrTest(unittest.TestCase):
         self.assertEqual(len(self.proxy.keys()), 3)
         counts = self.clinic.ehr_counts()
         self.assertEqual((counts["transactions"], counts["doubled"]), (3, 0))
-        self.assertEqual(counts["resources"], {"Patient": 1, "Encounter": 0, "Observation": 5, "DiagnosticReport": 1})
+        self.assertEqual(counts["resources"], {"Patient": 1, "Encounter": 0, "Observation": 5, "DiagnosticReport": 1,
+                                               "DocumentReference": 0})
 
 
 class AnEhrThatIsAway(EhrTest):

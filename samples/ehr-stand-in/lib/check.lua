@@ -21,6 +21,10 @@ local rules = {
     required = { "status", "code" },
     status = set "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown",
   },
+  DocumentReference = {
+    required = { "status", "content" },
+    status = set "current superseded entered-in-error",
+  },
 }
 
 -- What is wrong with a resource, in words; nil when nothing is.

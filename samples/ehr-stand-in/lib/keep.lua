@@ -5,7 +5,8 @@
 --   "Patient?system|value"            the ids that have this identifier, of which there should be one
 local keep = {}
 
-keep.types = { Patient = true, Encounter = true, Observation = true, DiagnosticReport = true }
+keep.types = { Patient = true, Encounter = true, Observation = true, DiagnosticReport = true,
+               DocumentReference = true }
 
 -- The value of a search in a URL, and back.
 function keep.encode(text)

@@ -1,4 +1,4 @@
--- From the OBX segments of one order to FHIR Observations and to the documents of its report.
+-- From the OBX segments of one order to FHIR Observations, and its documents to DocumentReferences.
 local attachments = require("attachments")
 local house = require("house")
 local standard = require("standard")
@@ -32,18 +32,19 @@ local function code(obx)
   return { coding = codings, text = obx["3.5"] or obx["3.2"] }
 end
 
--- What one item becomes in the EHR. `report` tells what its order says of all of them: subject, taken, issued, laboratory.
-function observations.resource(item, report)
+-- What one item becomes in the EHR. `report` tells when its order was taken and issued, `source` of its patient, `subject`, and
+-- its laboratory.
+function observations.resource(item, report, source)
   local obx, value = item.obx, item.value
   return fhir.Observation {
     identifier = { { system = house.systems.observation, value = item.key } },
     status = item.status,
     category = CATEGORY,
     code = code(obx),
-    subject = report.subject,
+    subject = source.subject,
     effectiveDateTime = fhir.datetime(obx["14"]) or report.taken,
     issued = report.issued,
-    performer = { { display = obx["23.1"] or report.laboratory } },
+    performer = { { display = obx["23.1"] or source.laboratory } },
     valueQuantity = value.valueQuantity,
     valueCodeableConcept = value.valueCodeableConcept,
     valueString = value.valueString,
@@ -54,6 +55,24 @@ function observations.resource(item, report)
     interpretation = fhir.interpretation(obx[8]),
     note = item.notes[1] and { { text = table.concat(item.notes, "\n") } } or nil,
     referenceRange = fhir.range(obx[7], obx[6]),
+  }
+end
+
+-- Of a document, what the status of its OBX says of it.
+local DOCUMENT_STATUS = { registered = "preliminary", preliminary = "preliminary", final = "final", corrected = "amended",
+                          amended = "amended" }
+
+-- What a document becomes in the EHR: a resource of its own, so that it stays when a later message brings the report without it.
+function observations.document(document, source, report)
+  return fhir.DocumentReference {
+    identifier = { { system = house.systems.document, value = document.key } },
+    status = document.status == "entered-in-error" and "entered-in-error" or "current",
+    docStatus = DOCUMENT_STATUS[document.status] or "entered-in-error",
+    type = code(document.obx),
+    subject = source.subject,
+    description = document.attachment.title,
+    content = { { attachment = document.attachment } },
+    context = { related = { report } },
   }
 end
 
@@ -75,21 +94,33 @@ end
 
 -- Everything that an order reports under that key:
 --   items      {name, key, status, value, notes, obx} of each observation; the key is the report's and the name
---   documents  attachments · notes  of the order as a whole · doubts  what a person should look at, in words
+--   documents  {key, status, attachment, obx} of each
+--   notes      of the order as a whole
+--   doubts     what a person should look at, in words
 function observations.of(order, report_key)
   local found = { items = {}, documents = {}, notes = {}, doubts = {} }
   local times, last = {}, nil
 
-  local function add_document(obx)
-    local attachment, problem = attachments.of(obx)
-    table.insert(attachment and found.documents or found.doubts, attachment or problem)
-    last = nil
+  -- The laboratory's own code, by which a correction finds what it corrects: it stays when the table of codes changes. The
+  -- second of a code in one order is "CODE#2".
+  local function name_of(code_and_part)
+    times[code_and_part] = (times[code_and_part] or 0) + 1
+    local nth = times[code_and_part]
+    return nth == 1 and code_and_part or code_and_part .. "#" .. nth
   end
 
-  local function add_result(obx)
-    local status = observations.status(obx)
-    if not status then return end
-    -- The laboratory's own code, by which a correction finds what it corrects: it stays when the table of codes changes.
+  local function add_document(obx, status)
+    local name = name_of(obx["3.4"] or obx["3.1"] or obx["3.2"] or "document")
+    if status == "cancelled" then return end  -- there is none
+    local attachment, problem = attachments.of(obx)
+    if attachment then
+      table.insert(found.documents, { key = report_key .. "/" .. name, status = status, attachment = attachment, obx = obx })
+    else
+      table.insert(found.doubts, problem)
+    end
+  end
+
+  local function add_result(obx, status)
     local code_and_part = (obx["3.4"] or obx["3.1"]) .. (obx["4"] and "." .. obx["4"] or "")
     local value, doubt = fhir.value(obx)
     if continues(last, obx, code_and_part) then
@@ -98,11 +129,10 @@ function observations.of(order, report_key)
     end
     if obx["11"] == "U" and next(value) == nil then
       table.insert(found.doubts, code_and_part .. " is final now, says the laboratory, and does not repeat the value")
+      last = nil
       return
     end
-    times[code_and_part] = (times[code_and_part] or 0) + 1
-    local nth = times[code_and_part]
-    local name = nth == 1 and code_and_part or code_and_part .. "#" .. nth
+    local name = name_of(code_and_part)
     last = { of = code_and_part, name = name, key = report_key .. "/" .. name, status = status, value = value, notes = {},
              obx = obx }
     table.insert(found.items, last)
@@ -111,7 +141,13 @@ function observations.of(order, report_key)
 
   for segment in order:each() do
     if segment.name == "OBX" then
-      if observations.is_document(segment) then add_document(segment) else add_result(segment) end
+      local status = observations.status(segment)
+      if not status or observations.is_document(segment) then last = nil end  -- notes below are not of the one before
+      if status and observations.is_document(segment) then
+        add_document(segment, status)
+      elseif status then
+        add_result(segment, status)
+      end
     elseif segment.name == "NTE" then
       table.insert(last and last.notes or found.notes, lines(segment[3]))
     end

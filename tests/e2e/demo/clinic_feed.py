@@ -107,6 +107,7 @@ class Laboratory:
 
     def __init__(self, door, name, number):
         self.door, self.name, self.number = door, name, number
+        self.partner = {"lab-results": "reference-lab", "lab-files": "county-lab", "lab-portal": "walk-in-lab"}[door]
         self.chance = random.Random(name)
         self.people = [f"7{number}{person:04}" for person in range(1, 21)]
         self.reported = []  # (patient, accession, tests) that can still be corrected
@@ -137,10 +138,11 @@ class Laboratory:
         message = Message(control_id, b"", review=kind in ("critical", "no unit", "withdrawn"), unmapped=kind == "unmapped",
                           fate="rejected" if kind == "no patient" else "filed")
         fhir_status = {"F": "final", "P": "preliminary", "C": "corrected", "W": "entered-in-error"}[status]
-        message.report = (f"{accession}/PANEL", fhir_status)
+        report = f"{self.partner}/{accession}/PANEL"
+        message.report = (report, fhir_status)
         for index, (code, name, loinc, unit, normal, value) in enumerate(tests, 1):
             segments.append(f"OBX|{index}|NM|{code}^{name}^L||{value}|{unit}|{normal}||||{status}")
-            message.results[f"{accession}/PANEL/{code}"] = Result(patient, loinc, fhir_status, value)
+            message.results[f"{report}/{code}"] = Result(patient, loinc, fhir_status, value)
         if n % 7 == 0:
             segments.append("NTE|1|L|Seen by R\\T\\D, rack 3\\F\\4; ratio 1\\S\\2")
         segments.append(f"ZLB|{n}|of no interest to the EHR")
