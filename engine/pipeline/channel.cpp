@@ -146,12 +146,10 @@ void Channel::replace_program(std::shared_ptr<const script::Program> program) {
   resume_work();
 }
 
-void Channel::pause_work(std::string_view why) {
+void Channel::pause_work(std::string_view why, std::string_view next) {
   if (paused_.exchange(true)) return;
-  spdlog::error(
-      "channel {}: work is paused: {}. Messages are still accepted and wait; mend the script and "
-      "reload",
-      config_.name, why);
+  spdlog::error("channel {}: work is paused: {}. Messages are still accepted and wait; {}",
+                config_.name, why, next);
 }
 
 void Channel::resume_work() {

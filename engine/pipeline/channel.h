@@ -83,10 +83,10 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* message,
                 script::Conclusion conclusion);
 
-  // Work is suspended because the script keeps running into its limits; a reload or resume() ends
-  // it.
+  // Work is suspended because the script keeps running into its limits, or a message cannot be
+  // read back; a reload or resume_work() ends it. `next` is what those who run the engine do then.
   bool paused() const { return paused_.load(std::memory_order_relaxed) || work_paused_; }
-  void pause_work(std::string_view why);
+  void pause_work(std::string_view why, std::string_view next = "mend the script and reload");
   void resume_work();
   // A person's own pauses. Nothing is taken from senders while intake is paused: they are told to
   // try again later. Work that is under way ends.

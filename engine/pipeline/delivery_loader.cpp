@@ -35,6 +35,10 @@ std::uint32_t ordinal_of(const store::Outcome& outcome, const std::string& desti
 
 }  // namespace
 
+bool may_be_read_later(const Error& error) {
+  return store::is_readable_elsewhere(error) || error.code == "J104";
+}
+
 Result<std::string> delivered_before(const store::Store& store, MessageId id,
                                      const std::string& destination, std::size_t n) {
   for (int edits = 0; id && n > 0 && edits < kMostEdits; ++edits) {

@@ -8,6 +8,11 @@
 
 namespace cannula::pipeline {
 
+// True of an error of reading a record back that says nothing against the record: another program
+// or file of keys reads it, or the disk did not give it this time (J104). Its message has to wait;
+// nothing may be concluded of it.
+bool may_be_read_later(const Error& error);
+
 struct LoadedDelivery {
   Bytes payload;
   std::string event;

@@ -21,6 +21,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr milliseconds kRecordAgain{1000};  // after the store could not take an attempt
+constexpr milliseconds kReadAgain{60'000};  // after the store could not give a payload
 // Longer than this nothing waits because of a time on record: the wall clock may have been wrong.
 constexpr milliseconds kLongestRecordedWait = std::chrono::hours(1);
 constexpr store::Timestamp kMinute = 60'000'000;
@@ -246,6 +247,7 @@ asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
   delivery.attributes = std::move(loaded->attributes);
   delivery.before = std::move(loaded->before);
   delivery.event = std::move(loaded->event);
+  delivery.accepted = loaded->accepted;
   co_return Result<void>();
 }
 
@@ -269,6 +271,7 @@ asio::awaitable<Remembered> Destination::deliver(Lane::Entry* entry, const Parce
 asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
   Remembered ended;
   Result<void> loaded;
+  bool waits = false;  // to be read: nothing was tried
   if (!entry->item.first_tried) entry->item.first_tried = steady_clock::now();
   if (!entry->item.payload) loaded = co_await load_payload(entry->item);
   if (loaded) {
@@ -276,17 +279,40 @@ asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
     const auto begun = steady_clock::now();
     ended = co_await deliver(entry, parcel);
     metrics_->deliver.record(steady_clock::now() - begun);
-  } else {
-    ended.answer.reason = loaded.error();
+    unread_ = false;
+  } else if (may_be_read_later(loaded.error())) {
+    waits = true;
+  } else {  // ours, whatever the code: it says nothing of the other side
+    ended.answer.reason = Error("P301", loaded.error().text());
   }
   --under_way_;
-  settle(entry, ended);
+  if (waits) {
+    wait_to_be_read(entry, loaded.error());
+  } else {
+    settle(entry, ended);
+  }
   if (stopping_) {
     idle_.cancel();
   } else {
     dispatch();
     arm_timer();
   }
+}
+
+// No attempt was made, so none is recorded, and the time does not count: it is never given up for
+// this. What follows of its keys waits with it.
+void Destination::wait_to_be_read(Lane::Entry* entry, const Error& why) {
+  entry->item.first_tried.reset();
+  if (stopping_) return lanes_.put_back(entry);
+  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
+  if (!std::exchange(unread_, true)) {
+    ports_.report.log(
+        Report::Level::error,
+        fmt::format("message {} waits at destination {}, because it cannot be read: {}. It is "
+                    "looked for again each minute; what else cannot be read waits too",
+                    entry->item.id.text(), config_.name, why.text()));
+  }
+  sleep(entry, kReadAgain);
 }
 
 void Destination::settle(Lane::Entry* entry, const Remembered& ended) {

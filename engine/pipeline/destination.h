@@ -142,6 +142,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void dispatch();
   Parcel parcel_of(const Delivery& delivery) const;
   boost::asio::awaitable<void> attempt(Lane::Entry* entry);
+  void wait_to_be_read(Lane::Entry* entry, const Error& why);
   void settle(Lane::Entry* entry, const Remembered& ended);
   void settle_delivered(Lane::Entry* entry, const Answer& answer);
   void settle_dead(Lane::Entry* entry, const Answer& answer);
@@ -171,6 +172,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
     std::uint32_t last_ordinal = 0;
     bool all = false;                 // nothing is behind it
     store::Position complete_to = 0;  // of the index, before it was asked
+    std::optional<Error> failure{};   // the index could not tell what waits
   };
   Result<std::vector<store::DeliveryRow>> waiting(store::Position after,
                                                   std::uint32_t after_ordinal) const;
@@ -228,6 +230,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
       held_;                  // by the message that holds them
   std::set<Name> discarded_;  // while they were under way
   std::size_t under_way_ = 0;
+  bool unread_ = false;  // it has been said that something cannot be read from disk, and may be
   bool stopping_ = false;
   bool refilling_ = false;
   bool looked_for_stat_ = false;  // since the start: an earlier run may have left some

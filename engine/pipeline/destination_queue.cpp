@@ -18,6 +18,7 @@ constexpr std::size_t kRefillBatch = 512;
 constexpr std::size_t kMostEntries = 65'536;  // in memory, those that wait behind a hold included
 constexpr std::size_t kMostFetched = 1024;    // ahead of the queue at a time
 constexpr milliseconds kIndexLag{10};
+constexpr milliseconds kAskAgain{1000};  // after the index could not tell what waits
 
 std::size_t size_of(const Delivery& delivery) {
   return delivery.payload ? delivery.payload->size() : 0;
@@ -233,23 +234,26 @@ Result<std::vector<store::DeliveryRow>> Destination::waiting(store::Position aft
   return rows;
 }
 
+// One that cannot be read now comes without its payload, and keeps its place in its keys.
 Result<Delivery> Destination::delivery_of(const store::DeliveryRow& row) const {
-  LoadedDelivery loaded =
-      TRY(load_delivery(store_, row.id, row.ordinal, row.outcome_position, row.queued));
+  auto loaded = load_delivery(store_, row.id, row.ordinal, row.outcome_position, row.queued);
+  if (!loaded && !may_be_read_later(loaded.error())) return loaded.error();
   Delivery delivery;
   delivery.id = row.id;
   delivery.ordinal = row.ordinal;
   delivery.asked_as = row.destination;
   delivery.queued = row.queued;
   delivery.outcome = row.outcome_position;
-  delivery.payload = std::move(loaded.payload);
-  delivery.attributes = std::move(loaded.attributes);
-  delivery.before = std::move(loaded.before);
-  delivery.accepted = loaded.accepted;
-  delivery.event = std::move(loaded.event);
+  if (loaded) {
+    delivery.payload = std::move(loaded->payload);
+    delivery.attributes = std::move(loaded->attributes);
+    delivery.before = std::move(loaded->before);
+    delivery.accepted = loaded->accepted;
+    delivery.event = std::move(loaded->event);
+  }
   delivery.attempts = row.attempts;
-  if (row.state == store::DeliveryState::retrying) {
-    delivery.not_before = row.next_at;
+  if (row.state == store::DeliveryState::retrying) delivery.not_before = row.next_at;
+  if (loaded && row.state == store::DeliveryState::retrying) {
     delivery.tried_for = TRY(tried_for(store_, row, config_.retry.max));
   }
   delivery.stat = row.priority > 0;
@@ -263,7 +267,7 @@ Destination::Read Destination::read_next(store::Position after, std::uint32_t af
   read.complete_to = store_.indexed_up_to();
   const auto rows = waiting(after, after_ordinal);
   if (!rows) {
-    ports_.report.log(Report::Level::error, rows.error().text());
+    read.failure = rows.error();
     return read;
   }
   std::size_t bytes = 0;
@@ -330,12 +334,19 @@ void Destination::take_in_refilled(Read read) {
   }
   for (Arriving& one : read.arriving) add(std::move(one));
   drop_names_without_use();
+  if (read.failure && !std::exchange(unread_, true)) {
+    ports_.report.log(Report::Level::error,
+                      fmt::format("what waits for destination {} cannot be read: {}. It is asked "
+                                  "for again each second",
+                                  config_.name, read.failure->text()));
+  }
   if (stopping_) {
     idle_.cancel();
     return;
   }
   if (again_later) {
-    auto again = std::make_shared<asio::steady_timer>(ports_.executor, kIndexLag);
+    auto again =
+        std::make_shared<asio::steady_timer>(ports_.executor, read.failure ? kAskAgain : kIndexLag);
     again->async_wait([self = shared_from_this(), again](auto) { self->dispatch(); });
     return;
   }

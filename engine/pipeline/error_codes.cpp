@@ -8,7 +8,9 @@ constexpr ErrorCode kCodes[] = {
      "The journal could not give back the bytes of a message or of a delivery, which means that a "
      "segment is damaged or "
      "missing. `cannula store check` names the segment. What is lost can only come from a backup "
-     "or from the sender."},
+     "or from the sender. What is whole and cannot be read all the same, for want of its key or of "
+     "the newer Cannula that wrote it, is not lost: its channel's work pauses, or its delivery "
+     "waits, until it can be read."},
     {"P302", "A delivery was given up",
      "Every attempt failed for as long as `give_up_after` of the destination's retry table allows, "
      "so the delivery and its "

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/validation.h"
 
 namespace cannula::pipeline {
@@ -21,6 +22,14 @@ constexpr int kSlowLanePriority = 10;  // nice: a tenth of a worker's share when
 constexpr milliseconds kRefillPoll{10};  // while messages wait on disk and the index is behind
 constexpr std::size_t kBacklogForHelp =
     256;  // waiting messages of one channel that call a second worker
+
+// Where a message cannot be read and is not damaged.
+std::string how_to_go_on(const Channel& channel) {
+  return fmt::format(
+      "once it can be read, start the engine again or say `cannula channel resume {}`; to go on "
+      "without it, discard it first",
+      channel.name());
+}
 
 }  // namespace
 
@@ -239,10 +248,19 @@ void Scheduler::refill_queues() {
   }
   for (auto& channel : channels) {
     if (!channel->may_work() || !channel->queue().wants_refill()) continue;
-    if (auto refilled = channel->queue().refill(store_); !refilled) {
-      spdlog::error("channel {}: {}", channel->name(), refilled.error().text());
-    }
+    refill(*channel);
     if (channel->queue().has_work()) ready(*channel);
+  }
+}
+
+// A message that cannot be read now stops the work: those behind it would overtake it.
+void Scheduler::refill(Channel& channel) {
+  const auto refilled = channel.queue().refill(store_);
+  if (refilled) return;
+  if (may_be_read_later(refilled.error())) {
+    channel.pause_work(refilled.error().text(), how_to_go_on(channel));
+  } else {
+    spdlog::error("channel {}: {}", channel.name(), refilled.error().text());
   }
 }
 
@@ -254,9 +272,8 @@ void Scheduler::take_turn(Worker& worker, const std::shared_ptr<Channel>& channe
     WorkQueue::Lane::Entry* entry = channel->queue().take();
     if (!entry) {
       if (!channel->queue().wants_refill()) break;
-      auto refilled = channel->queue().refill(store_);
-      if (!refilled) spdlog::error("channel {}: {}", channel->name(), refilled.error().text());
-      entry = channel->queue().take();
+      refill(*channel);
+      if (channel->may_work()) entry = channel->queue().take();
       if (!entry) break;
     }
     if (!work_one(worker, channel, entry)) break;
@@ -331,7 +348,22 @@ bool Scheduler::validated(Channel& channel, WorkQueue::Lane::Entry* entry, std::
   return false;
 }
 
-// False when the turn ends with it, because the script cannot be run.
+// Reads what is not in memory of a message. An error that is no damage: it has to wait.
+Result<void> Scheduler::read_back(WorkItem& item) const {
+  if (item.body) return {};
+  const store::Record record = TRY(store_.read(item.accepted));
+  const auto* accepted = std::get_if<store::Accepted>(&record);
+  if (!accepted) {
+    return Error{"P301", "another record stands where it was received",
+                 "see `cannula store check`"};
+  }
+  item.body = accepted->body;
+  item.attributes = accepted->attributes;
+  item.received_at = accepted->at;
+  return {};
+}
+
+// False when the turn ends with it, because the script cannot be run or the message cannot be read.
 bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel,
                          WorkQueue::Lane::Entry* entry) {
   std::string why_not;
@@ -342,29 +374,28 @@ bool Scheduler::work_one(Worker& worker, const std::shared_ptr<Channel>& channel
     return false;
   }
   WorkItem& item = entry->item;
+  if (const auto read = read_back(item); !read) {
+    const std::string why =
+        fmt::format("message {} cannot be read: {}", item.id.text(), read.error().text());
+    if (may_be_read_later(read.error())) {
+      channel->queue().put_back(entry);
+      channel->pause_work(why, how_to_go_on(*channel));
+      return false;
+    }
+    spdlog::error("channel {}: {}", channel->name(), why);
+    script::Conclusion lost;
+    lost.kind = script::Conclusion::Kind::failed;
+    lost.code = "P301";
+    lost.reason = "its received bytes cannot be read from the journal; see `cannula store check`";
+    channel->conclude(entry, nullptr, std::move(lost));
+    return true;
+  }
   script::Input input;
   input.id = item.id.text();
   input.received_at = item.received_at;
   input.partner = channel->config().partner;
   input.body = item.body;
   input.response = item.response;
-  if (!input.body) {
-    auto accepted = store_.read(item.accepted);
-    auto* record = accepted ? std::get_if<store::Accepted>(&*accepted) : nullptr;
-    if (!record) {
-      spdlog::error("channel {}: message {} cannot be read back: {}", channel->name(), input.id,
-                    accepted ? "another record stands there" : accepted.error().text());
-      script::Conclusion lost;
-      lost.kind = script::Conclusion::Kind::failed;
-      lost.code = "P301";
-      lost.reason = "its received bytes cannot be read from the journal; see `cannula store check`";
-      channel->conclude(entry, nullptr, std::move(lost));
-      return true;
-    }
-    input.body = item.body = record->body;
-    item.attributes = record->attributes;
-    input.received_at = item.received_at = record->at;
-  }
   if (!item.parsed) {
     if (auto parsed = hl7v2::Message::parse(input.body)) {
       item.parsed = std::make_shared<const hl7v2::Message>(*std::move(parsed));

@@ -62,12 +62,14 @@ class Scheduler {
   void leave_slow_lane(Suspended run);
   bool work_one(Worker& worker, const std::shared_ptr<Channel>& channel,
                 WorkQueue::Lane::Entry* entry);
+  Result<void> read_back(WorkItem& item) const;
   script::Runtime* runtime_for(Worker& worker, const std::shared_ptr<Channel>& channel,
                                std::string& why_not);
   bool validated(Channel& channel, WorkQueue::Lane::Entry* entry, std::string& findings);
   void end_run(Suspended& run);
   bool take_spare(Channel& channel, Suspended& into);
   void refill_queues();
+  void refill(Channel& channel);
 
   store::Store& store_;
   script::Host& host_;

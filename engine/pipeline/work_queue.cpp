@@ -1,5 +1,7 @@
 #include "engine/pipeline/work_queue.h"
 
+#include "engine/pipeline/delivery_loader.h"
+
 namespace cannula::pipeline {
 namespace {
 
@@ -198,11 +200,15 @@ Result<void> WorkQueue::refill(const store::Store& store) {
       }
       if (aside.contains(row.id)) continue;
       auto record = store.read(row.accepted);
-      if (!record) {  // damage is reported by the store; the message stays as it is in the index
+      if (!record) {
         failure = record.error();
-        if (items.empty()) continue;
-        all_read =
-            false;  // perhaps a passing trouble: it is asked for again, unless it is the first
+        failure->message = "message " + row.id.text() + " cannot be read: " + failure->message;
+        // Damage is reported by the store; the message stays as it is in the index, and the others
+        // go on. Behind other messages it may be a passing trouble: then it is asked for again.
+        if (items.empty() && !may_be_read_later(*failure)) continue;
+        // What is in memory is worked first.
+        if (!items.empty() && may_be_read_later(*failure)) failure.reset();
+        all_read = false;
         break;
       }
       auto* accepted = std::get_if<store::Accepted>(&*record);

@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::size_t kMessagesInTransaction = 10'000;
 
-// That is no damage: an index without these messages would be taken for whole, and a restored file
-// of keys, or the Cannula that wrote them, brings them back.
-bool stops_reading(const Error& error) {
-  return error.code == "K107" || error.code == "J112" || error.code == "J109";
-}
-
 }  // namespace
 
 Result<void> start_index(const Journal& journal, Index& index, std::vector<Diagnostic>* damage) {
@@ -28,7 +22,7 @@ Result<void> start_index(const Journal& journal, Index& index, std::vector<Diagn
       TRY(index.carry(*ledger));
       continue;
     }
-    if (!record && stops_reading(record.error())) return record.error();
+    if (!record && is_readable_elsewhere(record.error())) return record.error();
     if (!record && record.error().code == "K106") continue;
     if (damage) {
       damage->push_back(finding_of(
@@ -53,7 +47,8 @@ Result<void> replay_journal(const Journal& journal, Position to, Index& index,
     reached.indexed_up_to = frame.end();
     if (type == RecordType::closed) return true;
     const auto record = journal.record_of(frame);
-    if (!record && stops_reading(record.error())) {
+    // An index without these messages would be taken for whole.
+    if (!record && is_readable_elsewhere(record.error())) {
       Error error = record.error();
       error.message = fmt::format("{}: {}", journal.place_of(frame.position), error.message);
       return error;

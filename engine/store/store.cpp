@@ -6,6 +6,10 @@
 
 namespace cannula::store {
 
+bool is_readable_elsewhere(const Error& error) {
+  return error.code == "K107" || error.code == "J112" || error.code == "J109";
+}
+
 Result<std::unique_ptr<Store>> Store::open(Options options) {
   return LocalStore::open(std::move(options));
 }

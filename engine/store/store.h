@@ -39,6 +39,10 @@ struct Committed {
   Position position;  // to read it back by
 };
 
+// True of an error of read() that is no damage: the record is whole, and the store's newest file of
+// keys (K107, J112) or a newer Cannula (J109) reads it.
+bool is_readable_elsewhere(const Error& error);
+
 struct Options {
   std::filesystem::path directory;  // `state/` of the site; made if absent
   FileSystem* file_system =
