@@ -66,6 +66,12 @@ constexpr std::array<ErrorText, 13> kErrorTexts = {{{"0", "Message accepted"},
                                                     {"206", "Application record locked"},
                                                     {"207", "Application internal error"}}};
 
+constexpr std::string_view kFraming = "\n\v\r\x1C";  // of segments and of MLLP blocks
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < ' ';
+}
+
 // Writes the segments of an acknowledgement in the delimiters of the message that it answers.
 class AckWriter {
  public:
@@ -92,35 +98,66 @@ class AckWriter {
     out_ += delimiters_.field;
     out_ += encoded;
   }
+  // What the other side, or a script, has written. Line ends are escaped; what else would end a
+  // block is left out.
+  void escaped(std::string_view text) {
+    std::string kept;
+    for (const char c : text) {
+      if (!is_control(c) || c == '\r' || c == '\n' || c == '\t') kept += c;
+    }
+    escape_to(out_, kept, delimiters_);
+  }
   void escaped_field(std::string_view text) {
     out_ += delimiters_.field;
-    escape_to(out_, text, delimiters_);
+    escaped(text);
   }
   void component(std::string_view text) {
     out_ += delimiters_.component;
     out_ += text;
   }
 
+  // Encoded text of the message that is answered, without control characters: a sender that puts
+  // them there must not have its acknowledgement torn by them. The escape character stays where the
+  // message names a character set, which may switch with it (2.14.9.18).
+  void echo(std::string_view encoded) {
+    for (const char c : encoded) {
+      const bool switches = c == '\x1B' && !header_.character_set.empty();
+      if (!is_control(c) || switches) out_ += c;
+    }
+  }
+  void echo_field(std::string_view encoded) {
+    out_ += delimiters_.field;
+    echo(encoded);
+  }
+  // MSA-2 is MSH-10 (2.8.2): as it came, but for what would end the segment or the block.
+  void control_id_field(std::string_view id) {
+    out_ += delimiters_.field;
+    for (const char c : id) {
+      if (kFraming.find(c) == std::string_view::npos) out_ += c;
+    }
+  }
+
   // Addresses swapped, processing id and version as in the message (2.8.2). A commit leaves MSH-15
   // and 16 empty; an application acknowledgement in enhanced mode asks for nothing more (2.8.3).
   void write_msh(AckCode code, const AckDetails& details) {
     out_ += "MSH";
-    field(header_.encoding_characters);
-    field(header_.receiving_application);
-    field(header_.receiving_facility);
-    field(header_.sending_application);
-    field(header_.sending_facility);
+    echo_field(header_.encoding_characters);
+    echo_field(header_.receiving_application);
+    echo_field(header_.receiving_facility);
+    echo_field(header_.sending_application);
+    echo_field(header_.sending_facility);
     field(format_timestamp(details.time));
     field();
     field("ACK");
     const std::string_view trigger = header_.trigger();
     if (!trigger.empty()) {
-      component(trigger);
+      out_ += delimiters_.component;
+      echo(trigger);
       if (!is_before_2_3_1(header_.version_id())) component("ACK");
     }
     escaped_field(details.control_id);
-    field(header_.processing_id.empty() ? "P" : header_.processing_id);
-    field(header_.version.empty() ? "2.5.1" : header_.version);
+    echo_field(header_.processing_id.empty() ? "P" : header_.processing_id);
+    echo_field(header_.version.empty() ? "2.5.1" : header_.version);
     const bool answers_enhanced = header_.enhanced() && !is_commit(code);
     // What answers UTF-16 is not itself UTF-16, and must not be labelled so.
     const std::string_view character_set =
@@ -131,7 +168,7 @@ class AckWriter {
     }
     if (!character_set.empty()) {
       field();
-      field(character_set);
+      echo_field(character_set);
     }
     out_ += '\r';
   }
@@ -139,7 +176,7 @@ class AckWriter {
   void write_msa(AckCode code, const AckDetails& details) {
     out_ += "MSA";
     field(name_of(code));
-    field(header_.control_id);
+    control_id_field(header_.control_id);
     const bool counted = details.expected_sequence.has_value();
     if (!details.text.empty()) {
       escaped_field(text_for_msa(details.text));
@@ -185,7 +222,7 @@ class AckWriter {
   // A location of ^ as the caller writes it, in the delimiters of the message.
   void location(std::string_view text) {
     for (const char c : text) {
-      if (static_cast<unsigned char>(c) < ' ') continue;
+      if (is_control(c)) continue;
       out_ += c == '^' ? delimiters_.component : c;
     }
   }
@@ -196,10 +233,10 @@ class AckWriter {
     field();
     location(error.location);
     field();
-    escape_to(out_, code_of(error), delimiters_);
+    escaped(code_of(error));
     component(name_of_code(code_of(error)));
     component("HL70357");
-    field(error.severity.empty() ? std::string_view("E") : std::string_view(error.severity));
+    escaped_field(error.severity.empty() ? std::string_view("E") : error.severity);
     if (!error.text.empty() || !error.diagnostics.empty()) {
       field();
       field();
@@ -222,7 +259,7 @@ class AckWriter {
         rest = rest.find('^') == std::string_view::npos ? "" : rest.substr(rest.find('^') + 1);
         out_ += delimiters_.component;
       }
-      escape_to(out_, code_of(error), delimiters_);
+      escaped(code_of(error));
       if (delimiters_.subcomponent == 0) continue;
       out_ += delimiters_.subcomponent;
       out_ += name_of_code(code_of(error));

@@ -60,6 +60,8 @@ struct AckDetails {
 //   enhanced mode: CA, CE or CR where MSH-15 asks for it (AL always, ER for errors and rejects, SU
 //   for success, NE never); with MSH-15 empty and MSH-16 valued, the sender waits for an
 //   application's answer alone: AA, AE, AR where MSH-16 asks.
+// What is repeated of the message (MSH-2 to 6, 9, 11, 12, 18) comes without control characters;
+// MSA-2 is MSH-10 without line ends, VT and FS, which would end the segment or the MLLP block.
 // nullopt: the sender wants no answer for this outcome. An acknowledgement itself (MSH-9.1 = ACK
 // with an MSA and no MSH-15) must never be answered; that is for the caller to see to.
 std::optional<std::string> acknowledge(const Header& header, AckOutcome outcome,

@@ -141,6 +141,33 @@ TEST(Acknowledge, EveryAnswerIsAMessageThatReadsBack) {
   }
 }
 
+TEST(Acknowledge, NothingThatIsRepeatedTearsIt) {
+  const Header header = header_of(
+      "MSH|^~\\&|L\x1C\x0B"
+      "AB|NO\x01RTH|E\x1CHR|W\x1B$B|2026||ORU^R\x1C"
+      "01^X|I\x1C\x07"
+      "D\x0B-1|P\x02|2.\x1C"
+      "5.1||||||8859/1");
+  AckDetails said = details();
+  const AckError error{
+      "10\x1C"
+      "2",
+      "PID\x0B", "E\x1C", "torn\x1C\r", "at\x0B"};
+  said.errors = {&error, 1};
+  said.text = "torn\x1C";
+  const std::string answer = *acknowledge(header, AckOutcome::error, said);
+  EXPECT_EQ(answer,
+            "MSH|^~\\&|EHR|W\x1B$B|LAB|NORTH|20260115093042.123+0000||ACK^R01^ACK|C-1|P|2.5.1||||||"
+            "8859/1\rMSA|AE|I\x07"
+            "D-1|torn\r"
+            "ERR||PID|102^^HL70357|E|||at|torn\\X0D\\\r");
+}
+
+TEST(Acknowledge, WithoutACharacterSetNothingSwitchesIt) {
+  const Header header = header_of("MSH|^~\\&|LAB|\x1B$B|EHR|WARD|2026||ORU^R01|7|P|2.5.1");
+  EXPECT_THAT(*acknowledge(header, AckOutcome::accepted, details()), HasSubstr("|LAB|$B|2026"));
+}
+
 TEST(ReadAcknowledgement, TakesTheTextFromErrWhereMsaHasNone) {
   const auto read = Acknowledgement::parse(
       "MSH|^~\\&|||||||ACK|1|P|2.5\rMSA|CE|9\rERR|||207^Internal^HL70357|E|||trace\\T\\|The ward "
