@@ -43,7 +43,8 @@ class Index {
   const Progress& progress() const { return progress_; }
   std::size_t changed_messages() const { return changed_.size(); }
 
-  // After an error the changes since the last commit() are forgotten: go on from progress().
+  // After an error the changes since the last commit() are forgotten: go on from progress(). J302
+  // when a row that was there is gone: the file is no sound index, and has to be built anew.
   Result<void> apply(const Record& record, Position position);
   Result<void> commit(Progress reached);
   void forget();

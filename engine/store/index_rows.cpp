@@ -211,7 +211,12 @@ Result<void> Index::update_message(const MessageLife& life) {
       .bind_blob(10, life.trail)
       .bind(11, life.row.place)
       .bind_unless_0(12, static_cast<std::uint64_t>(life.row.bodies_removed));
-  return update.run();
+  TRY(update.run());
+  // Rows go by delete_message() alone, and their lives with them: nothing may take one away
+  // between the reading of a row and its update.
+  if (connection_->changed_rows() == 1) return {};
+  return Error{"J302", "index: the row of message " + life.row.id.text() + " is not there any more",
+               "it is rebuilt from the journal"};
 }
 
 Result<void> Index::put_deliveries(std::span<const DeliveryLife* const> lives) {

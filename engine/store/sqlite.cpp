@@ -161,6 +161,10 @@ Result<Statement*> Connection::prepared(std::string_view sql) {
   return entry->second.get();
 }
 
+std::int64_t Connection::changed_rows() const {
+  return sqlite3_changes64(database_);
+}
+
 Result<std::int64_t> Connection::number(std::string_view sql) {
   const auto statement = TRY(prepare(sql));
   if (!TRY(statement->step())) return std::int64_t{0};

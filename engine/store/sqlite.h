@@ -63,6 +63,8 @@ class Connection {
   // Compiled at the first call and kept.
   Result<Statement*> prepared(std::string_view sql);
   Result<std::unique_ptr<Statement>> prepare(std::string_view sql);
+  // Rows that the last INSERT, UPDATE or DELETE changed.
+  std::int64_t changed_rows() const;
   // The first column of the first row; 0 when there is none.
   Result<std::int64_t> number(std::string_view sql);
 

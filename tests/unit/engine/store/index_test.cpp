@@ -386,6 +386,25 @@ TEST_F(IndexTest, is_built_again_while_open_when_its_file_turns_out_to_be_damage
   expect_sound();
 }
 
+TEST_F(IndexTest, is_built_again_while_open_when_a_row_is_gone) {
+  Options background = options();
+  background.index_in_background = true;
+  const auto store = open(background);
+  const MessageId lost = accept(*store, "lab"), other = accept(*store, "lab");
+  store->catch_up();
+  {
+    const auto connection = value(Connection::open(index(), Connection::Mode::create));
+    ASSERT_TRUE(
+        connection->execute("DELETE FROM messages WHERE id = " + std::to_string(lost.value)));
+  }
+  ASSERT_THAT(ids(*store, {}), ElementsAre(other));
+  commit(*store, {outcome(lost, "lab", MessageState::queued, {"ehr"})});
+  EXPECT_THAT(ids(*store, {.state = MessageState::queued}), ElementsAre(lost));
+  EXPECT_THAT(ids(*store, {}), ElementsAre(lost, other));
+  store->close();
+  expect_sound();
+}
+
 TEST_F(IndexRebuildTest, says_how_far_it_is) {
   {
     const auto store = open();
