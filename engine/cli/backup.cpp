@@ -45,6 +45,15 @@ void warn(const Context& context, const std::string& text) {
   print(context.err, "warning: " + text + "\n");
 }
 
+void warn_of_what_was_mended(const store::BackupReport& report, const std::string& folder,
+                             const Context& context) {
+  for (const std::string& name : report.mended) {
+    warn(context, fmt::format("{} in the backup was not as it had been written, and was copied "
+                              "anew: see to the disk, and run `cannula store check {}`",
+                              visible(name), visible(folder)));
+  }
+}
+
 void warn_of_what_is_not_in_it(const ops::MadeBackup& made, const Context& context) {
   if (made.report.manifest.keys != 0) {
     warn(context, fmt::format("the backup is sealed; the master key ({}) is not in it: keep a copy "
@@ -106,6 +115,7 @@ int back_up(const BackupArguments& arguments, const Context& context) {
       answer["files_copied"] = report.files_copied;
       answer["bytes_copied"] = report.bytes_copied;
       answer["records_read"] = report.records_read;
+      answer["mended"] = report.mended;
       answer["left_out"] = made->left_out;
       answer["master_key"] = made->master_key;
       answer["master_key_missing"] = made->master_key_missing;
@@ -127,6 +137,7 @@ int back_up(const BackupArguments& arguments, const Context& context) {
                                        "reads all of them back\n",
                                        visible(arguments.to)));
       }
+      warn_of_what_was_mended(report, arguments.to, context);
       warn_of_what_is_not_in_it(*made, context);
     }
     return report.damage.empty() ? kFine : kFailed;

@@ -25,6 +25,7 @@ constexpr int kMostTimes = 20;  // that what retention replaces meanwhile is cop
 constexpr int kMostReadings = 100;
 constexpr std::uint64_t kMarkHead = 4u << 10;
 constexpr std::uint64_t kMarkTail = 60u << 10;
+constexpr std::uint64_t kReadingTurns = 24;  // backups in which each stored file is read whole once
 constexpr const char* kKeys = "keys";
 constexpr const char* kKeysTwin = "keys.copy";
 constexpr const char* kJournal = "journal";
@@ -118,7 +119,8 @@ class BackupRun {
 
   Result<Source> open_source(const std::string& path, std::uint64_t limit);
   Result<void> take(std::vector<Source> sources);
-  const BackupFile* known(const Source& source) const;
+  const BackupFile* known(const Source& source);
+  bool is_as_written(const BackupFile& file, bool of_ends);
   Result<BackupFile> copy(const Source& source);
   Result<void> sync_names();
   void remove_what_no_manifest_names(const BackupManifest* standing);
@@ -132,6 +134,7 @@ class BackupRun {
   std::optional<BackupManifest> earlier_;
   BackupManifest manifest_;
   std::vector<BackupFile> copied_;  // by this run, also what was replaced since
+  std::set<std::string> read_;      // paths whose stored file this run has read whole
   BackupReport report_;
   std::uint64_t to_copy_ = 0;  // bytes, as far as is known
 };
@@ -364,25 +367,39 @@ Result<BackupRun::Source> BackupRun::open_source(const std::string& path, std::u
   return source;
 }
 
-// What the backup before, or an earlier round of this run, has of it unchanged. Of a long file only
-// both ends are compared with what is stored: reading all of it is for `store check`.
-const BackupFile* BackupRun::known(const Source& source) const {
-  const auto fits = [&](const BackupFile& file) {
-    if (file.path != source.path || file.size != source.size || file.mark != source.mark)
-      return false;
-    const auto stored = files_.open_plain(folder_ / file.stored_name());
-    if (!stored) return false;
-    const auto size = (*stored)->size();
-    if (!size || *size != file.size) return false;
-    const auto mark = mark_of(**stored, file.size, source.of_ends);
-    return mark && *mark == file.mark;
+// What the backup before, or an earlier round of this run, has of it unchanged.
+const BackupFile* BackupRun::known(const Source& source) {
+  const auto is_of = [&](const BackupFile& file) {
+    return file.path == source.path && file.size == source.size && file.mark == source.mark;
   };
-  for (const BackupFile& file : copied_) {
-    if (fits(file)) return &file;
-  }
-  if (!earlier_) return nullptr;
-  const BackupFile* file = earlier_->find(source.path);
-  return file && fits(*file) ? file : nullptr;
+  const auto copied = std::find_if(copied_.begin(), copied_.end(), is_of);
+  if (copied != copied_.end()) return &*copied;
+  const BackupFile* file = earlier_ ? earlier_->find(source.path) : nullptr;
+  if (!file || !is_of(*file)) return nullptr;
+  if (is_as_written(*file, source.of_ends)) return file;
+  report_.mended.push_back(file->stored_name());
+  return nullptr;
+}
+
+// Of a long file both ends are compared, and all of it when it is its turn: a disk that flips a bit
+// in the middle is found out without reading everything each time.
+bool BackupRun::is_as_written(const BackupFile& file, bool of_ends) {
+  const auto stored = files_.open_plain(folder_ / file.stored_name());
+  if (!stored) return false;
+  const auto size = (*stored)->size();
+  if (!size || *size != file.size) return false;
+  const auto mark = mark_of(**stored, file.size, of_ends);
+  if (!mark || *mark != file.mark) return false;
+  const std::uint64_t turn = XXH3_64bits(file.path.data(), file.path.size());
+  if (turn % kReadingTurns != manifest_.number % kReadingTurns) return true;
+  if (read_.contains(file.path)) return true;
+  const auto rest = [this](std::uint64_t, std::chrono::nanoseconds took) {
+    if (options_.rest > 0) std::this_thread::sleep_for(took * options_.rest);
+  };
+  const auto checksum = checksum_of(**stored, file.size, rest);
+  if (!checksum || *checksum != file.checksum) return false;
+  read_.insert(file.path);
+  return true;
 }
 
 Result<void> BackupRun::take(std::vector<Source> sources) {

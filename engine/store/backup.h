@@ -58,6 +58,9 @@ struct BackupReport {
   std::uint64_t files_copied = 0;  // the others were there, unchanged
   std::uint64_t bytes_copied = 0;
   std::uint64_t records_read = 0;  // of the segments copied: each frame was read back
+  // Names in the folder of files that were not as they had been written, though they had not
+  // changed in the store: what holds the backup damaged them. They were copied anew.
+  std::vector<std::string> mended{};
   // Damage of the store, which the backup now has as well.
   std::vector<Diagnostic> damage;
 };

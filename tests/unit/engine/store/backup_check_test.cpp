@@ -173,8 +173,33 @@ TEST_F(BackupTest, what_changed_in_the_backup_is_copied_anew_where_it_is_seen) {
   flip_a_byte(segment, 100);
   flip_a_byte(stored("keys"), 20);
   EXPECT_THAT(codes_of_check(), Contains("J208"));
-  EXPECT_EQ(backed_up(store.get()).files_copied, 2u);
+  const BackupReport report = backed_up(store.get());
+  EXPECT_EQ(report.files_copied, 2u);
+  EXPECT_EQ(report.mended.size(), 2u);
   EXPECT_THAT(codes_of_check(), IsEmpty());
+}
+
+TEST_F(BackupTest, a_flipped_byte_in_the_middle_is_seen_within_24_backups) {
+  Options long_segments = options();
+  long_segments.segment_size = 300'000;
+  const auto store = open(long_segments);
+  fill(*store, 200);
+  backed_up(store.get());
+  const std::string path = path_of_first_segment();
+  const fs::path segment = stored(path);
+  const auto size = fs::file_size(segment);
+  ASSERT_GT(size, 200'000u);
+  flip_a_byte(segment, size / 2);
+  BackupReport report;
+  for (int turn = 0; turn < 24; ++turn) {
+    report = backed_up(store.get());
+    if (!report.mended.empty()) break;
+    EXPECT_EQ(report.files_copied, 0u);
+  }
+  EXPECT_THAT(report.mended, testing::ElementsAre(path + ".1"));
+  EXPECT_EQ(report.files_copied, 1u);
+  EXPECT_THAT(codes_of_check(), IsEmpty());
+  for (int turn = 0; turn < 24; ++turn) EXPECT_THAT(backed_up(store.get()).mended, IsEmpty());
 }
 
 }  // namespace
