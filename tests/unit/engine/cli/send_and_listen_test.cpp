@@ -67,6 +67,22 @@ SendResult send(const Listener& listener, SendOrder order, bool unique = true,
   return *send_messages(order, *messages, lines);
 }
 
+ListenOrder taking(int count) {
+  ListenOrder listen;
+  listen.count = count;
+  return listen;
+}
+
+SendOrder sending(const Listener& listener, int count) {
+  SendOrder order;
+  order.address = listener.address();
+  order.count = count;
+  return order;
+}
+
+// The second one of two, or the only one, asks for no answer (MSH-15 and MSH-16 are NE).
+constexpr const char* kUnasked = "MSH|^~\\&|LAB|A|EHR|B|2026||ORU^R01|M2|P|2.5.1|||NE|NE\r";
+
 std::vector<nlohmann::json> lines_of(const std::string& path) {
   std::vector<nlohmann::json> lines;
   std::ifstream file(path);
@@ -181,16 +197,10 @@ TEST(SendAndListen, SilenceEndsWithTheTimeout) {
 }
 
 TEST(SendAndListen, WhatWantsNoAnswerIsNotWaitedFor) {
-  ListenOrder listen;
-  listen.count = 40;
-  Listener listener(listen);
-  SendOrder order;
-  order.address = listener.address();
-  order.count = 40;
+  Listener listener(taking(40));
+  SendOrder order = sending(listener, 40);
   order.window = 3;
-  const auto messages = MessageSource::of(
-      "test", std::string(kMessage) + "MSH|^~\\&|LAB|A|EHR|B|2026||ORU^R01|M2|P|2.5.1|||NE|NE\r",
-      {true, false});
+  const auto messages = MessageSource::of("test", std::string(kMessage) + kUnasked, {true, false});
   JsonLines lines;
   const SendResult result = *send_messages(order, *messages, lines);
   EXPECT_EQ(result.as_expected, 40);
@@ -200,15 +210,10 @@ TEST(SendAndListen, WhatWantsNoAnswerIsNotWaitedFor) {
 }
 
 TEST(SendAndListen, OneAtATimeWhatWantsNoAnswerGoesOnItsOwn) {
-  const auto messages = MessageSource::of(
-      "test", "MSH|^~\\&|LAB|A|EHR|B|2026||ORU^R01|M2|P|2.5.1|||NE|NE\r", {true, false});
+  const auto messages = MessageSource::of("test", kUnasked, {true, false});
   for (const std::int64_t rate : {0, 10'000}) {
-    ListenOrder listen;
-    listen.count = 10;
-    Listener listener(listen);
-    SendOrder order;
-    order.address = listener.address();
-    order.count = 10;
+    Listener listener(taking(10));
+    SendOrder order = sending(listener, 10);
     order.rate = rate;
     JsonLines lines;
     const SendResult result = *send_messages(order, *messages, lines);
