@@ -61,8 +61,9 @@ std::string status_text(const nlohmann::json& status) {
     if (!channel.value("configured", true))
       text += "  NOT CONFIGURED: what waits goes on when it is again";
     if (channel.value("paused", false)) {
-      text += channel.contains("pauses") ? "  PAUSED"
-                                         : "  PAUSED: its script keeps running into its limits";
+      text += "  PAUSED";
+      const std::string why = channel.value("paused_because", "");  // else by a person, said below
+      if (!why.empty()) text += ": " + visible(why.substr(0, why.find('\n')));
     }
     if (channel.contains("not_taking"))
       text += fmt::format("\n  TAKES NOTHING: {}", visible(channel.value("not_taking", "")));

@@ -180,6 +180,8 @@ Result<json> Operations::status() const {
       channel["configured"] = true;
       channel["address"] = view.address;
       channel["paused"] = view.channel.paused();
+      if (std::string why = view.channel.why_paused(); !why.empty())
+        channel["paused_because"] = std::move(why);
       if (auto closed = view.channel.not_taking()) channel["not_taking"] = closed->message;
       if (view.not_open) channel["not_taking"] = view.not_open->text();
       for (const auto& [name, destination] : view.channel.destinations()) {

@@ -147,9 +147,18 @@ void Channel::replace_program(std::shared_ptr<const script::Program> program) {
 }
 
 void Channel::pause_work(std::string_view why, std::string_view next) {
-  if (paused_.exchange(true)) return;
+  {
+    std::scoped_lock lock(program_mutex_);
+    if (paused_.exchange(true)) return;
+    why_paused_ = why;
+  }
   spdlog::error("channel {}: work is paused: {}. Messages are still accepted and wait; {}",
                 config_.name, why, next);
+}
+
+std::string Channel::why_paused() const {
+  std::scoped_lock lock(program_mutex_);
+  return paused_ ? why_paused_ : std::string();
 }
 
 void Channel::resume_work() {

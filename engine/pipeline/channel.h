@@ -88,6 +88,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   bool paused() const { return paused_.load(std::memory_order_relaxed) || work_paused_; }
   void pause_work(std::string_view why, std::string_view next = "mend the script and reload");
   void resume_work();
+  // What pause_work() was told; empty when it is not so that work is paused.
+  std::string why_paused() const;
   // A person's own pauses. Nothing is taken from senders while intake is paused: they are told to
   // try again later. Work that is under way ends.
   void pause_intake(bool paused) { intake_paused_ = paused; }
@@ -194,6 +196,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   std::atomic<bool> wants_responses_{false};
 
   std::atomic<bool> paused_{false};
+  std::string why_paused_;  // under program_mutex_
   std::atomic<bool> work_paused_{false}, intake_paused_{false}, disk_low_{false};
   std::function<void(MessageId)> on_stop_;
   std::atomic<bool> stopped_{false};
