@@ -5,12 +5,15 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/ops/audited.h"
 #include "engine/ops/control.h"
+#include "engine/ops/last_backup.h"
 #include "engine/pipeline/audit_trail.h"
+#include "engine/pipeline/clock.h"
 #include "engine/security/audit/verify.h"
 #include "engine/security/keys/whole_file.h"
 #include "engine/security/secrets.h"
@@ -29,9 +32,9 @@ constexpr std::chrono::milliseconds kAskAgain{100};
 constexpr const char* kMasterKey = "master.key";
 
 // What a start makes anew, what is of a process that runs, and what is put together from others.
-constexpr std::string_view kNotNeeded[] = {"lock",         "keys.lock",          "keys.copy",
-                                           "control.sock", "index.db",           "index.db-wal",
-                                           "index.db-shm", "audit-configuration"};
+constexpr std::string_view kNotNeeded[] = {
+    "lock",         "keys.lock",    "keys.copy",           "control.sock", "index.db",
+    "index.db-wal", "index.db-shm", "audit-configuration", "last-backup"};
 
 // Asks the running engine, or does it with the store at rest. Somebody who just opens the store
 // answers neither way: that passes.
@@ -63,9 +66,11 @@ Result<std::uint64_t> enter(const config::Site& site, const json& request) {
         const auto lock =
             TRY(store::FileSystem::real().lock(store::lock_path(site.store.directory)));
         const auto log = TRY(pipeline::open_audit_at_rest(site));
-        const auto entered =
-            audited(log.get(), person(::getuid(), request.value("actor", "")), "backup", request,
-                    [&]() -> Result<json> { return json::object(); });
+        const auto entered = audited(log.get(), person(::getuid(), request.value("actor", "")),
+                                     "backup", request, [&]() -> Result<json> {
+                                       note_end_of_backup(site, request);
+                                       return json::object();
+                                     });
         return number_of(TRY(Result<json>(entered)));
       });
 }
@@ -124,6 +129,13 @@ bool on_one_disk(const fs::path& one, const fs::path& other) {
 
 }  // namespace
 
+void note_end_of_backup(const config::Site& site, const json& request) {
+  const auto began = request.find("began");
+  if (began == request.end()) return;
+  if (const auto noted = note_backup(site.store.directory, began->get<store::Timestamp>()); !noted)
+    spdlog::warn("the time of this backup is not kept for the metrics: {}", noted.error().text());
+}
+
 // The store knows these names as well: store::may_be_in_backup().
 std::vector<store::SideFile> side_files() {
   using Kind = store::SideFile::Kind;
@@ -153,6 +165,7 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
   options.end = [&] { return end_of(site, made.running); };
   static_cast<void>(TRY(options.end()));
   options.rest = made.running ? 1 : 0;
+  const store::Timestamp began = pipeline::now_microseconds();
   auto report = store::back_up(options);
   request["entry"] = fmt::format("the end of {}", entry);
   request["outcome"] = report ? "done" : "failed";
@@ -160,6 +173,7 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
     made.report = *std::move(report);
     request["number"] = std::to_string(made.report.manifest.number);
     request["up_to"] = std::to_string(made.report.manifest.end);
+    request["began"] = began;
   } else {
     request["code"] = report.error().code;
     request["reason"] = report.error().message;

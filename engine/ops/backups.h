@@ -17,6 +17,11 @@ namespace cannula::ops {
 
 using CopyProgress = std::function<void(std::uint64_t done, std::uint64_t all)>;  // bytes
 
+// What a store keeps of a backup's end: `request` is that which enters it in the audit trail. Once
+// a backup is made its time is noted (last_backup.h); where that cannot be written it is logged,
+// since the backup stands all the same. By whoever holds the store.
+void note_end_of_backup(const config::Site& site, const nlohmann::json& request);
+
 // What of a site's store is taken beside the journal and the keys.
 std::vector<store::SideFile> side_files();
 

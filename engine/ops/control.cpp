@@ -36,8 +36,8 @@ Result<json> perform(Operations& operations, Keeping& keeping, const std::string
     if (verb == "unmapped") return operations.unmapped(request);
     if (verb == "resend") return operations.resend(request);
     if (verb == "discard") return operations.discard(request);
-    if (verb == "audit-list" || verb == "audit-export" || verb == "backup")
-      return json::object();  // entered, no more
+    if (verb == "audit-list" || verb == "audit-export") return json::object();  // entered, no more
+    if (verb == "backup") return operations.backup(request);
     if (verb == "discard_waiting") return operations.discard_waiting(request);
     if (verb == "causes") return operations.causes(request);
     if (verb == "replay") return operations.replay(request);

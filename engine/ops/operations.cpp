@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/asked.h"
+#include "engine/ops/backups.h"
 #include "engine/ops/text.h"
 #include "engine/ops/waits.h"
 #include "engine/pipeline/acts.h"
@@ -135,6 +136,11 @@ Result<void> Operations::record_pause(const std::string& channel, const std::str
   return TRY(act_log_at_rest())
       ->record({pipeline::now_microseconds(), paused ? "pause" : "resume", channel, part, actor,
                 reason});
+}
+
+Result<json> Operations::backup(const json& asked) {
+  note_end_of_backup(site_, asked);
+  return json::object();
 }
 
 Result<json> Operations::pause(const json& asked) {

@@ -64,6 +64,9 @@ class Operations {
   // {"channel", "parts" (of "intake", "work", "to:NAME"; empty or absent: all of it), "paused",
   // "actor", "reason"}; answers {"channel", "paused", "parts"}.
   Result<nlohmann::json> pause(const nlohmann::json& asked);
+  // The begin or the end of a backup that another process makes: {"actor", "to", "outcome", "began"
+  // (of one that is made: microseconds since 1970), …}; answers {}. Entered, and the time is kept.
+  Result<nlohmann::json> backup(const nlohmann::json& asked);
   // What has died, is held or the like, by its cause: {"groups": [{"channel", "destination" (empty:
   // the message itself), "state", "code", "place", "count", "first_at", "last_at", "sample"}…],
   // "total"}, the largest first. Asked as many_of() reads it.

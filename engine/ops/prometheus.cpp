@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/ops/last_backup.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
 #include "engine/store/retention.h"
@@ -41,6 +42,7 @@ class Samples {
     text_ += fmt::format("{}{{{}}} {}\n", family_, labels, value);
   }
   void add(double value) { text_ += fmt::format("{} {}\n", family_, value); }
+  void add_infinite() { text_ += fmt::format("{} +Inf\n", family_); }
   void add(const std::string& labels, const Histogram& histogram) {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
@@ -275,6 +277,13 @@ void oldest_message(const Engine& engine, Samples& samples) {
   samples.add(oldest->empty() ? 0 : static_cast<double>(now - oldest->front().received_at) / 1e6);
 }
 
+void backup_age(const Engine& engine, Samples& samples) {
+  const auto last = last_backup(engine.site()->store.directory);
+  if (!last) return samples.add_infinite();
+  const store::Timestamp age = pipeline::now_microseconds() - *last;
+  samples.add(static_cast<double>(std::max<store::Timestamp>(age, 0)) / 1e6);
+}
+
 void script_memory(const Engine& engine, Samples& samples) {
   samples.add(static_cast<double>(engine.script_memory_used()));
 }
@@ -304,7 +313,9 @@ constexpr Family kFamilies[] = {
      "Work of the script on a message, parse and encode included.",
      channel_times<&ChannelMetrics::work>},
     {"cannula_channel_paused", "gauge", "channel",
-     "1 while work is paused because the script runs into its limits.", channel_paused},
+     "1 while work is paused: by a person, because the script runs into its limits, or because a "
+     "message cannot be read.",
+     channel_paused},
     {"cannula_channel_not_taking", "gauge", "channel",
      "1 while nothing is taken from its senders: paused, no room on the disk, or a secret that is "
      "not there.",
@@ -361,6 +372,8 @@ constexpr Family kFamilies[] = {
      "Bytes, about, of what was forgotten and is on the disk still.", owed_bytes},
     {"cannula_oldest_message_seconds", "gauge", "", "Age of the oldest message in the store.",
      oldest_message},
+    {"cannula_backup_age_seconds", "gauge", "",
+     "Since the last backup of this store that was made began; +Inf before the first.", backup_age},
     {"cannula_script_memory_bytes", "gauge", "", "Memory of all Lua states together.",
      script_memory},
 };

@@ -413,6 +413,21 @@ bearer = "file:{self.folder}/token"
         self.assertEqual(samples['cannula_acknowledge_seconds_count{channel="lab"}'], 3)
         self.assertNotIn("Muster", page)
 
+    def test_the_age_of_the_last_backup_is_on_the_metrics_also_of_one_made_at_rest(self):
+        age = lambda: exposition(self.get("/metrics")[2])["cannula_backup_age_seconds"]
+        self.assertEqual(age(), float("inf"))
+        backup = ("store", "backup", self.site, "--to", f"{self.folder}/backup")
+        self.assertEqual(run(*backup).returncode, 0)
+        first, now = age(), time.monotonic()
+        self.assertLess(first, 3600)
+        time.sleep(0.2)
+        self.assertGreater(age(), first)
+        self.assertEqual(self.engine.stop(), 0)
+        time.sleep(1)
+        self.assertEqual(run(*backup).returncode, 0)
+        self.start()
+        self.assertLess(age(), first + time.monotonic() - now)
+
 
 def exposition(page):
     """The samples of a page in Prometheus' text format 0.0.4, or an assertion about the line that is none."""
