@@ -40,6 +40,13 @@ std::string standing_text(const nlohmann::json& channel, const std::string& dest
   return text;
 }
 
+// Since when the message came that waits longest for a destination.
+std::string oldest_text(const nlohmann::json& channel, const std::string& destination) {
+  if (!channel.contains("oldest_waiting")) return {};
+  const std::string since = channel["oldest_waiting"].value(destination, "");
+  return since.empty() ? "" : ", the oldest of " + since;
+}
+
 std::string status_text(const nlohmann::json& status) {
   std::string text = status.value("running", false)
                          ? "running\n"
@@ -67,8 +74,11 @@ std::string status_text(const nlohmann::json& status) {
     }
     if (channel.contains("not_taking"))
       text += fmt::format("\n  TAKES NOTHING: {}", visible(channel.value("not_taking", "")));
-    text += fmt::format("\n  messages    {}\n",
+    text += fmt::format("\n  messages    {}",
                         counts_text(channel.value("messages", nlohmann::json::object())));
+    if (channel.contains("last_received"))
+      text += ", the last at " + channel.value("last_received", "");
+    text += "\n";
     if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
       text +=
           "              parked ones wait: `cannula table unmapped SITE` lists codes without a\n"
@@ -76,8 +86,8 @@ std::string status_text(const nlohmann::json& status) {
     }
     const auto destinations = channel.value("destinations", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
-      text += fmt::format("  to {:<9}{}{}\n", destination, counts_text(counts),
-                          standing_text(channel, destination));
+      text += fmt::format("  to {:<9}{}{}{}\n", destination, counts_text(counts),
+                          oldest_text(channel, destination), standing_text(channel, destination));
     }
     // Nothing has gone there yet, and nothing would.
     const auto standings = channel.value("standing", nlohmann::json::object());

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/ops/ages.h"
 #include "engine/ops/asked.h"
 #include "engine/ops/backups.h"
 #include "engine/ops/text.h"
@@ -196,6 +197,14 @@ Result<json> Operations::status() const {
         channel["standing"][name] = standing_json(standing, destination->config());
       }
     });
+  }
+  for (auto& [name, channel] : channels.items()) {
+    if (const auto last = last_received(store_, name)) channel["last_received"] = time_text(*last);
+    if (!channel.contains("destinations")) continue;
+    for (const auto& [destination, counts] : channel["destinations"].items()) {
+      if (const auto since = oldest_waiting(store_, name, destination))
+        channel["oldest_waiting"][destination] = time_text(*since);
+    }
   }
   for (const pipeline::Act& act : TRY(pauses())) {
     channels[act.channel]["pauses"].push_back(act_json(act));

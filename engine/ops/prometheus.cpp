@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/ops/ages.h"
 #include "engine/ops/last_backup.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
@@ -284,6 +285,24 @@ void backup_age(const Engine& engine, Samples& samples) {
   samples.add(static_cast<double>(std::max<store::Timestamp>(age, 0)) / 1e6);
 }
 
+void last_received_at(const Engine& engine, Samples& samples) {
+  engine.each_channel([&](const ChannelView& view) {
+    const auto last = last_received(engine.store(), view.channel.name());
+    samples.add(label("channel", view.channel.name()), static_cast<double>(last.value_or(0)) / 1e6);
+  });
+}
+
+void oldest_waits(const Engine& engine, Samples& samples) {
+  const store::Timestamp now = pipeline::now_microseconds();
+  engine.each_channel([&](const ChannelView& view) {
+    for (const auto& [name, destination] : view.channel.destinations()) {
+      const auto since = oldest_waiting(engine.store(), view.channel.name(), name);
+      samples.add(label("channel", view.channel.name()) + "," + label("destination", name),
+                  since ? static_cast<double>(now - *since) / 1e6 : 0);
+    }
+  });
+}
+
 void script_memory(const Engine& engine, Samples& samples) {
   samples.add(static_cast<double>(engine.script_memory_used()));
 }
@@ -374,6 +393,12 @@ constexpr Family kFamilies[] = {
      oldest_message},
     {"cannula_backup_age_seconds", "gauge", "",
      "Since the last backup of this store that was made began; +Inf before the first.", backup_age},
+    {"cannula_last_received_timestamp_seconds", "gauge", "channel",
+     "When the channel's last message came, in seconds since 1970; 0 when the store has none.",
+     last_received_at},
+    {"cannula_oldest_waiting_seconds", "gauge", "channel, destination",
+     "Since when the message came that waits longest for this destination; 0 when none waits.",
+     oldest_waits},
     {"cannula_script_memory_bytes", "gauge", "", "Memory of all Lua states together.",
      script_memory},
 };

@@ -412,6 +412,8 @@ bearer = "file:{self.folder}/token"
         self.assertEqual(samples['cannula_messages{channel="lab",state="done"}'], 2)
         self.assertEqual(samples['cannula_acknowledge_seconds_count{channel="lab"}'], 3)
         self.assertNotIn("Muster", page)
+        self.assertLess(abs(samples['cannula_last_received_timestamp_seconds{channel="lab"}'] - time.time()), 600)
+        self.assertEqual(samples['cannula_oldest_waiting_seconds{channel="lab",destination="out"}'], 0)
 
     def test_the_age_of_the_last_backup_is_on_the_metrics_also_of_one_made_at_rest(self):
         age = lambda: exposition(self.get("/metrics")[2])["cannula_backup_age_seconds"]
