@@ -2,7 +2,8 @@
 
 The words after a fence's language say how the block is kept true:
 
-  ```sh run                  runs in the page's own temporary folder, with cannula on the PATH
+  ```sh run                  runs in the page's own temporary folder, with cannula on the PATH, or where the `run`
+                             before it went by cd: a page is typed into one shell
   ```sh run exit=78          the same, and must end with that exit code
   ```sh run background=TEXT  is started, must print TEXT, and is ended after the page
   ```text output             what the `run` before it prints; `…` in a line stands for anything, alone for any lines

@@ -1,8 +1,11 @@
 """The reader of documentation refuses what it should: a checker that lets everything pass would prove nothing."""
 
+import pathlib
+import tempfile
 import unittest
 
 from docs_blocks import PageError, blocks_of, output_matches
+from docs_test import PageRun
 
 
 class BlocksOfAPage(unittest.TestCase):
@@ -43,6 +46,24 @@ class PromisedOutput(unittest.TestCase):
         self.assertTrue(output_matches("first\n…\nlast\n", "first\nlast\n"))
         self.assertTrue(output_matches("first\n…\nlast\n", "first\n1\n2\nlast\n"))
         self.assertFalse(output_matches("first\n…\nlast\n", "first\n1\n"))
+
+
+class APageAtWork(unittest.TestCase):
+    def run_page(self, page):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "page.md"
+            path.write_text(page, encoding="utf-8")
+            PageRun(path, pathlib.Path(folder)).run()
+
+    def test_a_folder_entered_in_one_block_is_where_the_next_one_runs(self):
+        self.run_page("```sh run\nmkdir a\ncd a\n```\n```sh run\ntest ! -e a\ncd ..\n```\n```sh run\ntest -e a\n```\n")
+        with self.assertRaises(PageError) as refused:
+            self.run_page("```sh run\nmkdir a\ncd a\n```\n```sh run\ntest -e a\n```\n")
+        self.assertEqual(refused.exception.line, 5)
+
+    def test_a_folder_entered_in_a_subshell_or_before_a_failure_is_that_of_the_shell(self):
+        self.run_page("```sh run\nmkdir a\n(cd a && true)\n```\n```sh run exit=3\ntest -e a\ncd a\nexit 3\n```\n"
+                      "```sh run\ntest ! -e a\n```\n")
 
 
 if __name__ == "__main__":

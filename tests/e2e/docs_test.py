@@ -26,10 +26,12 @@ class PageRun:
 
     def __init__(self, path, folder):
         self.path, self.folder = path, folder
+        self.directory = folder  # of the reader's shell, who types one block after the other
         self.ports, self.printed, self.background = {}, None, []
         self.environment = dict(os.environ, REPOSITORY=str(REPOSITORY))
         binaries = folder / ".bin"
         binaries.mkdir()
+        self.left_in = binaries / "directory"
         (binaries / "cannula").symlink_to(pathlib.Path(os.environ["CANNULA"]).resolve())
         self.environment["PATH"] = f"{binaries}:{self.environment['PATH']}"
 
@@ -75,13 +77,13 @@ class PageRun:
             return self.start(block)
         try:
             done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", self.here(block.text)],
-                cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                ["bash", "-euo", "pipefail", "-c", f"trap 'pwd > {self.left_in}' EXIT; " + self.here(block.text)],
+                cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", timeout=SECONDS_FOR_A_BLOCK,
             )
         except subprocess.TimeoutExpired as late:
             raise PageError(block.line, f"not done after {late.timeout} s") from late
-        self.printed = done.stdout
+        self.printed, self.directory = done.stdout, self.left_in.read_text(encoding="utf-8").strip()
         for file in self.folder.rglob("*.toml"):  # those that the block has made
             file.write_text(self.here(file.read_text(encoding="utf-8")), encoding="utf-8")
         expected = int(block.options.get("exit", 0))
@@ -91,7 +93,7 @@ class PageRun:
     def start(self, block):
         process = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", "exec " + self.here(block.text)],
-            cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         )
         self.background.append(process)
