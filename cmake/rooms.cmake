@@ -9,9 +9,11 @@ target_precompile_headers(cannula_standard_headers PRIVATE ${CMAKE_SOURCE_DIR}/c
 target_link_libraries(cannula_standard_headers PRIVATE Threads::Threads)
 
 # cannula_room(parsers/text LINKS other/room library…): the .cpp files of the folder, minus *_main.cpp, as one library.
+# Its tests come with it: tests/unit/parsers/text, by cannula_tests() below.
 function(cannula_room path)
   cmake_parse_arguments(ROOM "" "" "LINKS;PRIVATE_LINKS" ${ARGN})
   string(REPLACE "/" "_" target ${path})
+  set_property(GLOBAL APPEND PROPERTY CANNULA_ROOMS ${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
 
@@ -51,7 +53,6 @@ endfunction()
 
 # cannula_tests(parsers/text): tests/unit/parsers/text/*_test.cpp as one program, run by ctest test by test.
 function(cannula_tests path)
-  cmake_parse_arguments(TESTS "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${path}/*.cpp)
   if(NOT sources)
     return()
@@ -59,12 +60,25 @@ function(cannula_tests path)
   string(REPLACE "/" "_" room ${path})
   set(target unit_${room})
   add_executable(${target} ${sources})
-  cannula_rooms_to_targets(links ${path} ${TESTS_LINKS})
+  cannula_rooms_to_targets(links ${path})
   target_link_libraries(${target} PRIVATE ${links} GTest::gmock GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/rooms/tests)
   target_precompile_headers(${target} REUSE_FROM cannula_standard_headers)
   add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${target} PROPERTIES TIMEOUT 600 LABELS unit)
+endfunction()
+
+# A test that no program holds would pass for ever.
+function(cannula_look_for_tests_without_a_room)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/unit ${CMAKE_SOURCE_DIR}/tests/unit/*_test.cpp)
+  foreach(test ${tests})
+    get_filename_component(path ${test} DIRECTORY)
+    string(REPLACE "/" "_" room ${path})
+    if(NOT TARGET unit_${room})
+      message(FATAL_ERROR "tests/unit/${test} belongs to no room: nothing builds it. Give ${path} its cannula_room() "
+                          "in the CMakeLists.txt of its top folder.")
+    endif()
+  endforeach()
 endfunction()
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/rooms/tests)
 if(NOT EXISTS ${CMAKE_BINARY_DIR}/rooms/tests/tests)
