@@ -1,5 +1,6 @@
-"""The page of the house says which rooms there are, and which libraries stay behind whose doors."""
+"""The page of the house has every room, and a room's README every file of it; heavy libraries stay behind their doors."""
 
+import fnmatch
 import pathlib
 import re
 import unittest
@@ -30,8 +31,19 @@ class TheHouse(unittest.TestCase):
             for name in [*re.findall(r"`([^`]+)`", read_first), "README.md"]:
                 self.assertTrue((ROOT / room / name).is_file(), f"{room}/{name}")
 
+    def test_every_file_of_a_room_is_named_in_its_readme(self):
+        for room in rooms():
+            readme = (ROOT / room / "README.md").read_text(encoding="utf-8")
+            named = {re.sub(r"\.(h|cpp)$", "", name) for name in re.findall(r"`([\w*]+(?:\.h|\.cpp)?)`", readme)}
+            stems = {file.stem for kind in ("*.h", "*.cpp") for file in (ROOT / room).glob(kind)} - {"error_codes"}
+            with self.subTest(room):
+                self.assertEqual(sorted(stem for stem in stems if not any(fnmatch.fnmatch(stem, name) for name in named)), [],
+                                 f"{room}/README.md does not name them")
+
     def test_a_heavy_library_stays_behind_its_doors(self):
-        for header, doors in rows("| header | behind the doors of |"):
+        table = list(rows("| header | behind the doors of |"))
+        self.assertTrue(table)
+        for header, doors in table:
             header = header.strip("`<>").rstrip("…")
             including = re.compile(rf"^#include [<\"]{re.escape(header)}", re.MULTILINE)
             found = {file for top in TOPS for kind in ("*.h", "*.cpp") for file in (ROOT / top).rglob(kind)
