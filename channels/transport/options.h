@@ -1,6 +1,6 @@
 // The keys that a transport reads from a channel's configuration: each is described once, beside
-// the code that reads it. `cannula check`, completion and docs/reference/config.md are made from
-// these tables.
+// the code that reads it. `cannula check`, its suggestions for misspelt keys and
+// docs/reference/config.md are made from these tables.
 #pragma once
 
 #include <chrono>

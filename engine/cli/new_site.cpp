@@ -82,7 +82,8 @@ end
 
 `site.toml` is about the engine, `partners/` about who may send, `channels/` about what is done with a message: the
 `channel.toml` says where it comes from and where it may go, the `main.lua` beside it decides. Modules that several scripts
-share go into `lib/`. Results arrive in `archive/`. What the engine keeps is in `state/`, which is not for git.
+share go into `lib/`, mapping tables into `tables/`, rules into `rules/`. Results arrive in `archive/`. What the engine
+keeps is in `state/`, which is not for git.
 )"},
     {"messages/result.hl7",
      R"(MSH|^~\&|LAB|EXAMPLE-LAB|EHR|GENERAL|20260115083000+0000||ORU^R01^ORU_R01|EXAMPLE-1|P|2.5.1

@@ -67,8 +67,8 @@ struct Observation {
     partial,
     pending
   } status = Status::unknown;
-  std::optional<Moment> time;             // OBX-14, else of the specimen or the order
-  std::vector<Code> specimen_conditions;  // SPM-24 and OBX-8/OBR-15 where they say so: hemolyzed …
+  std::optional<Moment> time;             // OBX-14, else of the order, else of the specimen
+  std::vector<Code> specimen_conditions;  // SPM-24, SPM-21 (why rejected), OBR-15.3: hemolyzed …
 };
 
 struct Patient {
