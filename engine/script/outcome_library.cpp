@@ -269,8 +269,10 @@ constexpr Binding kBindings[] = {
      "Ends the message: nothing is to be done with it. Nothing is sent, but for what goes "
      "`always`.",
      &guarded<skip>},
-    {"park", "(reason: string)",
-     "Ends the run: the message waits for a person and is run again when they release it.",
+    {"park", "(reason: string, options?: ParkOptions)",
+     "Ends the run: the message waits for a person and is run again when they release it. With "
+     "`until_mapped = true` it is also run again by itself, when there is a row for every key that "
+     "`lookup` did not find in this run; an error when it found them all.",
      &guarded<park>},
     {"reject", "(reason: string)",
      "Ends the message: it should not have been sent to this channel. Not in on_response.",

@@ -139,7 +139,9 @@ std::string lua_types() {
       "---@field path? string Of an HTTP destination: what is added to its url.\n"
       "---@field headers? table<string, string> Of an HTTP destination.\n"
       "---@field content_type? string Of an HTTP destination.\n"
-      "---@field updates? string[] Of a FHIR destination: what created() gives.\n\n";
+      "---@field updates? string[] Of a FHIR destination: what created() gives.\n\n"
+      "---@class ParkOptions\n---@field until_mapped? boolean Runs again by itself when lookup "
+      "finds what it missed.\n\n";
   for (const Library& library : libraries()) {
     if (library.standard || library.name == "Print") continue;
     if (library.kind != Library::Kind::globals) {
