@@ -322,7 +322,9 @@ constexpr Binding kBindings[] = {
      "OBX-5 as an Observation's value[x], by OBX-2 and OBX-6: `{ valueQuantity = … }`, or "
      "`valueCodeableConcept`, `valueRange`, `valueRatio`, `valueDateTime`, `valueString`; `{}` "
      "where nothing stands. Repetitions are lines of text. A number has its digits as sent. And in "
-     "words what is doubtful: an NM that is no number.",
+     "words what is doubtful: an NM that is no number. Copied into an Observation, whatever it is: "
+     "`local value, doubt = fhir.value(obx)`, then `for name, part in pairs(value) do "
+     "elements[name] = part end` and `fhir.Observation(elements)`.",
      &guarded<value>},
     {"range", "(text: string|Node|nil, unit?: string|Node): table?",
      "OBX-7 as Observation.referenceRange: `3.5-5.1`, `<5` and `>=60` with their limits, anything "

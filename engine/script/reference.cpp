@@ -161,7 +161,9 @@ std::string reference_page() {
       "What a channel's `main.lua` can use. The language is Lua 5.4; its manual is at "
       "<https://www.lua.org/manual/5.4/>. A script runs in a sandbox: what it may not do, and why, "
       "is "
-      "in [the sandbox](../explanation/sandbox.md).\n\n"
+      "in [the sandbox](../explanation/sandbox.md). Whole scripts are in [from a lab feed to "
+      "FHIR](../tutorials/lab-feed-to-fhir.md) and [route by a "
+      "rule](../how-to/route-by-a-rule.md).\n\n"
       "This page is written from the table that registers the functions.\n";
   bool standard = false;
   for (const Library& library : libraries()) {

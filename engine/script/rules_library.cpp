@@ -188,7 +188,8 @@ constexpr Binding kMembers[] = {
     {"urgency", "string?", "The highest that fired: `\"critical\"`, `\"warning\"` or `\"info\"`."},
     {"fired", "Finding[]",
      "The rules that fired, each `{rule, version, urgency, text, route, acknowledge_within, place, "
-     "source, because}`; `acknowledge_within` in minutes."},
+     "source, because}`; `acknowledge_within` in minutes: `for _, finding in ipairs(verdict.fired) "
+     "do send(finding.route, json.encode(finding)) end`."},
     {"unsure", "Finding[]", "The rules that could not tell, and `hold` where one wants a review."},
     {"card", "(): Document",
      "What fired or holds, as a CDS Hooks answer `{\"cards\": […]}`, for a review destination.",
@@ -226,8 +227,8 @@ int refuse_write(lua_State*) {
 constexpr Binding kBindings[] = {
     {"evaluate", "(set: string, msg: Message): Verdict",
      "Evaluates the rules of `rules/NAME.rules` on the message as it is now, edits included, so "
-     "that "
-     "codes are translated first. The trace keeps what each rule said and why.",
+     "that codes are translated first: `local verdict = rules.evaluate(\"critical-labs\", msg)`. "
+     "The trace keeps what each rule said and why.",
      &guarded<evaluate>},
 };
 
