@@ -120,7 +120,10 @@ Diagnostic index_finding(std::string message) {
   Diagnostic finding;
   finding.code = "J204";
   finding.message = std::move(message);
-  finding.hint = "remove index.db while the store is closed: it is built anew at the next start";
+  finding.hint =
+      "the index may be the only trace of what the journal said before: keep a copy of the store's "
+      "folder, compare with the last backup and `cannula audit verify`; then, with the store "
+      "closed, remove index.db: it is built anew at the next start";
   return finding;
 }
 

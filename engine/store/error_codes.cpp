@@ -50,8 +50,8 @@ constexpr ErrorCode kCodes[] = {
      "out, or restore from a backup."},
     {"J111", "a sealed record does not open",
      "Its checksum holds, but its key does not open it: what stands there was not sealed there. "
-     "Somebody who can make checksums changed the segment, or moved records. Restore the file "
-     "from a backup."},
+     "Somebody who can make checksums changed the segment, or moved records. Keep a copy of the "
+     "store's folder, look at the audit trail, and restore the file from a backup."},
     {"J112", "the store is sealed with other keys",
      "Each segment names the file of keys that it is sealed with. The file `keys` in the store's "
      "folder is another one, or none was given. Put the one of this store back from a backup."},
@@ -78,6 +78,16 @@ constexpr ErrorCode kCodes[] = {
      "somebody started an older Cannula on the store than the one that wrote to it last. Nothing "
      "was changed. Start the newer one again; to go back for good, put back the backup that was "
      "made before the upgrade."},
+    {"J119", "something stands in the journal that the store has not sealed",
+     "As of the position that the file `keys` names, and in every segment whose header names keys, "
+     "all records are sealed, and marks and headers of segments have seals. What was found there "
+     "has none that holds: somebody put it there who could make checksums and had no key. It is "
+     "not read, worked or delivered; what stood in its place may be gone. First keep a copy of "
+     "the store's folder as it is: what is found now may not be found after a repair, and "
+     "`index.db` may be the only trace of what stood there. Compare with the last backup "
+     "(`cannula store check` on it) and with the audit trail (`cannula audit verify`, `cannula "
+     "msg show`), and find out who had access to the disk. Then restore from a backup that is "
+     "sound."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
      "stands behind it. The finding "
@@ -93,9 +103,11 @@ constexpr ErrorCode kCodes[] = {
      "backup has the file. Put it back with the store closed and remove `index.db`, which is then "
      "built anew."},
     {"J204", "the index does not agree with the journal",
-     "Rows of `index.db` are not those that follow from the journal. The journal is what counts: "
-     "remove `index.db` with the "
-     "store closed, and it is built anew at the next start."},
+     "Rows of `index.db` are not those that follow from the journal. The journal is what counts, "
+     "and the index can be built anew from it. But where somebody changed the journal, the index "
+     "may be the only trace of what it said before: keep a copy of the store's folder first, see "
+     "what else `cannula store check` found, and compare with the last backup and `cannula audit "
+     "verify`. Then remove `index.db` with the store closed: it is built anew at the next start."},
     {"J206", "what retention removed from the journal cannot be told",
      "The file `pruned` beside the segments says where the journal begins since retention removed "
      "what stood before, and where the ledgers stand that scripts' state is read from when the "

@@ -56,7 +56,8 @@ FrameHeader read_frame_header(const char* bytes);
 
 // Appends a plain frame for `record` that lacks what is known only at the write: see seal_frame().
 void append_frame(const Record& record, bool continues, std::string& into);
-// The frame of type `closed`.
+// A mark, the frame of type `closed`: plain, and empty in a store without keys (frame_seal.h has
+// the other).
 void append_closing_frame(std::string& into);
 
 // Completes the frame at `bytes`, which is to stand at `position` in the batch that begins at

@@ -34,6 +34,14 @@ void put_bound(const FrameHeader& header, const char* payload, std::uint64_t ide
   std::memcpy(into + 20, payload, kNonceAt);
 }
 
+std::array<char, kMarkSealSize> mark_seal(std::uint64_t identity, Position position,
+                                          const security::KeyRing& keys) {
+  char place[16];
+  put_u64(place, identity);
+  put_u64(place + 8, position);
+  return keys.mark_hash().wide("mark" + std::string(place, sizeof place));
+}
+
 // Nothing for a flag that is not known.
 std::optional<security::Dictionary> dictionary_of(char flag) {
   switch (flag) {
@@ -57,8 +65,8 @@ Error is_newer(std::string_view what, int number) {
 Error does_not_open(Position position) {
   return Error{"J111",
                fmt::format("the record at position {} does not open with its key", position),
-               "its bytes were changed by somebody who could make a checksum; restore the segment "
-               "from a backup"};
+               "its bytes were changed by somebody who could make a checksum; keep a copy of the "
+               "store's folder, then restore the segment from a backup"};
 }
 
 }  // namespace
@@ -107,6 +115,33 @@ FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, P
   key.records().seal(payload + kNonceAt, {bound, sizeof bound}, payload + kSealedAt, size,
                      payload + kSealedAt + size);
   return seal_frame(bytes, identity, position, batch);
+}
+
+void append_mark(const security::KeyRing* keys, std::string& into) {
+  const std::size_t begin = into.size();
+  append_closing_frame(into);
+  if (keys == nullptr) return;
+  into.append(kMarkSealSize, '\0');
+  put_u32(into.data() + begin + 4, kMarkSealSize);
+}
+
+void seal_mark(char* bytes, std::uint64_t identity, Position position, Position batch,
+               const security::KeyRing* keys) {
+  if (keys != nullptr) {
+    const auto seal = mark_seal(identity, position, *keys);
+    std::copy(seal.begin(), seal.end(), bytes + kFrameHeaderSize);
+  }
+  seal_frame(bytes, identity, position, batch);
+}
+
+bool mark_holds(std::string_view payload, std::uint64_t identity, Position position,
+                const security::KeyRing& keys) {
+  const auto seal = mark_seal(identity, position, keys);
+  return payload == std::string_view(seal.data(), seal.size());
+}
+
+std::array<char, 16> seal_of(const SegmentHeader& header, const security::KeyRing& keys) {
+  return keys.mark_hash().wide("segment" + header.sealed_bytes());
 }
 
 Result<std::string_view> open_payload(const FrameHeader& header, std::string_view payload,

@@ -15,12 +15,14 @@
 // is drawn each time the store is opened.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "engine/security/keys/key_ring.h"
 #include "engine/store/frame.h"
+#include "engine/store/segment.h"
 
 namespace cannula::store {
 
@@ -41,6 +43,19 @@ void append_frame(const Record& record, bool continues, const security::DataKey&
                   std::string& into);
 FrameHeader seal_frame(char* bytes, std::uint64_t identity, Position position, Position batch,
                        const security::DataKey& key, Nonces& nonces);
+
+// A mark of a store that has keys: its payload is a keyed hash of identity and position. Without it
+// a record could be covered by marks, which everybody passes over. seal_mark() completes it; null
+// makes one without a seal.
+void append_mark(const security::KeyRing* keys, std::string& into);
+void seal_mark(char* bytes, std::uint64_t identity, Position position, Position batch,
+               const security::KeyRing* keys);
+bool mark_holds(std::string_view payload, std::uint64_t identity, Position position,
+                const security::KeyRing& keys);
+constexpr std::size_t kMarkSealSize = 16;
+
+// What SegmentHeader::seal is to be.
+std::array<char, 16> seal_of(const SegmentHeader& header, const security::KeyRing& keys);
 
 // The payload as decode() takes it: `payload` itself when it is plain, otherwise in `buffer`.
 // K106 when its key was shredded, K107 when it is missing, J111 when it does not open, J112 when it

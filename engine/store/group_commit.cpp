@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
-#include "engine/store/frame.h"
+#include "engine/store/frame_seal.h"
 
 namespace cannula::store {
 namespace {
@@ -73,7 +73,7 @@ void GroupCommit::submit(std::vector<Record> records, Store::Completion done) {
 void GroupCommit::roll(Store::Completion done) {
   journal_.roll();
   Submission mark;
-  append_closing_frame(mark.frames);
+  append_mark(keys_, mark.frames);
   mark.done = std::move(done);
   enqueue(std::move(mark));
 }
@@ -167,7 +167,7 @@ void GroupCommit::probe() {
     if (!pending_.empty()) return;
   }
   Submission mark;
-  append_closing_frame(mark.frames);
+  append_mark(keys_, mark.frames);
   mark.done = [](const auto&) {};
   enqueue(std::move(mark));
 }
@@ -257,7 +257,7 @@ void GroupCommit::seal(Submission& submission, Position first) {
   const std::vector<Position>& positions = submission.durable.positions;
   if (positions.empty() && !submission.frames.empty()) {  // a mark
     char* frame = buffer_.data() + (submission.durable.begin - first);
-    seal_frame(frame, journal_.identity(), submission.durable.begin, first);
+    seal_mark(frame, journal_.identity(), submission.durable.begin, first, keys_);
   }
   for (std::size_t i = 0; i < positions.size(); ++i) {
     char* frame = buffer_.data() + (positions[i] - first);
@@ -281,8 +281,8 @@ void GroupCommit::close() {
   // The mark is a batch of its own: it proves that the last real one is whole, so that a later
   // fault in it is seen as damage and not as a torn tail.
   std::string mark;
-  append_closing_frame(mark);
-  seal_frame(mark.data(), journal_.identity(), next_position_, next_position_);
+  append_mark(keys_, mark);
+  seal_mark(mark.data(), journal_.identity(), next_position_, next_position_, keys_);
   static_cast<void>(journal_.append(mark, next_position_, last_id_).has_value());
 }
 

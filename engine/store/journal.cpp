@@ -84,6 +84,7 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   header.last_id = last_id;
   header.created = now();
   header.keys = keys_id();
+  if (settings_.keys) header.seal = seal_of(header, *settings_.keys);
 
   const auto create = [&]() -> Result<std::shared_ptr<File>> {
     std::shared_ptr<File> file = TRY(file_system.open(path, FileSystem::Access::create));
@@ -106,7 +107,8 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   {
     const std::unique_lock guard(segments_lock_);
     if (!segments_.empty()) segments_.back().limit = previous_end;
-    segments_.push_back(Segment{.header = header});
+    const bool sealed = header.keys != 0 || (!segments_.empty() && segments_.back().sealed);
+    segments_.push_back(Segment{.header = header, .sealed = sealed});
   }
   last_file_ = std::move(*created);
   abandoned_ = false;
@@ -177,6 +179,13 @@ Result<bool> Journal::visit_frames(Reader& reader, const Opened& segment, Positi
   const auto path = settings_.directory /
                     (segment.table ? packed_name(segment.base) : segment_name(segment.base));
   Position reached = start;
+  Intruders intruders;
+  const auto told = [&](bool go_on) {
+    if (gaps && intruders.count > 0) {
+      add_once(*gaps, intruder_finding(path, intruders));
+    }
+    return go_on;
+  };
   for (auto step = TRY(reader.next()); step != Reader::Step::end; step = TRY(reader.next())) {
     if (step == Reader::Step::gap) {
       reached = reader.gap().end;
@@ -184,12 +193,16 @@ Result<bool> Journal::visit_frames(Reader& reader, const Opened& segment, Positi
       continue;
     }
     reached = reader.frame().end();
-    if (!TRY(visit(reader.frame()))) return false;
+    if (const char* what = intruder(reader.frame())) {
+      intruders.add(reader.frame().position, what);
+      continue;
+    }
+    if (!TRY(visit(reader.frame()))) return told(false);
   }
   if (gaps && !segment.table && reached < stop) {
     add_once(*gaps, gap_finding(path, segment.base, Gap{.begin = reached, .end = stop}));
   }
-  return true;
+  return told(true);
 }
 
 Result<void> Journal::scan(Position from, Position to, const Visitor& visit,
@@ -270,10 +283,48 @@ Result<Frame> Journal::read(Position position, std::string& buffer) const {
   if (!payload_holds(*header, payload, identity_, position)) {
     return missing("J108", "a record does not match its checksum");
   }
-  return Frame{.position = position, .header = *header, .payload = payload};
+  const Frame frame{.position = position, .header = *header, .payload = payload};
+  if (const char* what = intruder(frame)) return not_ours(frame, what);
+  return frame;
+}
+
+bool Journal::all_is_sealed_at(Position position) const {
+  if (settings_.keys) {
+    const Position from = settings_.keys->sealed_from().records;
+    if (from != 0 && position >= from) return true;
+  }
+  const std::shared_lock guard(segments_lock_);
+  const auto above = std::upper_bound(
+      segments_.begin(), segments_.end(), position,
+      [](Position wanted, const Segment& segment) { return wanted < segment.header.base; });
+  return above != segments_.begin() && std::prev(above)->sealed;
+}
+
+const char* Journal::intruder(const Frame& frame) const {
+  const bool plain = frame.header.format == kPlainFormat;
+  if (static_cast<RecordType>(frame.header.type) != RecordType::closed) {
+    return plain && all_is_sealed_at(frame.position) ? "a plain record" : nullptr;
+  }
+  if (!all_is_sealed_at(frame.position)) return nullptr;
+  constexpr const char* kNoMark = "a mark that is not the store's";
+  const std::size_t size = frame.payload.size();
+  if (!plain || (size != 0 && size != kMarkSealSize)) return kNoMark;
+  if (!settings_.keys) return nullptr;
+  const Position sealed_from = settings_.keys->sealed_from().marks;
+  const bool may_be_empty = sealed_from == 0 || frame.position < sealed_from;
+  if (size == 0) return may_be_empty ? nullptr : kNoMark;
+  return mark_holds(frame.payload, identity_, frame.position, *settings_.keys) ? nullptr : kNoMark;
+}
+
+Error Journal::not_ours(const Frame& frame, const char* what) const {
+  return Error{
+      "J119",
+      fmt::format("{}: {} stands where everything is sealed", place_of(frame.position), what),
+      std::string(kIntruderHint)};
 }
 
 Result<Record> Journal::record_of(const Frame& frame) const {
+  if (const char* what = intruder(frame)) return not_ours(frame, what);
   thread_local std::string buffer;
   const std::string_view payload = TRY(
       open_payload(frame.header, frame.payload, identity_, frame.position, settings_.keys, buffer));

@@ -68,15 +68,18 @@ class Journal {
   Result<void> append(std::string_view batch, Position first, std::uint64_t last_id);
 
   // Called for each frame from `from` (where a frame begins) up to `to`, in order; false ends the
-  // scan. Damage is reported to `gaps` and passed over.
+  // scan. Damage is reported to `gaps` and passed over, and so is what is not sealed where all is
+  // (J119).
   using Visitor = std::function<Result<bool>(const Frame& frame)>;
   Result<void> scan(Position from, Position to, const Visitor& visit,
                     std::vector<Diagnostic>* gaps) const;
 
-  // The record in a frame, opened with the keys: errors of open_payload() and decode().
+  // The record in a frame, opened with the keys: errors of open_payload() and decode(); J119 as
+  // read() has it.
   Result<Record> record_of(const Frame& frame) const;
 
-  // One frame with its payload in `buffer`. J107 when none begins there, J108 when it is damaged.
+  // One frame with its payload in `buffer`. J107 when none begins there, J108 when it is damaged,
+  // J119 when it is not sealed where all is.
   Result<Frame> read(Position position, std::string& buffer) const;
 
   Result<std::uint64_t> free_space() const;
@@ -124,6 +127,7 @@ class Journal {
   struct Segment {
     SegmentHeader header;
     bool header_damaged = false;  // what `header` says was put together from the file's name
+    bool sealed = false;          // it, or one before it, names keys: nothing in it is plain
     Position limit = 0;           // where the frames end; of the last segment: end_ instead
     bool packed = false;
     Position as_of = 0;         // of a packed one
@@ -144,6 +148,13 @@ class Journal {
   void remove_files(const std::vector<std::filesystem::path>& paths) const;
   Result<std::vector<std::filesystem::path>> load_headers(Recovery& recovery);
   Result<void> compare_keys() const;
+  void note_sealed();
+  void compare_seals(Recovery& recovery) const;
+  // Somebody else than the store put the frame there, who could make checksums and had no key: what
+  // it is. Null: it may be the store's.
+  const char* intruder(const Frame& frame) const;
+  bool all_is_sealed_at(Position position) const;
+  Error not_ours(const Frame& frame, const char* what) const;
   Result<void> compare_neighbours(Recovery& recovery);
   Result<void> recover_last(Recovery& recovery);
   Result<void> recover_packed();

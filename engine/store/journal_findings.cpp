@@ -28,6 +28,17 @@ Diagnostic gap_finding(const std::filesystem::path& path, Position base, const G
                         std::string(kDamageHint));
 }
 
+Diagnostic intruder_finding(const std::filesystem::path& path, const Intruders& intruders) {
+  std::string more;
+  if (intruders.count == 2) more = ", and another behind it";
+  if (intruders.count > 2) more = fmt::format(", and {} others behind it", intruders.count - 1);
+  return damage_finding("J119", path,
+                        fmt::format("{} stands at position {}, where everything is sealed{}; it is "
+                                    "passed over",
+                                    intruders.what, intruders.first, more),
+                        std::string(kIntruderHint));
+}
+
 void add_once(std::vector<Diagnostic>& findings, Diagnostic finding) {
   for (const Diagnostic& known : findings) {
     if (known.message == finding.message) return;

@@ -27,6 +27,28 @@ Diagnostic damage_finding(std::string code, const std::filesystem::path& path, s
 // Bytes of the segment that begins at `base` that are no records (J201).
 Diagnostic gap_finding(const std::filesystem::path& path, Position base, const Gap& gap);
 
+// What to do about what somebody put there. It comes before everything that mends: mending takes
+// the evidence away.
+inline constexpr std::string_view kIntruderHint =
+    "somebody changed the store who could make checksums and had no key: keep a copy of its folder "
+    "as it is, index.db and the audit trail too; then compare with the last backup and `cannula "
+    "audit verify`; only after that restore from that backup, into a folder of its own";
+
+// Frames of one segment that somebody else than the store put there.
+struct Intruders {
+  std::size_t count = 0;
+  Position first = 0;
+  std::string_view what{};  // the first is
+
+  void add(Position position, std::string_view one) {
+    if (count++ > 0) return;
+    first = position;
+    what = one;
+  }
+};
+// Of a segment's file (J119).
+Diagnostic intruder_finding(const std::filesystem::path& path, const Intruders& intruders);
+
 // Unless one of `findings` says the same.
 void add_once(std::vector<Diagnostic>& findings, Diagnostic finding);
 

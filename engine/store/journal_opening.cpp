@@ -50,12 +50,13 @@ class LastSegmentSurvey {
  public:
   explicit LastSegmentSurvey(Position base) : boundary_(base) {}
 
-  void add(const Frame& frame) {
+  // `counts`: it is the store's own, so the id in it was given.
+  void add(const Frame& frame, bool counts) {
     if (!unknown_ && !is_known(frame.header)) unknown_ = frame.position;
     last_batch_ = frame.batch();
     last_frame_end_ = frame.end();
     if (!frame.header.continues()) boundary_ = frame.end();
-    if (frame.header.type == static_cast<std::uint8_t>(RecordType::accepted)) {
+    if (counts && frame.header.type == static_cast<std::uint8_t>(RecordType::accepted)) {
       last_id_ = std::max(last_id_, message_id_of(frame.payload).value);
     }
   }
@@ -170,8 +171,11 @@ Result<void> Journal::open_segments(Recovery& recovery) {
                  "put back the file of this store from a backup"};
   }
   if (!settings_.read_only && !leftover.empty()) remove_files(leftover);
+  note_sealed();
   TRY(compare_neighbours(recovery));
-  return recover_last(recovery);
+  TRY(recover_last(recovery));
+  compare_seals(recovery);
+  return {};
 }
 
 // Answers with the files that do not count any more: of segments that retention took, that were
@@ -248,6 +252,7 @@ Result<std::vector<fs::path>> Journal::load_headers(Recovery& recovery) {
     header.identity = identity_;
     header.previous_base = index > 0 ? found[index - 1].header.base : 0;
     header.previous_end = index > 0 ? header.base : 0;
+    header.keys = index > 0 ? found[index - 1].header.keys : 0;
     found[index].header_damaged = true;
   }
   for (Segment& segment : found) {
@@ -297,6 +302,39 @@ Result<void> Journal::compare_keys() const {
                  "put the file `keys` of this store back from a backup"};
   }
   return {};
+}
+
+// What was sealed once is not plain again.
+void Journal::note_sealed() {
+  bool sealed = false;
+  for (Segment& segment : segments_) {
+    sealed = sealed || segment.header.keys != 0;
+    segment.sealed = sealed;
+  }
+}
+
+// Headers have checksums that anybody can make, and since seals were added to them, those.
+void Journal::compare_seals(Recovery& recovery) const {
+  const security::KeyRing* keys = settings_.keys;
+  const auto from = keys ? keys->sealed_from() : security::SealedFrom{};
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    const SegmentHeader& header = segment.header;
+    const auto add = [&](std::string what) {
+      add_once(recovery.damage, damage_finding("J119", path_of(segment), std::move(what),
+                                               std::string(kIntruderHint)));
+    };
+    if (segment.header_damaged) continue;  // was said
+    const Position limit = i + 1 == segments_.size() ? end() : segment.limit;
+    const bool behind = segment.sealed || (from.records != 0 && header.base >= from.records);
+    if (header.keys == 0 && behind && limit > header.base) {
+      add("the header says that its records are plain, and everything from before it on is sealed");
+    } else if (from.marks != 0 && header.base >= from.marks &&
+               header.seal != seal_of(header, *keys)) {
+      add("the header was changed: its seal does not hold; what it says of the segment before may "
+          "be wrong");
+    }
+  }
 }
 
 Result<void> Journal::compare_neighbours(Recovery& recovery) {
@@ -375,12 +413,19 @@ Result<void> Journal::recover_last(Recovery& recovery) {
   const std::uint64_t size = TRY(last_file_->size());
 
   LastSegmentSurvey survey(header.base);
+  Intruders intruders;
   SegmentReader reader(
       *last_file_, identity_, header.base, header.base,
       header.base + std::max<std::uint64_t>(size, kSegmentHeaderSize) - kSegmentHeaderSize);
   for (auto step = TRY(reader.next()); step != SegmentReader::Step::end;
        step = TRY(reader.next())) {
-    step == SegmentReader::Step::frame ? survey.add(reader.frame()) : survey.add(reader.gap());
+    if (step == SegmentReader::Step::frame) {
+      const char* what = intruder(reader.frame());
+      if (what) intruders.add(reader.frame().position, what);
+      survey.add(reader.frame(), what == nullptr);
+    } else {
+      survey.add(reader.gap());
+    }
   }
   if (survey.unknown()) {
     return newer(path, fmt::format("the record at offset {} (position {}) is of a kind that this "
@@ -390,6 +435,7 @@ Result<void> Journal::recover_last(Recovery& recovery) {
   for (const Gap& gap : survey.damage()) {
     add_once(recovery.damage, gap_finding(path, header.base, gap));
   }
+  if (intruders.count > 0) add_once(recovery.damage, intruder_finding(path, intruders));
   const Position end = survey.end();
   const std::uint64_t end_offset = file_offset(header.base, end);
   recovery.torn_bytes_cut += TRY(end_of_content(*last_file_, end_offset)) - end_offset;

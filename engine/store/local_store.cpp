@@ -29,6 +29,7 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
                                        .read_only = false,
                                        .keys = options.keys.get()},
                                       store->recovery_));
+  store->note_sealed_from();
   store->identity_ = identity_text(store->journal_->identity());
   // The index is SQLite's, which has a way to the disk of its own.
   TRY(FileSystem::real().make_directories(options.directory));
@@ -43,6 +44,24 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
                                       indexer->take(std::move(batch));
                                     });
   return std::unique_ptr<Store>(std::move(store));
+}
+
+// A store that began with keys has nothing that is plain. One that was there before has what is
+// sealed by now. A disk that is full now is not at the next start.
+void LocalStore::note_sealed_from() {
+  if (!keys_ || keys_->sealed_from() != security::SealedFrom{}) return;
+  security::SealedFrom from{.records = journal_->end(), .marks = journal_->end()};
+  const auto segments = journal_->segments();
+  const SegmentHeader& last = segments.back().header;  // one that has nothing in it yet
+  if (last.base == from.marks && last.seal == SegmentHeader{}.seal) ++from.marks;
+  for (const Journal::SegmentFile& segment : segments) {
+    if (segment.header.keys == 0) continue;
+    from.records = segment.header.base;
+    break;
+  }
+  if (auto noted = keys_->note_sealed_from(from); !noted) {
+    recovery_.damage.push_back(finding_of(noted.error()));
+  }
 }
 
 Result<PruneReport> LocalStore::prune(const PruneOrder& order) {

@@ -66,6 +66,7 @@ class LocalStore final : public Store {
 
  private:
   LocalStore() = default;
+  void note_sealed_from();
 
   std::unique_ptr<FileLock> lock_;
   std::shared_ptr<security::KeyRing> keys_;

@@ -1,5 +1,6 @@
 #include "engine/store/segment.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@ namespace {
 constexpr std::string_view kMagic = "CANNULA\n";
 constexpr std::string_view kSuffix = ".seg";
 constexpr std::size_t kDigits = 20;
+constexpr std::size_t kSealAt = 72;
 constexpr std::size_t kChecksumAt = kSegmentHeaderSize - 8;
 
 // Magic and checksum hold.
@@ -36,8 +38,13 @@ std::string SegmentHeader::bytes() const {
   put_u64(at + 48, last_id);
   put_u64(at + 56, static_cast<std::uint64_t>(created));
   put_u64(at + 64, keys);
+  std::copy(seal.begin(), seal.end(), at + kSealAt);
   put_u64(at + kChecksumAt, XXH3_64bits(at, kChecksumAt));
   return text;
+}
+
+std::string SegmentHeader::sealed_bytes() const {
+  return bytes().substr(0, kSealAt);
 }
 
 std::optional<SegmentHeader> SegmentHeader::parse(std::string_view bytes) {
@@ -54,6 +61,7 @@ std::optional<SegmentHeader> SegmentHeader::parse(std::string_view bytes) {
   header.last_id = get_u64(at + 48);
   header.created = static_cast<Timestamp>(get_u64(at + 56));
   header.keys = get_u64(at + 64);
+  std::copy_n(at + kSealAt, header.seal.size(), header.seal.begin());
   return header;
 }
 

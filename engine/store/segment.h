@@ -7,6 +7,7 @@
 // proves that everything before was on disk.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -28,9 +29,12 @@ struct SegmentHeader {
   Position previous_end = 0;   // where the one before ended; at most `base`
   std::uint64_t last_id = 0;   // the highest message id given before this segment
   Timestamp created = 0;
-  std::uint64_t keys = 0;  // id of the key ring that its records are sealed with; 0: plain
+  std::uint64_t keys = 0;       // id of the key ring that its records are sealed with; 0: plain
+  std::array<char, 16> seal{};  // keyed hash of sealed_bytes(); zeros: it has none
 
   std::string bytes() const;
+  // What the seal is of.
+  std::string sealed_bytes() const;
   // Nothing when magic, version or checksum do not hold.
   static std::optional<SegmentHeader> parse(std::string_view bytes);
 };

@@ -54,7 +54,7 @@ Result<std::size_t> rewrap(RingFile& ring, const MasterKeys& masters, const std:
   const auto one = [&](WrappedKey& key) -> Result<void> {
     if (key.master == masters.front()->id()) return {};
     const KeyBytes opened = TRY(unwrap(key, ring.id, masters, place));
-    key = TRY(wrap(opened, ring.id, key.number, key.channel, key.made, *masters.front()));
+    key = TRY(wrap(opened, ring.id, key.number, key.channel, key.made, *masters.front(), key.from));
     ++count;
     return {};
   };
@@ -97,10 +97,12 @@ void KeyRing::make() {
 void KeyRing::take(const KeyBytes& secret) {
   search_ = std::make_unique<KeyedHash>(secret.derived("cannula search"));
   order_ = std::make_unique<KeyedHash>(secret.derived("cannula order"));
+  mark_ = std::make_unique<KeyedHash>(secret.derived("cannula marks"));
 }
 
 Result<void> KeyRing::load(RingFile ring, const MasterKeys& masters) {
   id_ = ring.id;
+  from_ = ring.secret.from;
   take(TRY(unwrap(ring.secret, id_, masters, place_.master.place)));
   for (const WrappedKey& key : ring.keys) {
     auto opened = std::make_unique<const DataKey>(
@@ -134,6 +136,25 @@ Result<void> KeyRing::save_new() {
   TRY(write_ring(place_.directory, ring));
   new_secret_.reset();
   is_new_ = false;
+  return {};
+}
+
+SealedFrom KeyRing::sealed_from() const {
+  const std::shared_lock reading(lock_);
+  return from_;
+}
+
+Result<void> KeyRing::note_sealed_from(SealedFrom from) {
+  const std::unique_lock writing(lock_);
+  if (from_ != SealedFrom{}) return {};
+  const FileGuard held = TRY(guard(place_.directory));
+  auto ring = TRY(read_ring(place_.directory));
+  if (!ring || ring->id != id_) return no_keys(place_.directory);
+  const auto masters = TRY(read_master_keys(place_.master, ring->masters()));
+  const KeyBytes secret = TRY(unwrap(ring->secret, id_, masters, place_.master.place));
+  ring->secret = TRY(wrap(secret, id_, 0, "", ring->secret.made, *masters.front(), from));
+  TRY(write_ring(place_.directory, *ring));
+  from_ = from;
   return {};
 }
 

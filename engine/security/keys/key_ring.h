@@ -42,6 +42,12 @@ class KeyRing {
   // Hashes of what is searched for, and of what messages are kept in order by.
   const KeyedHash& search_hash() const { return *search_; }
   const KeyedHash& order_hash() const { return *order_; }
+  // Of what the store writes into its journal beside records: nobody else can make it.
+  const KeyedHash& mark_hash() const { return *mark_; }
+
+  SealedFrom sealed_from() const;
+  // Notes that, in the file, with the master key. Once: what is noted already stays.
+  Result<void> note_sealed_from(SealedFrom from);
 
   // The key that the channel's records are sealed with; made, and on disk, at the first call.
   Result<const DataKey*> of_channel(std::string_view channel);
@@ -79,8 +85,10 @@ class KeyRing {
   std::unique_ptr<KeyBytes> new_secret_;  // until save_new()
   std::unique_ptr<KeyedHash> search_;
   std::unique_ptr<KeyedHash> order_;
+  std::unique_ptr<KeyedHash> mark_;
 
   mutable std::shared_mutex lock_;
+  SealedFrom from_;
   std::map<std::string, const DataKey*, std::less<>> by_channel_;
   std::map<std::uint32_t, std::unique_ptr<const DataKey>> by_number_;
   std::map<std::uint32_t, ShreddedKey> shredded_;

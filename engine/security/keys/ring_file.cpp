@@ -30,6 +30,10 @@ Number number_of(const json& object, const char* name) {
 
 json as_json(const WrappedKey& key) {
   json object{{"made", key.made}, {"master", key.master}, {"wrapped", to_hex(key.wrapped)}};
+  if (key.from != SealedFrom{}) {
+    object["records_from"] = key.from.records;
+    object["marks_from"] = key.from.marks;
+  }
   if (key.number != 0) {
     object["key"] = number_text(key.number);
     object["channel"] = key.channel;
@@ -44,6 +48,10 @@ WrappedKey wrapped_key(const json& object, bool of_channel) {
   if (!from_hex(object.at("wrapped").get<std::string>(), key.wrapped)) {
     throw std::invalid_argument("wrapped");
   }
+  if (!of_channel && object.contains("records_from")) {
+    key.from.records = object.at("records_from").get<std::uint64_t>();
+    key.from.marks = object.at("marks_from").get<std::uint64_t>();
+  }
   if (of_channel) {
     key.number = number_of<std::uint32_t>(object, "key");
     key.channel = object.at("channel").get<std::string>();
@@ -52,8 +60,13 @@ WrappedKey wrapped_key(const json& object, bool of_channel) {
 }
 
 // What a wrapped key is bound to: moved to another channel's line, it does not open.
-std::string bound_to(std::uint64_t ring, std::uint32_t number, std::string_view channel) {
-  return fmt::format("cannula key\n{}\n{}\n{}", ring_text(ring), number_text(number), channel);
+std::string bound_to(std::uint64_t ring, const WrappedKey& key) {
+  std::string bound =
+      fmt::format("cannula key\n{}\n{}\n{}", ring_text(ring), number_text(key.number), key.channel);
+  if (key.from != SealedFrom{}) {
+    bound += fmt::format("\nsealed from {} {}", key.from.records, key.from.marks);
+  }
+  return bound;
 }
 
 std::string ids_of(const MasterKeys& masters) {
@@ -144,9 +157,10 @@ Result<void> write_ring(const std::filesystem::path& directory, const RingFile& 
 }
 
 Result<WrappedKey> wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number,
-                        std::string channel, std::string made, const MasterKey& master) {
-  WrappedKey wrapped{number, std::move(channel), std::move(made), master.id(), {}};
-  wrapped.wrapped = TRY(master.wrap(key, bound_to(ring, number, wrapped.channel)));
+                        std::string channel, std::string made, const MasterKey& master,
+                        SealedFrom from) {
+  WrappedKey wrapped{number, std::move(channel), std::move(made), master.id(), {}, from};
+  wrapped.wrapped = TRY(master.wrap(key, bound_to(ring, wrapped)));
   return wrapped;
 }
 
@@ -157,7 +171,7 @@ Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterK
                       : fmt::format("key {} of channel {}", number_text(key.number), key.channel);
   for (const auto& master : masters) {
     if (master->id() != key.master) continue;
-    auto opened = TRY(master->unwrap(key.wrapped, bound_to(ring, key.number, key.channel)));
+    auto opened = TRY(master->unwrap(key.wrapped, bound_to(ring, key)));
     if (opened) return *std::move(opened);
     return Error{"K105",
                  fmt::format("{} does not open: its line in the file of keys was changed", what),

@@ -16,12 +16,21 @@
 
 namespace cannula::security {
 
+// As of which positions of the journal everything is sealed; 0: that was not noted yet, by a
+// Cannula that did not know it.
+struct SealedFrom {
+  std::uint64_t records = 0;  // no record is plain
+  std::uint64_t marks = 0;    // marks and headers of segments have a seal too
+  friend bool operator==(const SealedFrom&, const SealedFrom&) = default;
+};
+
 struct WrappedKey {
   std::uint32_t number = 0;  // 0: the store's secret
   std::string channel;
   std::string made;     // ISO time, UTC
   std::string master;   // id of the master key around it
   std::string wrapped;  // nonce, sealed key, tag
+  SealedFrom from{};    // of the store's secret alone, and bound to it: nobody can change it
 };
 
 struct ShreddedKey {
@@ -49,7 +58,8 @@ Result<std::optional<RingFile>> read_ring(const std::filesystem::path& directory
 Result<void> write_ring(const std::filesystem::path& directory, const RingFile& ring);
 
 Result<WrappedKey> wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number,
-                        std::string channel, std::string made, const MasterKey& master);
+                        std::string channel, std::string made, const MasterKey& master,
+                        SealedFrom from = {});
 // K102 when none of `masters` is the one around it, K105 when it does not open with the right one.
 // `place`: where they were read, for people.
 Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterKeys& masters,
