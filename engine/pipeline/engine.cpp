@@ -422,6 +422,7 @@ std::vector<Diagnostic> Engine::start(
   options.segment_size = site_->store.segment_size;
   options.file_system = file_system_;
   options.on_index_progress = std::move(on_index_progress);
+  options.on_index_changed = [](const Error& error) { spdlog::error("store: {}", error.text()); };
   auto keys = security::open_site_keys(*site_);
   if (keys) options.keys = *keys;
   auto opened =

@@ -56,6 +56,12 @@ constexpr Comparison kComparisons[] = {
      "a.in_table"},
 };
 
+// Columns of texts that are sealed (row_seal.h).
+constexpr std::pair<std::string_view, std::string_view> kSealedTexts[] = {
+    {"messages", "texts"},   {"deliveries", "reason"}, {"script_state", "value"},
+    {"wire_state", "value"}, {"misses", "key_text"},   {"misses", "text"},
+    {"awaited", "key_text"}};
+
 // An index file that goes when this does.
 class TemporaryIndex {
  public:
@@ -142,6 +148,21 @@ Result<std::unique_ptr<Journal>> journal_to_read(const std::filesystem::path& di
                        found);
 }
 
+// Texts with the number of no key: the store writes none.
+Result<void> find_plain_texts(Connection& index, Recovery& found) {
+  for (const auto& [table, column] : kSealedTexts) {
+    const auto count =
+        TRY(index.number(fmt::format("SELECT count(*) FROM main.{} WHERE substr(CAST({} AS BLOB), "
+                                     "1, 4) = x'00000000'",
+                                     table, column)));
+    if (count == 0) continue;
+    found.damage.push_back(index_finding(fmt::format(
+        "{}: {} of its texts {} plain, and this store seals them: somebody wrote into the index",
+        table, count, count == 1 ? "is" : "are")));
+  }
+  return {};
+}
+
 Result<void> compare_index(const Journal& journal, Connection& index, Position indexed,
                            const RowSeal& seal, Recovery& found) {
   if (indexed > journal.end()) {
@@ -156,6 +177,7 @@ Result<void> compare_index(const Journal& journal, Connection& index, Position i
     TRY(start_index(journal, *built, &found.damage));
     TRY(replay_journal(journal, indexed, *built, nullptr, nullptr));
   }
+  if (seal.has_keys()) TRY(find_plain_texts(index, found));
   for (std::string& difference : TRY(index_differences(index, expected.path()))) {
     found.damage.push_back(index_finding(std::move(difference)));
   }

@@ -134,7 +134,8 @@ constexpr ErrorCode kCodes[] = {
      "is missing in the index is "
      "added as soon as it can be written."},
     {"J302", "the index is damaged",
-     "The file `index.db` is no sound index. It is thrown away and built anew from the journal; "
+     "The file `index.db` is no sound index, or a text in it was not sealed by this store: "
+     "something changed it from outside. It is thrown away and built anew from the journal; "
      "nothing is lost by it."},
 };
 

@@ -168,6 +168,7 @@ void Indexer::run() {
     const bool last = closing_;
     guard.unlock();
 
+    if (!last) build_anew_if_distrusted();
     Result<void> done = index_taken(std::move(taken));
     if (done && from_journal) {
       const std::lock_guard index_guard(index_lock_);
@@ -187,6 +188,7 @@ void Indexer::run() {
 
 Result<void> Indexer::index_taken(std::deque<Durable> taken) {
   const std::lock_guard guard(index_lock_);
+  if (!index_) TRY(build_anew(nullptr));  // the last attempt failed
   if (taken.empty()) return {};
   Position at = index_->progress().indexed_up_to;
   if (taken.front().begin > at) TRY(replay(taken.front().begin, nullptr, nullptr));
@@ -213,7 +215,34 @@ Result<void> Indexer::index_taken(std::deque<Durable> taken) {
 // A full disk passes, and trying again costs little. A damaged file does not pass.
 void Indexer::recover_from(const Error& error) {
   const std::lock_guard guard(index_lock_);
-  if (error.code == "J302" && build_anew(nullptr)) publish();
+  if (error.code != "J302" || !build_anew(nullptr)) return;
+  publish();
+  const std::lock_guard told(lock_);
+  distrusted_ = false;
+}
+
+bool Indexer::distrust() {
+  {
+    const std::lock_guard guard(lock_);
+    if (closing_ || distrusted_) return false;
+    distrusted_ = true;
+    left_out_ = true;  // it is read from the journal
+  }
+  work_.notify_one();
+  return true;
+}
+
+void Indexer::build_anew_if_distrusted() {
+  {
+    const std::lock_guard guard(lock_);
+    if (!distrusted_) return;
+  }
+  {
+    const std::lock_guard index_guard(index_lock_);
+    if (build_anew(nullptr)) publish();
+  }
+  const std::lock_guard guard(lock_);
+  distrusted_ = false;
 }
 
 Result<void> Indexer::settle(Position base, Position as_of) {
@@ -241,6 +270,7 @@ Result<void> Indexer::tidy(const std::function<bool()>& go_on) {
 
 void Indexer::catch_up() {
   const Position target = journal_.end();
+  if (!in_background_) build_anew_if_distrusted();
   if (indexed_up_to() >= target) return;
   if (!in_background_) {
     const std::lock_guard guard(index_lock_);

@@ -40,6 +40,9 @@ class Indexer {
   // indexer is being closed.
   void catch_up();
   Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
+  // A reader met what is not the index's own (J302): it is built anew, soon. Does not wait. False:
+  // that is under way already.
+  bool distrust();
   // For retention, of the thread that prunes: see Index.
   Result<void> settle(Position base, Position as_of);
   // Gives room of deleted rows back, a little at a time, until none is left or `go_on` says no.
@@ -62,6 +65,7 @@ class Indexer {
   void wait_for_work(std::unique_lock<std::mutex>& guard);
   Result<void> index_taken(std::deque<Durable> taken);
   void recover_from(const Error& error);
+  void build_anew_if_distrusted();
   void publish();
 
   const std::filesystem::path path_;
@@ -85,6 +89,7 @@ class Indexer {
   std::size_t taken_records_ = 0;
   bool left_out_ =
       false;  // something was not taken for want of memory: it is to be read from the journal
+  bool distrusted_ = false;
   std::size_t hurried_ = 0;  // callers of catch_up()
   bool closing_ = false;
   bool in_background_ = false;

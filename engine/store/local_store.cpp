@@ -16,7 +16,10 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   TRY(no_restore_is_unfinished(file_system, options.directory));
   store->directory_ = options.directory;
   store->keys_ = options.keys;
-  store->seal_ = std::make_unique<RowSeal>(options.keys.get());
+  store->seal_ = std::make_unique<RowSeal>(
+      options.keys.get(), [raw = store.get(), tell = options.on_index_changed](const Error& error) {
+        if (raw->indexer_ && raw->indexer_->distrust() && tell) tell(error);
+      });
   if (options.keys && options.keys->is_new()) {
     TRY(Journal::none_is_sealed(file_system, journal_directory(options.directory)));
     TRY(FileSystem::real().make_directories(options.directory));

@@ -31,14 +31,23 @@ void put_bound(RowPlace place, std::uint32_t number, char* into) {
   put_u32(into + 13, number);
 }
 
-Error unsound() {
-  return Error{"J302", "index: a sealed text does not open", "it is rebuilt from the journal"};
+constexpr std::string_view kNoText = "a sealed text does not open";
+
+Error unsound(std::string_view what) {
+  return Error{"J302", "index: " + std::string(what),
+               "somebody or something changed it from outside; it is built anew from the journal"};
 }
 
 }  // namespace
 
 RowPlace place_by(char column, std::string_view identity) {
   return {column, identity.size() < 8 ? 0 : get_u64(identity.data())};
+}
+
+Error RowSeal::changed(std::string_view what) const {
+  Error error = unsound(what);
+  if (on_changed_) on_changed_(error);
+  return error;
 }
 
 Result<std::string> RowSeal::seal(std::string_view channel, RowPlace place,
@@ -65,10 +74,12 @@ Result<std::string> RowSeal::seal(std::string_view channel, RowPlace place,
 
 Result<std::string> RowSeal::open(RowPlace place, std::string_view sealed) const {
   if (sealed.empty()) return std::string();
-  if (sealed.size() < kNumberSize) return unsound();
+  if (sealed.size() < kNumberSize) return changed(kNoText);
   const std::uint32_t number = get_u32(sealed.data());
-  if (number == 0) return std::string(sealed.substr(kNumberSize));
-  if (keys_ == nullptr || sealed.size() < kTextAt + security::kTagSize) return unsound();
+  if (number == 0 && keys_ == nullptr) return std::string(sealed.substr(kNumberSize));
+  // An index from before there were keys is not used any more: see Index::open().
+  if (number == 0) return changed("a text stands there plain, and this store seals them");
+  if (keys_ == nullptr || sealed.size() < kTextAt + security::kTagSize) return changed(kNoText);
   const security::DataKey& key = *TRY(keys_->of_number(number));
   char bound[kBoundSize];
   put_bound(place, number, bound);
@@ -76,7 +87,7 @@ Result<std::string> RowSeal::open(RowPlace place, std::string_view sealed) const
   if (!key.rows().open(sealed.data() + kNumberSize, {bound, sizeof bound},
                        sealed.substr(kTextAt, text.size()), sealed.data() + kTextAt + text.size(),
                        text.data())) {
-    return unsound();
+    return changed(kNoText);
   }
   return text;
 }
@@ -105,10 +116,10 @@ Result<std::vector<std::string>> parted(std::string_view joined, std::size_t cou
   std::vector<std::string> texts(count);
   if (joined.empty()) return texts;
   for (std::string& text : texts) {
-    if (joined.size() < 4) return unsound();
+    if (joined.size() < 4) return unsound(kNoText);
     const std::size_t size = get_u32(joined.data());
     joined.remove_prefix(4);
-    if (size > joined.size()) return unsound();
+    if (size > joined.size()) return unsound(kNoText);
     text = joined.substr(0, size);
     joined.remove_prefix(size);
   }

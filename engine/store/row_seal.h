@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -36,22 +37,30 @@ constexpr std::string_view kMissedKey = "missed key";
 
 class RowSeal {
  public:
-  explicit RowSeal(security::KeyRing* keys) : keys_(keys) {}  // null: plain
+  // `keys` null: plain. `on_changed` is called, on the thread that reads, with each J302: must not
+  // wait.
+  explicit RowSeal(security::KeyRing* keys, std::function<void(const Error&)> on_changed = {})
+      : keys_(keys), on_changed_(std::move(on_changed)) {}
 
   // Of an empty text: empty.
   Result<std::string> seal(std::string_view channel, RowPlace place, std::string_view text) const;
-  // Errors of KeyRing::of_number(); J302 when the bytes do not open: the index was changed.
+  // Errors of KeyRing::of_number(); J302 when the bytes do not open, or are plain and there are
+  // keys: the index was changed.
   Result<std::string> open(RowPlace place, std::string_view sealed) const;
 
   // What stands in the index for `text` of a `kind`: 8 bytes to look for; 16 bytes where two texts
   // must never meet.
   std::uint64_t search(std::string_view kind, std::string_view text) const;
   std::string identity(std::string_view kind, std::string_view text) const;
+  bool has_keys() const { return keys_ != nullptr; }
   // Another for other keys; 0 without.
   std::uint64_t mark() const { return keys_ ? search("mark", "") : 0; }
 
  private:
+  Error changed(std::string_view what) const;
+
   security::KeyRing* keys_;
+  std::function<void(const Error&)> on_changed_;
 };
 
 // Several texts as one.

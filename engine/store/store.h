@@ -57,6 +57,9 @@ struct Options {
   // Called by open() every ten thousand messages while the index is brought up to the journal's
   // end: how many bytes of the journal have been read, and of how many. Never when there is less.
   std::function<void(std::uint64_t done, std::uint64_t all)> on_index_progress{};
+  // Called, on any thread, when a question meets something in the index that the store has not
+  // written (J302), once for each time that it is built anew because of that. Must not wait.
+  std::function<void(const Error& error)> on_index_changed{};
 };
 
 // One row of the index: a message as it stands.

@@ -248,5 +248,37 @@ TEST_F(StoreSealingTest, a_text_of_the_index_opens_only_in_its_row) {
   EXPECT_EQ(seal.open({'d', 7}, sealed).error().code, "J302");
 }
 
+TEST_F(StoreSealingTest, a_plain_text_in_the_index_of_a_sealed_store_is_not_shown) {
+  Options watched = options();
+  watched.index_in_background = false;
+  int told = 0;
+  watched.on_index_changed = [&](const Error& error) {
+    EXPECT_EQ(error.code, "J302");
+    ++told;
+  };
+  const auto store = open(watched);
+  const MessageId id = take_in(*store, "lab", "Muster");
+  store->catch_up();
+  {
+    const auto index = value(Connection::open(index_path(directory()), Connection::Mode::create));
+    std::string plain(4, '\0');
+    plain += joined({"ORU^R01", "C-Muster", "nothing to look at"});
+    Statement& change = *value(index->prepared("UPDATE messages SET texts = ?"));
+    change.bind_blob(1, plain);
+    ASSERT_FALSE(value(change.step()));
+  }
+  EXPECT_EQ(store->message(id).error().code, "J302");
+  EXPECT_EQ(store->message(id).error().code, "J302");
+  EXPECT_EQ(told, 1);
+  const auto end = [&]() -> Result<Position> { return store->end(); };
+  const auto found = value(check(directory(), nullptr, keys(), end));
+  EXPECT_THAT(render(found.damage), HasSubstr("messages: 1 of its texts is plain"));
+  EXPECT_THAT(render(found.damage), HasSubstr("keep a copy"));
+  store->catch_up();
+  EXPECT_EQ(row(*store, id).reason, "look at Muster") << "it was built anew";
+  store->close();
+  expect_sound();
+}
+
 }  // namespace
 }  // namespace cannula::store
