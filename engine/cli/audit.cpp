@@ -12,6 +12,8 @@
 #include "engine/security/audit/reader.h"
 #include "engine/security/audit/verify.h"
 #include "engine/security/secrets.h"
+#include "engine/store/journal.h"
+#include "engine/store/store_files.h"
 #include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
@@ -61,12 +63,26 @@ Result<audit::Head> anchor_of(const std::string& text) {
   return head;
 }
 
+Result<audit::JournalEnd> journal_end(const config::Site& site) {
+  if (const auto answer = TRY(ops::ask_engine(site, "store", nlohmann::json::object()))) {
+    return audit::JournalEnd{.store = answer->at("identity").get<std::string>(),
+                             .end = answer->at("journal").at("end").get<std::uint64_t>()};
+  }
+  store::Recovery found;
+  const auto journal =
+      TRY(store::Journal::open_to_read(store::journal_directory(site.store.directory),
+                                       store::FileSystem::real(), store::Position{0}, found));
+  return audit::JournalEnd{.store = store::identity_text(journal->identity()),
+                           .end = journal->end()};
+}
+
 Result<audit::Verdict> verdict_of(const config::Site& site, const VerifyArguments& arguments) {
   audit::VerifyOptions options;
   options.directory = pipeline::audit_directory(site);
   if (site.audit.key) options.key = TRY(security::read_secret(*site.audit.key)).text;
   for (const std::string& key : arguments.old_keys) options.old_keys.push_back(TRY(key_named(key)));
   for (const std::string& text : arguments.anchors) options.anchors.push_back(TRY(anchor_of(text)));
+  options.journal = [&site] { return journal_end(site); };
   return audit::verify(options);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
 #include "engine/ops/control.h"
+#include "engine/pipeline/audit_trail.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/backup_check.h"
 #include "parsers/text/terminal_text.h"
@@ -91,6 +92,20 @@ std::shared_ptr<security::KeyRing> keys_of(const config::Site& site,
   return nullptr;
 }
 
+// What the audit trail tells of where the journal ended, compared with where it does.
+void compare_with_trail(const std::optional<audit::JournalEnd>& told, store::Recovery& found) {
+  if (!told) return;
+  const std::string why = audit::why_not_the_same({found.store, found.end}, *told);
+  if (why.empty()) return;
+  Diagnostic finding;
+  finding.code = "A112";
+  finding.message = why;
+  finding.hint =
+      "messages are missing that were on disk; keep a copy of the store's folder as it is, the "
+      "index too, and compare with the last backup and `cannula audit verify`";
+  found.damage.push_back(std::move(finding));
+}
+
 struct Checked {
   store::Recovery found;
   bool running = false;
@@ -105,8 +120,12 @@ Result<Checked> check_store(const config::Site& site) {
   std::vector<Diagnostic> findings;
   const auto keys = keys_of(site, findings);
   const store::EndOfOpenStore end = TRY(end_of_running(site));
+  // Before the journal, which goes on when the engine runs.
+  const auto told =
+      TRY(audit::last_journal_end(pipeline::audit_directory(site), store::FileSystem::real()));
   checked.running = end != nullptr;
   checked.found = TRY(store::check(site.store.directory, nullptr, keys, end));
+  compare_with_trail(told, checked.found);
   auto& damage = checked.found.damage;
   damage.insert(damage.begin(), findings.begin(), findings.end());
   return checked;

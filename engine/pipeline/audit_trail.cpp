@@ -33,9 +33,11 @@ std::filesystem::path audit_directory(const config::Site& site) {
 }
 
 Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
-                                               store::FileSystem* file_system) {
+                                               store::FileSystem* file_system,
+                                               std::function<audit::JournalEnd()> journal) {
   auto options = TRY(audit_options(site));
   options.file_system = file_system;
+  options.journal = std::move(journal);
   options.report = [](bool trouble, const std::string& text) {
     spdlog::log(trouble ? spdlog::level::err : spdlog::level::info, "{}", text);
   };

@@ -1,6 +1,7 @@
 // What the engine itself enters into the audit trail.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,7 +15,8 @@ std::filesystem::path audit_directory(const config::Site& site);
 // For the process that holds the site's store. Fails only when the site's key cannot be read; a
 // trail that cannot be written says so when something is entered.
 Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
-                                               store::FileSystem* file_system = nullptr);
+                                               store::FileSystem* file_system = nullptr,
+                                               std::function<audit::JournalEnd()> journal = {});
 // The same for a verb that has opened the store itself: it has no log to tell.
 Result<std::unique_ptr<audit::Log>> open_audit_at_rest(const config::Site& site);
 

@@ -434,7 +434,9 @@ std::vector<Diagnostic> Engine::start(
     return findings;
   }
   store_ = *std::move(opened);
-  auto trail = open_audit(*site_, file_system_);
+  const auto told = audit::last_journal_end(
+      audit_directory(*site_), file_system_ ? *file_system_ : store::FileSystem::real());
+  auto trail = open_audit(*site_, file_system_, [this] { return journal_end(); });
   if (!trail) {
     const Error& error = trail.error();
     findings.push_back({Severity::error, error.code, "[audit] key: " + error.message, nullptr,
@@ -444,6 +446,7 @@ std::vector<Diagnostic> Engine::start(
     return findings;
   }
   audit_ = *std::move(trail);
+  if (told && *told) compare_with_trail(**told);
   configuration_ = std::make_unique<ConfigurationWatch>(*site_);
   auto acts = ActLog::open(site_->store.directory);
   if (!acts) {
@@ -527,7 +530,9 @@ void Engine::stop(milliseconds grace) {
   settle_offers(channels_);
   if (scheduler_) scheduler_->stop();
   if (audit_) {
-    audit_->note({.act = "engine.stop"});
+    audit::Entry entry{.act = "engine.stop"};
+    audit::put(journal_end(), entry.detail);
+    audit_->note(std::move(entry));
     audit_->close();
   }
   store_->close();
@@ -640,7 +645,25 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
 
 void Engine::enter_configuration(const char* act) {
   std::scoped_lock lock(configuration_mutex_);
-  audit_->note(configuration_->entry(act));
+  audit::Entry entry = configuration_->entry(act);
+  audit::put(journal_end(), entry.detail);
+  audit_->note(std::move(entry));
+}
+
+audit::JournalEnd Engine::journal_end() const {
+  return {.store = store_->identity(), .end = store_->end()};
+}
+
+// The engine goes on: what comes in is stored behind what is there.
+void Engine::compare_with_trail(const audit::JournalEnd& told) {
+  const std::string why = audit::why_not_the_same(journal_end(), told);
+  if (why.empty()) return;
+  spdlog::error(
+      "store: A112 {}: messages are missing; keep a copy of the store's folder as it is, index.db "
+      "too, and see `cannula audit verify`",
+      why);
+  audit_->note(
+      {.act = "journal.short", .outcome = audit::Outcome::failed, .code = "A112", .reason = why});
 }
 
 // Offers that were under way when their source was closed end before what they use is gone.

@@ -154,6 +154,8 @@ class Engine : private script::Host {
   void watch_journal();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
+  audit::JournalEnd journal_end() const;
+  void compare_with_trail(const audit::JournalEnd& told);
   Retention::Hands retention_hands();
   BulkActs::Hands bulk_hands();
   void enter_end_of(const BulkProgress& progress);

@@ -252,6 +252,7 @@ static Result<Recovery> check_once(const std::filesystem::path& directory, FileS
   bool sealed = false;
   {
     const auto journal = TRY(journal_to_read(directory, files, keys.get(), end_of_open, found));
+    found.store = identity_text(journal->identity());
     found.segments = journal->segments().size();
     found.begin = journal->begin();
     found.end = journal->end();

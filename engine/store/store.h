@@ -189,6 +189,7 @@ struct Recovery {
   bool index_rebuilt = false;
   std::string index_rebuilt_why;
   // Of check() alone: what was read.
+  std::string store{};  // identity
   std::size_t segments{};
   Position begin{}, end{};
   bool index_compared{};

@@ -114,6 +114,57 @@ class Audit(unittest.TestCase):
         file.write_bytes(whole)
         self.assertEqual(self.verify(), [])
 
+    def test_a_journal_that_was_cut_behind_what_the_trail_tells_is_found(self):
+        self.start()
+        self.send("N1")
+        self.send("N2")
+        self.engine.stop()
+        self.assertEqual(self.verify(), [])
+        state = self.site / "state"
+        shutil.copytree(state, self.folder / "whole")
+        for kind in ("zeroed", "cut", "gone"):
+            with self.subTest(kind):
+                shutil.rmtree(state)
+                shutil.copytree(self.folder / "whole", state)
+                segment = next((state / "journal").glob("*.seg"))
+                content = segment.read_bytes()
+                if kind == "gone":
+                    segment.unlink()
+                else:
+                    segment.write_bytes(content[:128] + bytes(len(content) - 128 if kind == "zeroed" else 0))
+                self.assertEqual(self.verify(), ["A112"])
+                if kind != "gone":
+                    done = subprocess.run([os.environ["CANNULA"], "store", "check", str(self.site), "--json"],
+                                          stdout=subprocess.PIPE, encoding="utf-8", timeout=60)
+                    findings = json.loads(done.stdout)["findings"]
+                    self.assertIn("A112", [finding["code"] for finding in findings])
+                    self.assertTrue(all("keep a copy" in finding["hint"] for finding in findings), findings)
+                self.start()
+                self.assertIn("A112", self.engine.said())
+                self.send("N3")
+                self.engine.stop()
+                self.assertEqual(self.trail("--act", "journal.short")[0]["code"], "A112")
+                self.assertEqual(self.verify(), ["A112"], "what was told is not taken back")
+
+    def test_what_is_put_back_from_a_backup_was_not_cut(self):
+        self.start()
+        self.send("N1")
+        cannula("store", "backup", self.site, "--to", self.folder / "backup")
+        self.send("N2")
+        cannula("msg", "show", self.newest(), self.site)
+        self.engine.stop()
+        key = (self.site / "state/master.key").read_bytes()
+        shutil.rmtree(self.site / "state")
+        (self.site / "state").mkdir(mode=0o700)
+        (self.site / "state/master.key").write_bytes(key)
+        (self.site / "state/master.key").chmod(0o600)
+        cannula("store", "restore", self.folder / "backup", self.site)
+        self.assertEqual(self.verify(), [])
+        self.start()
+        self.assertNotIn("A112", self.engine.said())
+        self.engine.stop()
+        self.assertEqual(self.verify(), [])
+
     def test_a_key_seals_and_a_short_one_is_refused(self):
         (self.site / "site.toml").write_text('[audit]\nkey = "file:audit.key"\n')
         key = self.site / "audit.key"

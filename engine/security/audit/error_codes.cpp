@@ -42,6 +42,15 @@ constexpr ErrorCode kCodes[] = {
     {"A111", "The key of the audit trail is too short",
      "A key that can be guessed seals nothing. `[audit] key` must have 32 characters or more; "
      "`openssl rand -hex 32` makes one."},
+    {"A112", "The journal is not where the audit trail says that it stood",
+     "When the engine starts and stops, and each hour between, the trail is told where the journal "
+     "ends. A journal only grows. This one ends before that, or belongs to another store: it was "
+     "cut or zeroed, its folder was removed, or an older copy was put in its place without "
+     "`cannula store restore`, which would be entered. Or the disk lost what it had said to have "
+     "written. Messages are missing. Keep a copy of the store's folder as it is, the index too, "
+     "find out who had access, and compare with the last backup (`cannula store check` on it). The "
+     "finding stays: what the trail tells is not taken back. `cannula store restore` from a backup "
+     "brings the messages back that the backup has."},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr std::uint64_t kAnchorEvery = 1000;               // entries
 constexpr std::int64_t kAnchorAfter = 3600LL * 1'000'000;  // microseconds
 constexpr std::size_t kLongestLine = 256u << 10;
 constexpr std::size_t kHeadSize = 255;  // less than a sector: written whole or not at all
+constexpr const char* kJournalStands = "journal.stands";
 constexpr auto kLookEvery = std::chrono::seconds(1);
 
 std::string file_name(std::uint64_t first) {
@@ -81,7 +82,9 @@ std::vector<std::string> trail_files(const std::filesystem::path& directory,
 Log::Log(Options options)
     : options_(std::move(options)),
       files_(options_.file_system ? *options_.file_system : store::FileSystem::real()),
-      sealer_(options_.key) {
+      sealer_(options_.key),
+      told_at_(now_microseconds()) {
+  if (options_.journal) told_ = options_.journal();  // its start is entered by who opens the log
   const auto opened = open();
   opened_ = opened.has_value();
   if (!opened_) in_trouble(opened.error());
@@ -240,6 +243,13 @@ void Log::anchor(bool now) {
                     fmt::format("audit: the trail stands at {}:{}", head_.sequence, head_.mac));
 }
 
+std::optional<JournalEnd> Log::journal_to_tell(std::int64_t at) const {
+  if (!options_.journal) return std::nullopt;
+  if (at - told_at_ < options_.journal_every && size_ < options_.file_size) return std::nullopt;
+  JournalEnd now = options_.journal();
+  return now == told_ ? std::nullopt : std::optional(std::move(now));
+}
+
 void Log::in_trouble(const Error& error) {
   const bool news = trouble_.empty();
   trouble_ = error.text();
@@ -266,18 +276,29 @@ Result<void> Log::write_noted() {
     if (lost_ > 0) resumed.detail["entries_lost"] = std::to_string(lost_);
     entries.push_back({std::move(resumed), at});
   }
+  const auto journal = journal_to_tell(at);
+  if (journal) {
+    Entry stands{.act = kJournalStands};
+    put(*journal, stands.detail);
+    entries.push_back({std::move(stands), at});
+  }
   const std::size_t taken = noted_.size();
   if (auto written = write(entries); !written) {
     in_trouble(written.error());
     // What the flood had counted is kept with the rest.
     for (std::size_t i = taken; i < entries.size(); ++i) {
-      if (entries[i].entry.act == "audit.resumed") continue;
+      const std::string& act = entries[i].entry.act;
+      if (act == "audit.resumed" || act == kJournalStands) continue;
       if (noted_.size() < kMostNoted) noted_.push_back(std::move(entries[i]));
     }
     return written;
   }
   noted_.clear();
   lost_ = 0;
+  if (journal) {
+    told_ = *journal;
+    told_at_ = at;
+  }
   if (!trouble_.empty() && options_.report)
     options_.report(false, "audit: entries are written again");
   trouble_.clear();

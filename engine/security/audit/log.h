@@ -21,6 +21,7 @@
 
 #include "engine/security/audit/entry.h"
 #include "engine/security/audit/flood.h"
+#include "engine/security/audit/journal_end.h"
 #include "engine/store/file_system.h"
 
 namespace cannula::audit {
@@ -33,6 +34,10 @@ struct Options {
   // Told where the trail ends, from time to time, and of trouble with the disk. Called on any
   // thread, under the log's lock: must not call it. Null: nobody.
   std::function<void(bool trouble, const std::string& text)> report{};
+  // Where the store's journal ends on disk. Entered each hour in which it has moved, and in each
+  // new file of the trail. Called under the log's lock: must not wait. Null: it is not entered.
+  std::function<JournalEnd()> journal{};
+  std::int64_t journal_every = 3600LL * 1'000'000;  // microseconds
 };
 
 // The file that remembers how far the trail has come, beside its folder, so that a tail that was
@@ -91,6 +96,7 @@ class Log {
   Result<void> begin_file();
   Result<void> write(const std::vector<Noted>& entries);
   Result<void> write_noted();
+  std::optional<JournalEnd> journal_to_tell(std::int64_t at) const;
   void remember_head();
   void anchor(bool now);
   void in_trouble(const Error& error);
@@ -113,6 +119,8 @@ class Log {
   std::uint64_t lost_in_all_ = 0;
   std::uint64_t anchored_ = 0;  // the entry last reported
   std::int64_t anchored_at_ = 0;
+  JournalEnd told_;  // the journal's end that was entered last
+  std::int64_t told_at_ = 0;
   std::string trouble_;
   bool closing_ = false;
   std::thread thread_;

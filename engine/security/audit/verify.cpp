@@ -10,6 +10,10 @@ namespace cannula::audit {
 namespace {
 
 constexpr std::size_t kMostFindings = 200;
+constexpr const char* kJournalHint =
+    "messages are missing that were on disk: the journal was cut, or an older copy put in its "
+    "place; keep a copy of the store's folder as it is, index.db too, and compare with the last "
+    "backup";
 
 struct Line {
   std::shared_ptr<const Source> source;
@@ -19,6 +23,7 @@ struct Line {
   std::uint64_t sequence = 0;
   std::string before;
   std::string mac;
+  JournalLine journal;
 };
 
 class Verification {
@@ -42,6 +47,7 @@ class Verification {
     TRY(read());
     walk();
     compare_head(remembered);
+    compare_journal();
     for (const Head& anchor : options_.anchors) compare(anchor, "the anchor that was given");
     if (!options_.key.empty() && verdict_.without_key > 0) {
       add(Severity::note, "A109", nullptr,
@@ -99,6 +105,7 @@ class Verification {
       line.before = link->before;
       line.mac = link->mac;
       line.entry = judge_seal(*link, line);
+      line.journal = journal_line_of(source->text().substr(begin, end - begin));
     }
     lines_.push_back(std::move(line));
   }
@@ -225,9 +232,41 @@ class Verification {
     if (line.sequence != at_.sequence + 1 || line.before != at_.mac) jump(i);
     at_ = {line.sequence, line.mac};
     trusted_ = line.entry;
+    if (line.entry) follow_journal(line);
     macs_[line.sequence] = line.mac;
     ++verdict_.entries;
     unreadable_ = 0;
+  }
+
+  // A journal only grows, unless a person puts an older one back, which is entered.
+  void follow_journal(const Line& line) {
+    if (line.journal.restored) told_.reset();
+    if (!line.journal.end) return;
+    if (told_) {
+      const std::string why = why_not_the_same(*line.journal.end, *told_->journal.end);
+      if (!why.empty()) {
+        add(Severity::error, "A112", &line,
+            fmt::format("when entry {} was written, {} (entry {})", line.sequence, why,
+                        told_->sequence),
+            kJournalHint);
+      }
+    }
+    told_ = line;
+  }
+
+  void compare_journal() {
+    if (!options_.journal) return;
+    const auto now = options_.journal();
+    if (!now) {
+      add(told_ ? Severity::error : Severity::note, "A112", nullptr,
+          "where the journal ends cannot be told: " + now.error().message, now.error().hint);
+      return;
+    }
+    if (!told_) return;
+    if (const std::string why = why_not_the_same(*now, *told_->journal.end); !why.empty()) {
+      add(Severity::error, "A112", &*told_, fmt::format("{} (entry {})", why, told_->sequence),
+          kJournalHint);
+    }
   }
 
   void jump(std::size_t i) {
@@ -326,6 +365,7 @@ class Verification {
   std::map<std::uint64_t, std::string> macs_;
   std::set<std::uint64_t> moved_;
   Head at_;
+  std::optional<Line> told_;      // the entry that told last where the journal ended
   bool trusted_ = true;           // the seal of the entry at_ fits
   std::uint64_t unreadable_ = 0;  // lines since at_ that are no entries: told already
   Verdict verdict_;

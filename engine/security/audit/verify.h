@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "engine/security/audit/log.h"
@@ -15,6 +16,9 @@ struct VerifyOptions {
   std::string key{};                    // that the site uses now; empty: none
   std::vector<std::string> old_keys{};  // that it used before
   std::vector<Head> anchors{};          // heads that someone noted elsewhere
+  // Where the journal of the site ends; asked when the trail has been read, which may grow
+  // meanwhile. Null: only what the trail says of it by itself is compared.
+  std::function<Result<JournalEnd>()> journal{};
   store::FileSystem* file_system = nullptr;
 };
 
