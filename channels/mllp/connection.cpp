@@ -1,5 +1,6 @@
 #include "channels/mllp/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -165,6 +166,13 @@ void Connection::add_to(Exchange& exchange, std::vector<Frame> frames) {
   }
 }
 
+void Connection::count_defects(const std::vector<Arrival>& arrivals) {
+  const auto defects = std::count_if(arrivals.begin(), arrivals.end(), [](const Arrival& arrival) {
+    return arrival.defect.has_value();
+  });
+  if (defects > 0) service_.ports.report.count("frames_defective_total", defects);
+}
+
 asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
   Exchange exchange(stream_->peer(), service_.settings.answers);
   add_to(exchange, std::move(frames));
@@ -172,19 +180,18 @@ asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
   any_frame_ = true;
   service_.ports.report.count("frames_received_total",
                               static_cast<std::int64_t>(exchange.frames()));
-  if (exchange.defects() > 0) {
-    service_.ports.report.count("frames_defective_total",
-                                static_cast<std::int64_t>(exchange.defects()));
-  }
   for (const Error& finding : exchange.findings()) log(Level::warning, finding.text());
 
   offering_ = true;
-  std::vector<Receipt> receipts;
-  if (std::vector<Arrival> arrivals = exchange.take_arrivals(); !arrivals.empty()) {
-    receipts = co_await service_.intake.offer(stream_->peer(), std::move(arrivals));
+  const auto fresh_id = [this] { return service_.fresh_id(); };
+  for (std::vector<Arrival> arrivals = exchange.next_arrivals(); !arrivals.empty();
+       arrivals = exchange.next_arrivals()) {
+    count_defects(arrivals);
+    const auto receipts = co_await service_.intake.offer(stream_->peer(), std::move(arrivals));
+    if (service_.gone) co_return Next::close;
+    exchange.settle(receipts, fresh_id);
   }
-  if (service_.gone) co_return Next::close;
-  const std::string answers = exchange.answers(receipts, [this] { return service_.fresh_id(); });
+  const std::string answers = exchange.answers(fresh_id);
   Result<void> written;
   if (!answers.empty()) {
     const std::array<asio::const_buffer, 1> piece{asio::buffer(answers)};

@@ -85,6 +85,7 @@ class Connection {
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> take_rest(std::optional<Error> failure);
   boost::asio::awaitable<Next> offer(std::vector<Frame> frames);
+  void count_defects(const std::vector<Arrival>& arrivals);
   void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);

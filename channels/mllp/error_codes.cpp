@@ -42,6 +42,11 @@ std::span<const ErrorCode> error_codes() {
        "`listen` waits for senders to connect; `connect` opens the connection itself, for senders "
        "that wait for their receiver. One of the two is needed, and TLS is set by `tls` for the "
        "first and by `connect_tls` for the second."},
+      {"M110", "A frame holds too many messages",
+       "A batch may have 50,000 messages and envelopes (MSH, FHS, BHS, BTS, FTS): its "
+       "acknowledgement names each of them and is made as a whole. None of the messages was taken; "
+       "the first 64 KB of the frame are kept as rejected. The sender should divide what it "
+       "sends."},
       {"M201", "The receiver refused the message",
        "It answered AE, AR, CE or CR; its own words are quoted. The message is not sent again by "
        "itself. If this receiver means a passing trouble by such an answer, list the code in "

@@ -1,5 +1,6 @@
 #include "channels/mllp/exchange.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "channels/mllp/framing/commit_block.h"
@@ -10,6 +11,14 @@ namespace cannula::mllp {
 namespace {
 
 using hl7v2::AckOutcome;
+
+// Messages that are offered together.
+constexpr std::size_t kSlice = 256;
+constexpr std::size_t kSliceBytes = 4 << 20;
+// Of each text of an envelope, as it stands with every message of a batch: what is kept of it in
+// any case, and at most. Between them all copies together are no longer than the frame.
+constexpr std::size_t kLeastOfEnvelope = 256;
+constexpr std::size_t kMostOfEnvelope = 1024;
 
 // Why the transport itself knows that a frame cannot be taken.
 std::optional<Error> defect_of(const Frame& frame, const Result<hl7v2::Header>& header,
@@ -70,13 +79,19 @@ std::string_view condition_of(const Receipt& receipt) {
   return "207";
 }
 
-// A text of HL7 within JSON: its bytes are read as ISO 8859-1, so that any of them can be told.
-void append_json(std::string& out, std::string_view name, std::string_view text) {
+// A text of HL7 within JSON: its bytes are read as ISO 8859-1, so that any of them can be told. Cut
+// once it takes up `most` bytes, and then it says how long it was.
+void append_json(std::string& out, std::string_view name, std::string_view text, std::size_t most) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out += out.ends_with('{') ? "\"" : ",\"";
   out += name;
   out += "\":\"";
+  const std::size_t begin = out.size();
   for (const char c : text) {
+    if (out.size() - begin >= most) {
+      out += " [cut: it has " + std::to_string(text.size()) + " bytes]";
+      break;
+    }
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
@@ -92,18 +107,25 @@ void append_json(std::string& out, std::string_view name, std::string_view text)
   out += '"';
 }
 
-// The envelope that a message came in, kept with it: {"batch": {…}}.
+// The envelope that a message came in, kept with it: {"batch": {…}}. `most` bytes of each text.
 std::string attributes_of(const hl7v2::BatchFile& file, const hl7v2::MessageBatch& batch,
-                          std::size_t number) {
+                          std::size_t number, std::size_t most) {
   std::string out = "{\"batch\":{";
-  if (file.header) append_json(out, "file_header", file.header->text);
-  if (batch.header) append_json(out, "header", batch.header->text);
-  if (!batch.trailer.empty()) append_json(out, "trailer", batch.trailer);
-  if (!file.trailer.empty()) append_json(out, "file_trailer", file.trailer);
-  append_json(out, "message", std::to_string(number));
-  append_json(out, "of", std::to_string(batch.messages.size()));
+  if (file.header) append_json(out, "file_header", file.header->text, most);
+  if (batch.header) append_json(out, "header", batch.header->text, most);
+  if (!batch.trailer.empty()) append_json(out, "trailer", batch.trailer, most);
+  if (!file.trailer.empty()) append_json(out, "file_trailer", file.trailer, most);
+  append_json(out, "message", std::to_string(number), most);
+  append_json(out, "of", std::to_string(batch.messages.size()), most);
   out += "}}";
   return out;
+}
+
+Error too_many_messages() {
+  return Error{"M110",
+               "the frame holds more than " + std::to_string(kMostOfOneFrame) +
+                   " messages and envelopes, and no more are taken at once",
+               "send it in several frames", std::nullopt};
 }
 
 void append_frame(std::string& out, std::string_view content) {
@@ -115,35 +137,64 @@ void append_frame(std::string& out, std::string_view content) {
 }  // namespace
 
 void Exchange::add(Frame frame, std::size_t max_size) {
+  Group group{.kind = frame.kind, .size = frame.size, .max_size = max_size};
   const bool batch = frame.kind == Frame::Kind::whole && hl7v2::is_batch(frame.content);
-  const std::size_t size = frame.size;
-  Bytes content = make_bytes(std::move(frame.content));
-  if (batch) return add_batch(std::move(content));
-  groups_.push_back({messages_.size(), messages_.size() + 1});
-  add_message(std::move(content), frame.kind, size, max_size, {});
-}
-
-void Exchange::add_batch(Bytes whole) {
-  hl7v2::BatchFile file = hl7v2::BatchFile::read(*whole);
-  Group group{messages_.size(), messages_.size()};
-  for (const hl7v2::MessageBatch& batch : file.batches) {
-    for (std::size_t i = 0; i < batch.messages.size(); ++i) {
-      const Span span = batch.messages[i];
-      add_message(make_bytes(whole->substr(span.begin, span.size())), Frame::Kind::whole,
-                  span.size(), span.size(), attributes_of(file, batch, i + 1));
-    }
+  if (batch && hl7v2::count_headers(frame.content, kMostOfOneFrame + 1) > kMostOfOneFrame) {
+    group.kind = Frame::Kind::oversized;
+    group.defect = too_many_messages();
+    frame.content.resize(std::min(frame.content.size(), Deframer::kKept));
+    frame.content.shrink_to_fit();
   }
-  group.end = messages_.size();
-  findings_.insert(findings_.end(), file.findings.begin(), file.findings.end());
-  group.whole = std::move(whole);
-  group.batch = std::move(file);
+  group.whole = make_bytes(std::move(frame.content));
+  if (batch && !group.defect) {
+    group.batch = hl7v2::BatchFile::read(*group.whole);
+    group.share = std::clamp(group.size / std::max<std::size_t>(group.batch->message_count(), 1),
+                             kLeastOfEnvelope, kMostOfEnvelope);
+    const std::vector<Error>& found = group.batch->findings;
+    findings_.insert(findings_.end(), found.begin(), found.end());
+  }
   groups_.push_back(std::move(group));
 }
 
-void Exchange::add_message(Bytes body, Frame::Kind kind, std::size_t size, std::size_t max_size,
-                           std::string attributes) {
+std::vector<Arrival> Exchange::next_arrivals() {
+  std::vector<Arrival> arrivals;
+  offered_.clear();
+  std::size_t bytes = 0;
+  while (next_.group < groups_.size() && arrivals.size() < kSlice && bytes < kSliceBytes) {
+    const Group& group = groups_[next_.group];
+    if (!group.batch) {
+      add_message(arrivals, group.whole, {});
+    } else if (next_of_batch(arrivals)) {
+      bytes += arrivals.back().body->size();
+      continue;
+    }
+    if (!group.batch) bytes += group.whole->size();
+    next_ = {next_.group + 1, 0, 0};
+  }
+  return arrivals;
+}
+
+// False when the batch has no more.
+bool Exchange::next_of_batch(std::vector<Arrival>& arrivals) {
+  const Group& group = groups_[next_.group];
+  const hl7v2::BatchFile& file = *group.batch;
+  while (next_.batch < file.batches.size() &&
+         next_.message == file.batches[next_.batch].messages.size()) {
+    next_ = {next_.group, next_.batch + 1, 0};
+  }
+  if (next_.batch == file.batches.size()) return false;
+  const hl7v2::MessageBatch& batch = file.batches[next_.batch];
+  const Span span = batch.messages[next_.message++];
+  add_message(arrivals, make_bytes(group.whole->substr(span.begin, span.size())),
+              attributes_of(file, batch, next_.message, group.share));
+  return true;
+}
+
+void Exchange::add_message(std::vector<Arrival>& arrivals, Bytes body, std::string attributes) {
+  const Group& group = groups_[next_.group];
   Message message;
-  message.kind = kind;
+  message.kind = group.kind;
+  message.group = next_.group;
   message.body = std::move(body);
   Result<hl7v2::Header> header = hl7v2::Header::peek(*message.body);
 
@@ -151,63 +202,74 @@ void Exchange::add_message(Bytes body, Frame::Kind kind, std::size_t size, std::
   arrival.body = message.body;
   arrival.peer_address = peer_->address;
   arrival.attributes = std::move(attributes);
-  arrival.defect = defect_of({kind, {}, size}, header, max_size);
-  if (arrival.defect) ++defects_;
+  arrival.defect =
+      group.defect ? group.defect : defect_of({group.kind, {}, group.size}, header, group.max_size);
   if (header) {
     arrival.event = header->event();
     arrival.control_id = header->control_id;
     arrival.sender.append(header->sending_application).append("|").append(header->sending_facility);
     message.header = *std::move(header);
   }
-  messages_.push_back(std::move(message));
-  arrivals_.push_back(std::move(arrival));
+  offered_.push_back(std::move(message));
+  arrivals.push_back(std::move(arrival));
 }
 
-std::string Exchange::answers(const std::vector<Receipt>& receipts,
-                              const std::function<MessageId()>& fresh_id) const {
-  std::string out;
-  out.reserve(messages_.size() * 192);
-  for (const Group& group : groups_) {
-    if (group.end <= receipts.size()) append_answers(out, group, receipts, fresh_id);
+void Exchange::settle(const std::vector<Receipt>& receipts,
+                      const std::function<MessageId()>& fresh_id) {
+  for (std::size_t i = 0; i < offered_.size() && i < receipts.size(); ++i) {
+    take(offered_[i], receipts[i], fresh_id);
   }
+  if (receipts.size() < offered_.size()) {  // the intake has gone: nobody knows what to answer
+    groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(offered_[receipts.size()].group),
+                  groups_.end());
+    return;
+  }
+  const bool not_now = std::all_of(receipts.begin(), receipts.end(), [](const Receipt& receipt) {
+    return receipt.disposition == Disposition::failed && !receipt.id;
+  });
+  if (not_now && !receipts.empty()) answer_the_rest(receipts.back(), fresh_id);
+}
+
+void Exchange::answer_the_rest(const Receipt& receipt, const std::function<MessageId()>& fresh_id) {
+  while (!next_arrivals().empty()) {
+    for (const Message& message : offered_) take(message, receipt, fresh_id);
+  }
+}
+
+void Exchange::take(const Message& message, const Receipt& receipt,
+                    const std::function<MessageId()>& fresh_id) {
+  Group& group = groups_[message.group];
+  if (receipt.disposition == Disposition::failed) group.stored = false;
+  const AnswerRules::BatchAnswer rule = rules_->batch;
+  const bool left_out =
+      group.batch && (rule == AnswerRules::BatchAnswer::none ||
+                      (rule == AnswerRules::BatchAnswer::errors &&
+                       receipt.disposition == Disposition::accepted && !receipt.reply));
+  group.answers.push_back(left_out ? std::string() : answer(message, receipt, fresh_id));
+}
+
+std::string Exchange::answers(const std::function<MessageId()>& fresh_id) const {
+  std::string out;
+  for (const Group& group : groups_) append_answers(out, group, fresh_id);
   return out;
 }
 
 void Exchange::append_answers(std::string& out, const Group& group,
-                              const std::vector<Receipt>& receipts,
                               const std::function<MessageId()>& fresh_id) const {
-  const bool single = !group.batch;
-  if (single && messages_[group.begin].kind == Frame::Kind::cut_off) return;
-  if (rules_->commits) {
-    bool stored = true;  // what was refused is on record too
-    for (std::size_t i = group.begin; i < group.end; ++i) {
-      stored = stored && receipts[i].disposition != Disposition::failed;
-    }
-    out += stored ? kCommitted : kNotCommitted;
-  }
-  if (single || rules_->batch == AnswerRules::BatchAnswer::each) {
-    for (std::size_t i = group.begin; i < group.end; ++i) {
-      const std::string text = answer(messages_[i], receipts[i], fresh_id);
+  using BatchAnswer = AnswerRules::BatchAnswer;
+  if (group.kind == Frame::Kind::cut_off) return;
+  if (rules_->commits) out += group.stored ? kCommitted : kNotCommitted;
+  if (!group.batch || rules_->batch == BatchAnswer::each) {
+    for (const std::string& text : group.answers) {
       if (!text.empty()) append_frame(out, text);
     }
     return;
   }
-  const std::string text = batch_answer(group, receipts, fresh_id);
-  if (!text.empty()) append_frame(out, text);
-}
-
-std::string Exchange::batch_answer(const Group& group, const std::vector<Receipt>& receipts,
-                                   const std::function<MessageId()>& fresh_id) const {
-  using BatchAnswer = AnswerRules::BatchAnswer;
-  if (rules_->batch == BatchAnswer::none) return {};
-  std::vector<std::string> answers;
-  for (std::size_t i = group.begin; i < group.end; ++i) {
-    const bool left_out = rules_->batch == BatchAnswer::errors &&
-                          receipts[i].disposition == Disposition::accepted && !receipts[i].reply;
-    answers.push_back(left_out ? std::string() : answer(messages_[i], receipts[i], fresh_id));
-  }
+  if (rules_->batch == BatchAnswer::none) return;
   const std::string id = fresh_id().text();
-  return hl7v2::acknowledge_batch(*group.batch, answers, {microseconds_now(), id});
+  const std::string text =
+      hl7v2::acknowledge_batch(*group.batch, group.answers, {microseconds_now(), id});
+  if (!text.empty()) append_frame(out, text);
 }
 
 std::string Exchange::answer(const Message& message, const Receipt& receipt,

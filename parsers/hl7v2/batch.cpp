@@ -77,6 +77,12 @@ std::vector<Span> split_messages(std::string_view bytes) {
   return messages;
 }
 
+std::size_t count_headers(std::string_view bytes, std::size_t most) {
+  std::size_t count = 0;
+  each_header(bytes, [&](std::size_t, std::string_view) { return ++count < most; });
+  return count;
+}
+
 bool is_batch(std::string_view bytes) {
   const std::size_t begin =
       name_begin(bytes, bytes.find_first_not_of("\r\n") == std::string_view::npos

@@ -22,6 +22,10 @@ std::vector<Span> split_messages(std::string_view bytes);
 // Whether there is more than one message, or a batch or file header (FHS, BHS) before the first.
 bool is_batch(std::string_view bytes);
 
+// How many lines begin a message or belong to an envelope (MSH, FHS, BHS, BTS, FTS). Counts no
+// further than `most`.
+std::size_t count_headers(std::string_view bytes, std::size_t most);
+
 // FHS or BHS, whose fields have the same places (2.14.2, 2.14.6). Views into the bytes read, as
 // encoded text.
 struct BatchHeader {

@@ -36,7 +36,10 @@ std::string answer_to(const std::string& message) {
   Receipt receipt;
   receipt.disposition = Disposition::accepted;
   receipt.id = MessageId{1};
-  return exchange.answers({receipt}, [] { return MessageId{2}; });
+  exchange.next_arrivals();
+  const auto fresh_id = [] { return MessageId{2}; };
+  exchange.settle({receipt}, fresh_id);
+  return exchange.answers(fresh_id);
 }
 
 std::string asking(const std::string& conditions) {

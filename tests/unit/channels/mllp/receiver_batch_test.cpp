@@ -109,5 +109,84 @@ TEST_F(MllpReceiver, TakesSeveralMessagesOfOneFrame) {
   EXPECT_EQ(intake.arrivals.size(), 3u);
 }
 
+// A long BHS with thousands of tiny messages: a copy with each would take a thousand times the
+// frame.
+TEST_F(MllpReceiver, KeepsOfALongEnvelopeNoMoreThanItsShareWithEachMessage) {
+  start();
+  const std::string header = "BHS|^~\\&|" + std::string(40'000, '\xFF');
+  std::string many;
+  for (int i = 0; i < 1000; ++i)
+    many += "MSH|^~\\&|A|B|C|D|2026||ADT^A01|" + std::to_string(i) + "\r";
+  run([&]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(header + "\r" + many + "BTS|1000\r"));
+    co_await sender->answers(1);
+  }());
+  ASSERT_EQ(intake.arrivals.size(), 1000u);
+  std::size_t bytes = 0;
+  for (const Arrival& arrival : intake.arrivals) bytes += arrival.attributes.size();
+  EXPECT_LT(bytes, 1000 * 512u);
+  EXPECT_THAT(intake.arrivals[500].attributes, HasSubstr("[cut: it has 40009 bytes]"));
+  EXPECT_THAT(intake.arrivals[500].attributes, HasSubstr(R"("message":"501","of":"1000")"));
+}
+
+TEST_F(MllpReceiver, OffersALargeBatchInSlicesAndAnswersItAsOne) {
+  start();
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += message(std::to_string(i));
+  run([&]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed("BHS|^~\\&|LAB\r" + many + "BTS|1000\r"));
+    co_await sender->answers(1);
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("MSA|AA|0\r"));
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("MSA|AA|999\r"));
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("BTS|1000\r"));
+  }());
+  EXPECT_THAT(intake.batches, ElementsAre(256u, 256u, 256u, 232u));
+}
+
+TEST_F(MllpReceiver, OffersNothingMoreOfABatchWhenNothingCanBeTaken) {
+  start();
+  intake.decide = [](const Arrival&) {
+    Receipt receipt;
+    receipt.reason = {"S104", "the disk is full", "", std::nullopt};
+    return receipt;
+  };
+  std::string many;
+  for (int i = 0; i < 600; ++i) many += message(std::to_string(i));
+  run([&]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed("BHS|^~\\&|LAB\r" + many + "BTS|600\r"));
+    co_await sender->answers(1);
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("MSA|AE|599|"));
+    EXPECT_THAT(sender->raw.at(0), HasSubstr("BTS|600\r"));
+  }());
+  EXPECT_THAT(intake.batches, ElementsAre(256u)) << "what follows must not overtake it";
+}
+
+TEST_F(MllpReceiver, RefusesAFrameOfTooManyMessagesOrEnvelopesAsAWhole) {
+  start();
+  std::string messages;
+  std::string envelopes = message("first");
+  for (int i = 0; i < 50'001; ++i) {
+    messages += "MSH|^~\\&\r";
+    envelopes += "BHS|^~\\&\r";
+  }
+  run([&]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed("BHS|^~\\&|LAB\r" + messages));
+    co_await sender->write(framed(envelopes));
+    const auto answers = co_await sender->answers(2);
+    EXPECT_EQ(answers.size(), 2u);
+    EXPECT_THAT(answers.back(), "AE first");
+    for (const std::string& raw : sender->raw) EXPECT_LT(raw.size(), 1000u);
+  }());
+  ASSERT_EQ(intake.arrivals.size(), 2u);
+  for (const Arrival& arrival : intake.arrivals) {
+    EXPECT_EQ(arrival.defect->code, "M110");
+    EXPECT_EQ(arrival.body->size(), 64 * 1024u);
+  }
+}
+
 }  // namespace
 }  // namespace cannula::test
