@@ -26,6 +26,9 @@ constexpr std::size_t kMostGarbage = 1 << 20;
 // in sight.
 constexpr std::size_t kSkipFactor = 16;
 constexpr milliseconds kShutdown{1000};
+// Of a frame that lasts; even a converter from a serial line of 2400 baud is twice as fast.
+constexpr std::int64_t kSlowestFrame = 128;  // bytes a second
+constexpr std::size_t kLargeFrame = 64 * 1024;
 
 std::string_view looks_like(std::string_view start) {
   if (start.starts_with("MSH") || start.starts_with("FHS") || start.starts_with("BHS")) {
@@ -54,7 +57,27 @@ Connection::Connection(Service& service)
   service_.connections.insert(this);
 }
 
+void Service::free_memory() {
+  while (memory > settings.max_memory) {
+    Connection* first = nullptr;
+    for (Connection* connection : connections) {
+      const auto since = connection->large_frame_since();
+      if (since && (first == nullptr || *since < *first->large_frame_since())) first = connection;
+    }
+    if (first == nullptr) return;
+    ports.report.count("frames_given_up_total");
+    first->give_up(
+        {"M111",
+         "the frame was given up after so long, because all that are being received hold "
+         "more than " +
+             std::to_string(settings.max_memory) + " bytes",
+         "the sender should send it again; raise max_memory of the source if such "
+         "frames are wanted"});
+  }
+}
+
 Connection::~Connection() {
+  charge(0);
   service_.connections.erase(this);
   if (service_.stopping && service_.connections.empty()) service_.last_one_gone.cancel();
 }
@@ -76,6 +99,22 @@ asio::awaitable<bool> Connection::serve_opened(std::shared_ptr<Service> service,
 
 void Connection::stop(bool at_once) {
   if (stream_ && (at_once || !offering_)) stream_->close();
+}
+
+std::optional<Connection::Clock::time_point> Connection::large_frame_since() const {
+  const bool large = deframer_.held() > kLargeFrame && !offering_ && !given_up_;
+  return large ? frame_begun_ : std::nullopt;
+}
+
+void Connection::give_up(Error reason) {
+  given_up_ = std::move(reason);
+  charge(0);  // it is let go of as soon as the wait has ended
+  stop(false);
+}
+
+void Connection::charge(std::size_t bytes) {
+  service_.memory = service_.memory - charged_ + bytes;
+  charged_ = bytes;
 }
 
 asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
@@ -111,9 +150,9 @@ asio::awaitable<void> Connection::run() {
         asio::buffer(buffer_),
         deframer_.within_frame() ? settings.frame_timeout : settings.idle_timeout);
     if (service_.stopping) break;
-    if (!count || *count == 0) {
-      std::optional<Error> failure;
-      if (!count) failure = count.error();
+    if (given_up_ || !count || *count == 0) {
+      std::optional<Error> failure = given_up_;
+      if (!failure && !count) failure = count.error();
       co_await take_rest(failure);
       break;
     }
@@ -125,17 +164,51 @@ asio::awaitable<void> Connection::run() {
     }
     size_buffer(*count);
 
+    std::size_t held = deframer_.held();
+    for (const Frame& frame : frames) held += frame.content.size();
+    charge(held);
+    if (const auto slow = follow_frame(!frames.empty())) give_up(*slow);
+    service_.free_memory();
     const bool endless = deframer_.frame_size() / kSkipFactor > settings.max_size;
     if (endless) {
       frames.push_back(*deframer_.finish());
       frames.back().kind = Frame::Kind::oversized;
     }
     const Next garbage = report_garbage(!frames.empty());
-    if (!frames.empty() && co_await offer(std::move(frames)) == Next::close) break;
+    if (!frames.empty()) {
+      if (co_await offer(std::move(frames)) == Next::close) break;
+      charge(deframer_.held());
+      // The wait for the intake is none of the sender's.
+      if (frame_begun_) frame_begun_ = window_begun_ = Clock::now();
+    }
     if (garbage == Next::close || endless) break;
   }
   if (service_.gone) co_return;
   co_await stream_->shutdown(kShutdown);
+}
+
+// Nothing, or why the frame under way is not waited for any longer. `another`: one has ended since
+// it was asked last.
+std::optional<Error> Connection::follow_frame(bool another) {
+  if (!deframer_.within_frame()) {
+    frame_begun_.reset();
+    return std::nullopt;
+  }
+  const auto now = Clock::now();
+  const std::size_t size = deframer_.frame_size();
+  const auto passed = std::chrono::duration_cast<milliseconds>(now - window_begun_);
+  const bool fresh = another || !frame_begun_;
+  if (fresh) frame_begun_ = now;
+  if (!fresh && passed < service_.settings.frame_timeout) return std::nullopt;
+  const std::size_t came = size - window_size_;
+  window_begun_ = now;
+  window_size_ = size;
+  const auto wanted = static_cast<std::size_t>(passed.count() * kSlowestFrame / 1000);
+  if (fresh || service_.settings.frame_timeout.count() == 0 || came >= wanted) return std::nullopt;
+  return Error{"M104",
+               "the frame came too slowly: " + std::to_string(came) + " bytes in " +
+                   duration_text(passed) + ", and " + std::to_string(size) + " so far",
+               "the sender should send it again, without pauses"};
 }
 
 // What was begun when the connection ended. The end of the stream alone may still be followed by

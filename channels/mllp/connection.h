@@ -26,10 +26,11 @@ struct ReceiverSettings {
   std::optional<Endpoint> listen;
   std::optional<Endpoint> connect;
   std::size_t max_size = 0;
+  std::size_t max_memory = 0;  // of all frames that are being received or offered; see Service
   std::size_t max_connections = 0;
   std::size_t max_connections_per_address = 0;  // zero: no limit of its own
   AnswerRules answers;
-  std::chrono::milliseconds frame_timeout{};  // without a byte, within a frame
+  std::chrono::milliseconds frame_timeout{};  // without a byte, within a frame; see Connection
   std::chrono::milliseconds idle_timeout{};   // without a byte, between frames; zero: none
   std::chrono::milliseconds write_timeout{};  // for the acknowledgements of one read
   std::chrono::milliseconds handshake_timeout{};
@@ -54,13 +55,22 @@ struct Service {
   // stop() has returned: whoever still waits for something must end without touching the ports.
   bool gone = false;
   std::uint64_t answers_without_id = 0;
+  std::size_t memory = 0;  // bytes of frames in the connections
+
+  // Ends unfinished frames until all hold no more than max_memory, the one that was begun first
+  // first. Those of less than 64 KB are left alone, so that ordinary messages always come through.
+  void free_memory();
 
   // For acknowledgements of messages that were not stored.
   MessageId fresh_id();
 };
 
+// A frame must not pause for frame_timeout, and in each such time that it lasts at least 128 bytes
+// a second must come: else a byte now and then would hold its memory for days.
 class Connection {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // Lasts as long as the connection; ends early when the service stops. Everything it needs is kept
   // alive by it.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Service> service,
@@ -77,6 +87,11 @@ class Connection {
   // Ends the wait for more. Messages that are being offered are still answered, unless `at_once`.
   void stop(bool at_once);
 
+  // Since when the frame under way is being received; nothing while there is none or it is small.
+  std::optional<Clock::time_point> large_frame_since() const;
+  // Given up for `reason`: what came of it is kept as cut off, and the connection ends.
+  void give_up(Error reason);
+
  private:
   enum class Next { go_on, close };
 
@@ -86,6 +101,8 @@ class Connection {
   boost::asio::awaitable<void> take_rest(std::optional<Error> failure);
   boost::asio::awaitable<Next> offer(std::vector<Frame> frames);
   void count_defects(const std::vector<Arrival>& arrivals);
+  std::optional<Error> follow_frame(bool another);
+  void charge(std::size_t bytes);
   void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);
@@ -99,6 +116,11 @@ class Connection {
   bool garbage_logged_ = false;
   bool offering_ = false;
   bool any_frame_ = false;
+  std::optional<Error> given_up_;
+  std::size_t charged_ = 0;                       // to Service::memory
+  std::optional<Clock::time_point> frame_begun_;  // while one is under way
+  Clock::time_point window_begun_{};              // of the time in which enough of it must come
+  std::size_t window_size_ = 0;                   // bytes of the frame at its beginning
 };
 
 }  // namespace cannula::mllp

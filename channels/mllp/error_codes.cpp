@@ -18,7 +18,8 @@ std::span<const ErrorCode> error_codes() {
        "often the sender wraps something else, or puts blank lines or a byte order mark within the "
        "frame."},
       {"M104", "A frame was cut off",
-       "The connection ended, stalled for longer than `frame_timeout`, or began a new message "
+       "The connection ended, stalled for longer than `frame_timeout`, came at less than 128 bytes "
+       "a second for so long, or began a new message "
        "within "
        "the frame. Its beginning is kept as rejected. It was not acknowledged, so the sender "
        "should "
@@ -47,6 +48,11 @@ std::span<const ErrorCode> error_codes() {
        "acknowledgement names each of them and is made as a whole. None of the messages was taken; "
        "the first 64 KB of the frame are kept as rejected. The sender should divide what it "
        "sends."},
+      {"M111", "A frame was given up because too many are being received",
+       "All messages that are being received hold more than `max_memory` of the source, so the one "
+       "that was begun first and had not ended was cut off, as M104, and its connection closed. "
+       "Either senders are slow and their messages large, and `max_memory` should be raised, or "
+       "somebody begins messages without ending them: the log names the address."},
       {"M201", "The receiver refused the message",
        "It answered AE, AR, CE or CR; its own words are quoted. The message is not sent again by "
        "itself. If this receiver means a passing trouble by such an answer, list the code in "

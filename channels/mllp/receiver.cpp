@@ -197,6 +197,13 @@ std::span<const Option> receiver_options() {
            "The largest message that is taken; a larger one is answered with an error and "
            "its beginning kept as rejected.",
        .default_value = "64MB"},
+      {.name = "max_memory",
+       .type = OptionType::size,
+       .description =
+           "How much all messages that are being received may hold together; beyond it the one "
+           "that "
+           "was begun first and has not ended is cut off, unless it has come to less than 64 KB.",
+       .default_value = "512MB"},
       {.name = "max_connections",
        .type = OptionType::integer,
        .description = "How many connections may be open at once; more are closed as they come.",
@@ -251,7 +258,8 @@ std::span<const Option> receiver_options() {
       {.name = "frame_timeout",
        .type = OptionType::duration,
        .description =
-           "How long a sender may pause within a message before the connection is closed.",
+           "How long a sender may pause within a message before the connection is closed; in each "
+           "such time that a message lasts at least 128 bytes a second must come too.",
        .default_value = "30s"},
       {.name = "idle_timeout",
        .type = OptionType::duration,
@@ -309,6 +317,8 @@ Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports port
   if (values.has("listen")) settings.listen = values.endpoint("listen");
   if (values.has("connect")) settings.connect = values.endpoint("connect");
   settings.max_size = static_cast<std::size_t>(values.integer("max_size"));
+  settings.max_memory =
+      std::max(static_cast<std::size_t>(values.integer("max_memory")), settings.max_size);
   settings.max_connections = static_cast<std::size_t>(values.integer("max_connections"));
   settings.max_connections_per_address =
       static_cast<std::size_t>(values.integer("max_connections_per_address"));

@@ -137,7 +137,10 @@ void Deframer::append(std::string_view part) {
 
 Frame Deframer::take(Frame::Kind kind) {
   if (kind == Frame::Kind::whole && oversized_) kind = Frame::Kind::oversized;
-  if (kind == Frame::Kind::cut_off && content_.size() > kKept) content_.resize(kKept);
+  if (kind == Frame::Kind::cut_off && content_.size() > kKept) {
+    content_.resize(kKept);
+    content_.shrink_to_fit();
+  }
   Frame frame{kind, std::exchange(content_, std::string()), size_};
   state_ = State::outside;
   size_ = 0;

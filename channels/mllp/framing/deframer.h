@@ -63,6 +63,8 @@ class Deframer {
   bool within_frame() const { return state_ != State::outside; }
   // Bytes of the frame begun, as far as they came.
   std::size_t frame_size() const { return size_; }
+  // Those of them that are kept in memory.
+  std::size_t held() const { return content_.size(); }
 
   // What was skipped outside frames since it was last asked, blanks not counted, and its first few
   // bytes, by which the sender's mistake can be told.

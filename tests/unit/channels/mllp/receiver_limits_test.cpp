@@ -75,6 +75,85 @@ TEST_F(MllpReceiver, ClosesAConnectionThatStallsWithinAMessageButNotBetweenThem)
   EXPECT_EQ(intake.arrivals[0].defect->code, "M104");
 }
 
+// A byte now and then, each before frame_timeout has passed.
+TEST_F(MllpReceiver, ClosesAConnectionWhoseMessageComesTooSlowly) {
+  start({{"frame_timeout", "200ms"}});
+  run([this]() -> asio::awaitable<void> {
+    auto slow = co_await client();
+    co_await slow->write("\x0B" + message("slow"));
+    const std::string byte = "x";
+    const std::array<asio::const_buffer, 1> piece{asio::buffer(byte)};
+    const auto begun = std::chrono::steady_clock::now();
+    while (report.lines_with("[M104]") == 0 && std::chrono::steady_clock::now() - begun < 10s) {
+      co_await slow->stream().write(piece, kNever);
+      co_await pause(50ms);
+    }
+    EXPECT_EQ(report.lines_with("too slowly"), 1u);
+  }());
+  ASSERT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_EQ(intake.arrivals[0].defect->code, "M104");
+}
+
+TEST_F(MllpReceiver, TakesAMessageThatTakesLongButComesSteadily) {
+  start({{"frame_timeout", "200ms"}});
+  run([this]() -> asio::awaitable<void> {
+    auto steady = co_await client();
+    co_await steady->write("\x0B" + message("steady"));
+    for (int i = 0; i < 20; ++i) {
+      co_await steady->write("NTE|1||" + std::string(100, 'x') + "\r");
+      co_await pause(50ms);
+    }
+    co_await steady->write("\x1C\r");
+    const auto answers = co_await steady->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA steady"));
+  }());
+}
+
+TEST_F(MllpReceiver, GivesUpTheFrameBegunFirstWhenAllHoldTooMuch) {
+  start({{"max_size", "1MB"}, {"max_memory", "1MB"}});
+  run([this]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> hoarders;
+    for (int i = 0; i < 5; ++i) {
+      hoarders.push_back(co_await client());
+      const std::int64_t before = report.counted("bytes_received_total");
+      co_await hoarders.back()->write("\x0B" + message("h" + std::to_string(i)) +
+                                      std::string(300 * 1024, 'x'));
+      co_await until([&] { return report.counted("bytes_received_total") - before > 300 * 1024; });
+    }
+    co_await until([this] { return intake.arrivals.size() == 2; });
+    const bool closed = co_await hoarders.front()->closed();
+    EXPECT_TRUE(closed);
+    // What is small comes through, and so do those that may go on.
+    auto sender = co_await client();
+    co_await sender->write(framed(message("small")));
+    const auto answers = co_await sender->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA small"));
+    co_await hoarders.back()->write("\r\x1C\r");
+    const auto last = co_await hoarders.back()->answers(1);
+    EXPECT_THAT(last, ElementsAre("AA h4"));
+  }());
+  ASSERT_EQ(intake.arrivals.size(), 4u);
+  EXPECT_EQ(intake.arrivals[0].control_id, "h0");
+  EXPECT_EQ(intake.arrivals[0].defect->code, "M104");
+  EXPECT_EQ(intake.arrivals[1].control_id, "h1");
+  EXPECT_EQ(report.lines_with("[M111]"), 2u);
+}
+
+// What was taken in is let go of: the limit is of what is there at a time.
+TEST_F(MllpReceiver, TakesMoreThanItsMemoryOneAfterTheOther) {
+  start({{"max_size", "1MB"}, {"max_memory", "1MB"}});
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    for (int i = 0; i < 5; ++i) {
+      const std::string id = std::to_string(i);
+      co_await sender->write(framed(message(id, std::string(700 * 1024, 'x') + "\r")));
+      const auto answers = co_await sender->answers(1);
+      EXPECT_THAT(answers, ElementsAre("AA " + id));
+    }
+  }());
+  EXPECT_EQ(report.lines_with("[M111]"), 0u);
+}
+
 TEST_F(MllpReceiver, ClosesIdleConnectionsWhereThatIsAskedFor) {
   start({{"idle_timeout", "50ms"}});
   run([this]() -> asio::awaitable<void> {
