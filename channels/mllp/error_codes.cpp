@@ -68,8 +68,10 @@ std::span<const ErrorCode> error_codes() {
        "answers "
        "with a wrong MSA-2."},
       {"M204", "The payload cannot be framed",
-       "It holds the byte 0x1C, which ends an MLLP frame: the receiver would see two pieces. The "
-       "script that made it must remove or escape the byte (\\X1C\\)."},
+       "It holds the byte 0x1C, which ends an MLLP frame: the receiver would see two pieces. Or a "
+       "line of it begins another message (MSH, also behind the byte 0x0B), which the receiver may "
+       "take as one of its own. The script that made it must remove or escape the bytes (\\X1C\\, "
+       "\\X0B\\), or make a batch of several messages with hl7.batch."},
       {"M205", "The answer is not an acknowledgement",
        "What came back has no MSA segment with a code of table 0008, so nobody can say whether the "
        "message was taken. It is sent again."},

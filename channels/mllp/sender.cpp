@@ -15,6 +15,7 @@
 #include "channels/mllp/numbered.h"
 #include "channels/mllp/outgoing_sequence.h"
 #include "channels/transport/remembering_sender.h"
+#include "parsers/hl7v2/batch.h"
 
 namespace cannula::mllp {
 
@@ -53,6 +54,28 @@ Remembered ended(Answer answer) {
   Remembered ended;
   ended.answer = std::move(answer);
   return ended;
+}
+
+// Why the payload would not come out of a frame as the one that it is. What begins with an envelope
+// says openly that it holds several messages.
+std::optional<Error> not_framed(std::string_view payload) {
+  if (payload.find(kEndBlock) != std::string_view::npos) {
+    return Error{"M204", "the payload holds the byte 0x1C, which ends an MLLP frame",
+                 "remove it, or write it as the escape sequence \\X1C\\"};
+  }
+  const bool envelope = payload.starts_with("BHS") || payload.starts_with("FHS");
+  const auto second = hl7v2::second_header(payload);
+  if (!second) return std::nullopt;
+  if (!envelope) {
+    return Error{"M204",
+                 "line " + std::to_string(second->line) +
+                     " of the payload begins another message or envelope, and the receiver would "
+                     "see more than one",
+                 "send each on its own, or make a batch of them with hl7.batch", second->name};
+  }
+  if (payload.find(kStartBlock) == std::string_view::npos) return std::nullopt;
+  return Error{"M204", "the batch holds the byte 0x0B, which begins an MLLP frame",
+               "remove it, or write it as the escape sequence \\X0B\\"};
 }
 
 class MllpSender final : public RememberingSender {
@@ -117,11 +140,7 @@ class MllpSender final : public RememberingSender {
 asio::awaitable<Remembered> MllpSender::attempt(const Parcel& parcel, Memory* memory) {
   if (stopping_) co_return ended(retry(stopped_error()));
   const std::string_view payload = *parcel.payload;
-  if (payload.find(kEndBlock) != std::string_view::npos) {
-    co_return ended(
-        refused({"M204", "the payload holds the byte 0x1C, which ends an MLLP frame",
-                 "remove it, or write it as the escape sequence \\X1C\\", std::nullopt}));
-  }
+  if (const auto reason = not_framed(payload)) co_return ended(refused(*reason));
   if (memory != nullptr) {
     if (const auto can_be = can_be_numbered(payload); !can_be) {
       co_return ended(refused(can_be.error()));

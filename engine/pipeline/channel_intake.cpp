@@ -1,11 +1,16 @@
 #include "engine/pipeline/channel_intake.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/suspended.h"
 #include "engine/pipeline/validation.h"
+#include "parsers/hl7v2/batch.h"
+#include "parsers/hl7v2/header.h"
 
 namespace cannula::pipeline {
 namespace asio = boost::asio;
@@ -47,6 +52,25 @@ std::string word_for_log(const std::string& event) {
         return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '^' || c == '_';
       });
   return plain ? event : event.empty() ? "a message without event" : "a message with an odd event";
+}
+
+// A message that holds another is one event to us, and may be two to whoever gets it: then it would
+// bring in what its sender may not send. Sources take batches apart before they offer them.
+std::optional<Error> more_than_one_in(const std::string& body) {
+  const auto header = hl7v2::Header::peek(body);
+  if (!header) return std::nullopt;
+  std::string plain;
+  if (header->converted) {  // UTF-16, of which these names are every second byte
+    std::remove_copy(body.begin(), body.end(), std::back_inserter(plain), '\0');
+  }
+  const auto second = hl7v2::second_header(header->converted ? plain : body);
+  if (!second) return std::nullopt;
+  return Error{
+      "P336",
+      fmt::format("line {} begins another message or envelope within this one", second->line),
+      "the sender must send each message on its own, or a batch where the source takes "
+      "batches apart",
+      second->name};
 }
 
 bool follows_sequence(const config::ChannelConfig& config) {
@@ -145,11 +169,12 @@ asio::awaitable<void> ChannelIntake::wait_for_room() {
 }
 
 std::optional<Error> ChannelIntake::refusal_of(const Arrival& arrival) const {
-  if (arrival.defect) {
+  std::optional<Error> defect = arrival.defect ? arrival.defect : more_than_one_in(*arrival.body);
+  if (defect) {
     spdlog::warn(
         "channel {}: what came from {} was refused [{}]; see `cannula msg list --state rejected`",
-        channel_->name(), arrival.peer_address, arrival.defect->code);
-    return arrival.defect;
+        channel_->name(), arrival.peer_address, defect->code);
+    return defect;
   }
   if (!access_) return std::nullopt;
   auto allowed = access_->may_send(arrival.event);

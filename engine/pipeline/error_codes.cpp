@@ -143,6 +143,12 @@ constexpr ErrorCode kCodes[] = {
      "Destroying a channel's keys would destroy what a legal hold says must be kept. Release the "
      "hold "
      "first, if whoever asked for it agrees; `cannula store holds` says who that was and why."},
+    {"P336", "A message holds another one",
+     "A line behind its MSH begins with MSH, FHS, BHS, BTS or FTS. Here it would be worked as one "
+     "message, while a receiver may read two; the second would not have been asked about: its "
+     "sender may not be allowed to send it, and it is neither checked nor counted. Sources of type "
+     "mllp, and of type file with `split = \"hl7\"`, take batches apart; elsewhere each message "
+     "must be sent on its own. A text with line ends in it must have them escaped."},
 };
 
 }  // namespace

@@ -31,6 +31,10 @@ std::size_t name_begin(std::string_view bytes, std::size_t line) {
   return line;
 }
 
+bool is_header_name(std::string_view name) {
+  return name == "MSH" || name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS";
+}
+
 // Calls `found` with the offset and the name of each line that begins a message or belongs to a
 // batch.
 template <class Found>
@@ -38,9 +42,7 @@ void each_header(std::string_view bytes, Found found) {
   for (std::size_t line = 0; line < bytes.size();) {
     const std::size_t begin = name_begin(bytes, line);
     const std::string_view name = bytes.substr(begin, 3);
-    if (name == "MSH" || name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS") {
-      if (!found(begin, name)) return;
-    }
+    if (is_header_name(name) && !found(begin, name)) return;
     line = bytes.find_first_of("\r\n", begin);
     if (line == std::string_view::npos) return;
     ++line;
@@ -81,6 +83,27 @@ std::size_t count_headers(std::string_view bytes, std::size_t most) {
   std::size_t count = 0;
   each_header(bytes, [&](std::size_t, std::string_view) { return ++count < most; });
   return count;
+}
+
+std::optional<HeaderLine> second_header(std::string_view bytes) {
+  const std::size_t text = bytes.find_first_not_of("\r\n");
+  if (text == std::string_view::npos) return std::nullopt;
+  const std::size_t first = name_begin(bytes, text);
+  std::size_t found = std::string_view::npos;
+  // A look for each end of a line and start block, and no more: this is asked of every message.
+  for (const char before : {'\r', '\n', '\x0B'}) {
+    for (std::size_t at = bytes.find(before, first); at < found; at = bytes.find(before, at)) {
+      at = name_begin(bytes, at + 1);
+      if (is_header_name(bytes.substr(at, 3))) found = std::min(found, at);
+    }
+  }
+  if (found == std::string_view::npos) return std::nullopt;
+  HeaderLine header{{found, found + 3}};
+  for (std::size_t at = 0; at < found; ++at) {
+    const bool crlf = bytes[at] == '\r' && at + 1 < found && bytes[at + 1] == '\n';
+    if ((bytes[at] == '\r' || bytes[at] == '\n') && !crlf) ++header.line;
+  }
+  return header;
 }
 
 bool is_batch(std::string_view bytes) {

@@ -26,6 +26,15 @@ bool is_batch(std::string_view bytes);
 // further than `most`.
 std::size_t count_headers(std::string_view bytes, std::size_t most);
 
+// The first line behind the one that `bytes` begin with that begins a message or belongs to an
+// envelope (MSH, FHS, BHS, BTS, FTS), also behind a start block (VT) within a line: where readers
+// may find another message than the one that the first line announces. Nothing when there is none.
+struct HeaderLine {
+  Span name;             // where it stands
+  std::size_t line = 1;  // counted as lines are, segments therefore; VT ends none
+};
+std::optional<HeaderLine> second_header(std::string_view bytes);
+
 // FHS or BHS, whose fields have the same places (2.14.2, 2.14.6). Views into the bytes read, as
 // encoded text.
 struct BatchHeader {

@@ -210,6 +210,23 @@ TEST_F(MllpSender, RefusesAPayloadThatWouldBreakTheFrame) {
   EXPECT_EQ(partner->connections, 0u);
 }
 
+// The second would be an event of its own to the receiver, and its acknowledgement never fit.
+TEST_F(MllpSender, RefusesAPayloadThatAReceiverWouldReadAsTwoMessages) {
+  start([](const std::string& id) { return acknowledgement("AA", id); });
+  run([this]() -> asio::awaitable<void> {
+    for (const std::string before : {"\r", "\n", "\x0B", "\r\x0B", "\r \x0B"}) {
+      const Answer answer = co_await deliver(message("1") + "NTE|1||x" + before + message("2"));
+      EXPECT_EQ(answer.kind, Kind::refused);
+      EXPECT_EQ(answer.reason.code, "M204");
+    }
+    const Answer batch = co_await deliver("BHS|^~\\&|LAB\r\x0B" + message("1") + "BTS|1\r");
+    EXPECT_EQ(batch.kind, Kind::refused);
+    const Answer text = co_await deliver(message("3") + "NTE|1||two\x0Blines\r");
+    EXPECT_EQ(text.kind, Kind::delivered);
+  }());
+  EXPECT_EQ(partner->received.size(), 1u);
+}
+
 TEST_F(MllpSender, TriesAgainWhenTheReceiverClosesWithoutAnAnswer) {
   bool closes = true;
   start([&closes](const std::string& id) -> std::optional<std::string> {

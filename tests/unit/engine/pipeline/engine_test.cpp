@@ -152,6 +152,31 @@ TEST_F(EngineTest, TheAnswerOfADestinationReachesTheScript) {
   wait_for(*engine, id, store::MessageState::done);
 }
 
+// As one event it would pass, and arrive as two.
+TEST_F(EngineTest, RefusesAMessageWithinAMessage) {
+  auto with_partner = site(kRelay);
+  config::PartnerConfig partner;
+  partner.name = "clinic";
+  partner.may = {"ORU^*"};
+  with_partner->partners["clinic"] = partner;
+  with_partner->channels["lab"].partner = "clinic";
+  auto engine = start(with_partner);
+  const std::string merge = "MSH|^~\\&|A|B|C|D|20260101||ADT^A40|2|P|2.5\rPID|1||77\rMRG|78\r";
+  std::string wide;
+  for (const char c : oru(1, "A") + merge) wide += std::string{c, '\0'};
+  const auto receipts =
+      wires_.offer("lab", {oru(1, "A") + merge, oru(1, "A") + "NTE|1||x\x0B" + merge,
+                           "\xFF\xFE" + wide, oru(1, "A") + "BTS|1\r", oru(2, "A")});
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(receipts[i].disposition, Disposition::refused) << i;
+    EXPECT_EQ(receipts[i].reason.code, "P336") << i;
+  }
+  EXPECT_THAT(receipts[0].reason.message, testing::HasSubstr("line "));
+  EXPECT_EQ(receipts[4].disposition, Disposition::accepted);
+  wires_.delivered(1);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
 TEST_F(EngineTest, APartnerSendsOnlyWhatItMay) {
   auto with_partner = site(kRelay);
   config::PartnerConfig partner;

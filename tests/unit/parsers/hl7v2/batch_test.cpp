@@ -119,5 +119,32 @@ TEST(BatchFile, IsBuiltFromMessagesAndReadBack) {
   EXPECT_EQ(build_batch({}, {}), "");
 }
 
+TEST(Batch, FindsASecondHeaderWhereverAReaderMay) {
+  const std::string first = "MSH|^~\\&|A\rPID|1||MSH\r";
+  EXPECT_FALSE(second_header(first));
+  EXPECT_FALSE(second_header("\r\n\x0B" + first +
+                             "NTE|1||MSH|x\x0B"
+                             "two lines\r"));
+  EXPECT_FALSE(second_header(""));
+  EXPECT_FALSE(second_header("\r\n"));
+  for (const std::string name : {"MSH", "FHS", "BHS", "BTS", "FTS"}) {
+    for (const std::string before : {"", "\n", "\x0B", " \t\x0B\x0C", "\xEF\xBB\xBF"}) {
+      const auto found = second_header(first + before + name + "|^~\\&|B\r");
+      ASSERT_TRUE(found) << name;
+      EXPECT_EQ(found->name.begin, first.size() + before.size());
+      EXPECT_EQ(found->line, 3u);
+    }
+  }
+  EXPECT_EQ(second_header("MSH|^~\\&|A\r\nPID|1\r\nMSH|\r\nMSH|")->line, 3u);
+  EXPECT_EQ(second_header("MSH|^~\\&|A\rNTE|1||x\x0BMSH|^~\\&|B")->line, 2u);
+}
+
+TEST(Batch, CountsHeadersNoFurtherThanAsked) {
+  const std::string batch = "BHS|\rMSH|\rPID|\rMSH|\rBTS|2\r";
+  EXPECT_EQ(count_headers(batch, 100), 4u);
+  EXPECT_EQ(count_headers(batch, 3), 3u);
+  EXPECT_EQ(count_headers("PID|1\r", 3), 0u);
+}
+
 }  // namespace
 }  // namespace cannula::hl7v2
