@@ -215,16 +215,8 @@ void ChannelIntake::validate(Offer& offer) const {
 bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way) {
   using Kind = Duplicates::Verdict::Kind;
   for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
-    offer.twins[i] = i;
     offer.verdicts[i] = {};
-    if (offer.refusals[i]) continue;
-    const auto same = [&](std::size_t j) {
-      return !offer.refusals[j] && offer.fingerprints[j] == offer.fingerprints[i];
-    };
-    for (std::size_t j = 0; j < i && offer.twins[i] == i; ++j) {
-      if (same(j)) offer.twins[i] = j;
-    }
-    if (offer.twins[i] != i) continue;
+    if (offer.refusals[i] || offer.twins[i] != i) continue;
     offer.verdicts[i] = duplicates_->look(offer.arrivals[i], offer.fingerprints[i]);
     if (offer.verdicts[i].kind != Kind::under_way) continue;
     under_way = offer.fingerprints[i];
@@ -241,10 +233,11 @@ bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way)
 asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
   const std::size_t count = offer.arrivals.size();
   offer.verdicts.resize(count);
-  offer.twins.resize(count);
   for (const Arrival& arrival : offer.arrivals) {
     offer.fingerprints.push_back(Duplicates::of(arrival));
   }
+  offer.twins = Duplicates::twins(
+      offer.fingerprints, [&offer](std::size_t i) { return offer.refusals[i].has_value(); });
   Duplicates::Fingerprint under_way;
   while (!judge_once(offer, under_way)) {
     auto ask = [this, under_way](auto resume) {

@@ -41,6 +41,16 @@ Duplicates::Fingerprint Duplicates::of(const Arrival& arrival) {
   return {hash.low64, hash.high64};
 }
 
+std::vector<std::size_t> Duplicates::twins(const std::vector<Fingerprint>& prints,
+                                           const std::function<bool(std::size_t)>& left_out) {
+  std::unordered_map<Fingerprint, std::size_t, Hash> first;
+  std::vector<std::size_t> twins(prints.size());
+  for (std::size_t i = 0; i < prints.size(); ++i) {
+    twins[i] = left_out(i) ? i : first.try_emplace(prints[i], i).first->second;
+  }
+  return twins;
+}
+
 Duplicates::Verdict Duplicates::look(const Arrival& arrival, const Fingerprint& fingerprint) {
   age();
   if (under_way_.contains(fingerprint)) return {Verdict::Kind::under_way};

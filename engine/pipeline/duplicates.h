@@ -39,6 +39,10 @@ class Duplicates {
     friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
   };
   static Fingerprint of(const Arrival& arrival);
+  // Of each of these the number of the first one like it, perhaps its own; those that are left out
+  // have no like. In linear time: a sender chooses how many come together.
+  static std::vector<std::size_t> twins(const std::vector<Fingerprint>& prints,
+                                        const std::function<bool(std::size_t)>& left_out);
 
   struct Verdict {
     enum class Kind { fresh, duplicate, under_way } kind = Kind::fresh;

@@ -1,6 +1,7 @@
 #include "engine/pipeline/duplicates.h"
 
 #include <atomic>
+#include <ctime>
 #include <future>
 
 #include "tests/unit/engine/pipeline/engine_fixture.h"
@@ -38,6 +39,20 @@ TEST_F(DuplicatesTest, AreAnsweredAsTheFirstWasAndNotWorkedTwice) {
   EXPECT_EQ(rows[1].code, "P312");
   EXPECT_THAT(rows[1].reason, HasSubstr(first[0].id.text()));
   EXPECT_EQ(rows[1].size, 0u) << "without its body";
+}
+
+TEST(Duplicates, FindTwinsInLinearTime) {
+  std::vector<Duplicates::Fingerprint> prints;
+  for (std::uint64_t i = 0; i < 500'000; ++i) prints.push_back({i * 0x9E3779B97F4A7C15, i});
+  prints.push_back(prints[7]);
+  prints.push_back(prints[9]);
+  const std::clock_t before = std::clock();
+  const auto twins = Duplicates::twins(prints, [](std::size_t i) { return i == 9; });
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 10)
+      << "each with each would take minutes";
+  EXPECT_EQ(twins[500'000], 7u);
+  EXPECT_EQ(twins[500'001], 500'001u) << "its like was left out";
+  EXPECT_EQ(twins[9], 9u);
 }
 
 TEST_F(DuplicatesTest, AreKnownAfterARestart) {
