@@ -23,6 +23,17 @@ using rules::Verdict;
 
 constexpr std::size_t kLongestSummary = 140;  // characters of a card, by CDS Hooks 2.0
 
+// About what the facts keep of an observation beside the fixed part, and how long a finding takes.
+constexpr std::size_t kTextsOfObservation = 512;
+constexpr std::size_t kWorkOfFinding = 100;
+
+std::size_t size_of(const Finding& finding) {
+  std::size_t size = sizeof(Finding) + finding.rule.size() + finding.source.size() +
+                     finding.place.size() + finding.text.size() + finding.route.size();
+  for (const std::string& line : finding.because) size += sizeof(std::string) + line.size();
+  return size;
+}
+
 struct VerdictObject : Object {
   const Verdict* verdict;  // the session's
 };
@@ -51,12 +62,20 @@ int evaluate(lua_State* L) {
   MessageBox& box = *checked_object<MessageObject>(L, 2, Object::Kind::message).box;
   const hl7v2::Message& message = box.read();
   runtime.machine().work(L, message.segment_count() * 16);
+  // A message chooses how many observations and findings there are: they are paid for first, and as
+  // they are made.
+  const std::size_t facts_size =
+      message.count("OBX") * (sizeof(facts::Observation) + kTextsOfObservation);
+  charge(L, session, facts_size);
   const facts::Case facts = facts::from_hl7v2(message, runtime.program().timezone);
-  const Verdict& verdict = session.verdicts.emplace_back(set.evaluate(facts, session.now));
-  std::size_t size = sizeof(Verdict);
-  for (const Finding& finding : verdict.findings)
-    size += sizeof(Finding) + finding.text.size() + 256;
-  charge(L, session, size);
+  charge(L, session, sizeof(Verdict));
+  const Verdict& verdict =
+      session.verdicts.emplace_back(set.evaluate(facts, session.now, [&](const Finding& finding) {
+        runtime.machine().work(L, kWorkOfFinding);
+        charge(L, session, size_of(finding));
+      }));
+  runtime.machine().memory().refund(facts_size);
+  session.charged -= facts_size;
   add_trace(L, ",\"rules\":" + verdict.trace_json() + "}");
   static_cast<VerdictObject*>(
       new_object(L, Object::Kind::verdict, sizeof(VerdictObject), session.serial))

@@ -121,7 +121,7 @@ Observed observe(const Program& program, const Dispatch& dispatch, const facts::
 }  // namespace
 
 Verdict evaluate(const Program& program, const Dispatch& dispatch, const facts::Case& facts,
-                 std::int64_t now) {
+                 std::int64_t now, const RuleSet::Each& each) {
   Verdict verdict;
   verdict.rules = program.name;
   const auto day = std::chrono::floor<std::chrono::days>(
@@ -135,6 +135,7 @@ Verdict evaluate(const Program& program, const Dispatch& dispatch, const facts::
       if (!in_effect(rule, day)) continue;
       if (line.empty()) line = observed_line(observed, number);
       verdict.findings.push_back(RuleRun(rule, observed, number, line).run());
+      if (each) each(verdict.findings.back());
     }
   }
   return verdict;

@@ -22,8 +22,8 @@ class CompiledRules : public RuleSet {
 
   const std::string& name() const override { return program_.name; }
   std::size_t size() const override { return program_.rules.size(); }
-  Verdict evaluate(const facts::Case& facts, std::int64_t now) const override {
-    return rules::evaluate(program_, dispatch_, facts, now);
+  Verdict evaluate(const facts::Case& facts, std::int64_t now, const Each& each) const override {
+    return rules::evaluate(program_, dispatch_, facts, now, each);
   }
   std::vector<TestResult> run_tests() const override {
     return rules::run_tests(program_, dispatch_);

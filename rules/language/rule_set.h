@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,8 +75,13 @@ class RuleSet {
   virtual ~RuleSet() = default;
   virtual const std::string& name() const = 0;
   virtual std::size_t size() const = 0;  // rules
-  // `now`, microseconds since 1970-01-01 UTC, decides which rules are in effect. Any thread.
-  virtual Verdict evaluate(const facts::Case& facts, std::int64_t now) const = 0;
+  // `now`, microseconds since 1970-01-01 UTC, decides which rules are in effect. Any thread. `each`
+  // is told of every finding as it is made, and may throw: a message decides how many there are.
+  using Each = std::function<void(const Finding&)>;
+  virtual Verdict evaluate(const facts::Case& facts, std::int64_t now, const Each& each) const = 0;
+  Verdict evaluate(const facts::Case& facts, std::int64_t now) const {
+    return evaluate(facts, now, {});
+  }
   // The tests that stand beside the rules.
   virtual std::vector<TestResult> run_tests() const = 0;
   // What a rule does, in sentences, for `cannula rules explain`; nullopt when there is no such

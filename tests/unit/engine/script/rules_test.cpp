@@ -1,4 +1,6 @@
 // rules.evaluate and its Verdict.
+#include <fstream>
+
 #include "tests/unit/engine/script/script_fixture.h"
 
 namespace cannula::script {
@@ -59,6 +61,39 @@ TEST_F(RulesTest, ACardIsWhatAReviewerReads) {
   EXPECT_THAT(said("verdict:card()['cards[1].summary']"), HasSubstr("Potassium 7.1"));
   EXPECT_EQ(said("verdict:card()['cards[1].source.label']"), "the test's own threshold");
   EXPECT_EQ(said("verdict:card()['cards[1].extension.route']"), "ward-phone");
+}
+
+// The most this process held since the mark was set, in MB.
+void mark_peak() {
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
+std::size_t peak() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  std::size_t kilobytes = 0;
+  while (status >> word) {
+    if (word == "VmHWM:") status >> kilobytes;
+  }
+  return kilobytes >> 10;
+}
+
+// 400,000 results are 18 MB; what the rules made of them was 1.3 GB before anybody asked.
+TEST_F(RulesTest, WhatTheyFindIsPaidForWhileItGrows) {
+  std::string many =
+      "MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115093042||ORU^R01^ORU_R01|L1|P|2.5.1\rOBR|1\r";
+  const std::string result = "OBX|1|NM|2823-3^Potassium^LN||7.1|mmol/L|||||F\r";
+  for (int i = 0; i < 400'000; ++i) many += result;
+  limits_.time = std::chrono::seconds(60);
+  mark_peak();
+  const std::size_t before = peak();
+  EXPECT_THAT(failure("rules.evaluate('critical-labs', msg)", many), HasSubstr("memory"));
+  EXPECT_LT(peak() - before, 400u) << "MB";
+  // Fewer come through, and what the facts took is given back.
+  many.resize(many.find("OBX") + 10'000 * result.size());
+  EXPECT_EQ(
+      work("function main(msg) for i = 1, 5 do rules.evaluate('critical-labs', msg) end end", many)
+          .kind,
+      Conclusion::Kind::finished);
 }
 
 TEST_F(RulesTest, EditsAreSeen) {

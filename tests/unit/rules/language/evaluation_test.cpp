@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -228,6 +230,18 @@ TEST(Evaluation, ARuleIsInEffectFromItsFirstToItsLastDay) {
   EXPECT_EQ(version_on(kNow), 1U);
   EXPECT_EQ(version_on(kNow + day), 1U);
   EXPECT_EQ(version_on(kNow + 2 * day), 2U);
+}
+
+TEST(Evaluation, EndsAtTheFindingThatIsTooMuch) {
+  std::string segments = "OBR|1\r";
+  for (int i = 0; i < 100; ++i) segments += "OBX|1|NM|2823-3^K^LN||7|mmol/L|||||F\r";
+  const auto set = rules_of(rule("when value > 6.2 mmol/L"));
+  int told = 0;
+  const auto each = [&told](const Finding&) {
+    if (++told == 3) throw std::length_error("too much");
+  };
+  EXPECT_THROW(set->evaluate(facts_of(segments), kNow, each), std::length_error);
+  EXPECT_EQ(told, 3);
 }
 
 TEST(Evaluation, TheVerdictSaysTheHighestUrgencyAndDoubt) {
