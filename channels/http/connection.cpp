@@ -21,11 +21,18 @@ namespace {
 // A thousand idle connections hold 4 MB, a busy one reads 64 KB at once.
 constexpr std::size_t kSmallestBuffer = 4 * 1024;
 constexpr std::size_t kLargestBuffer = 64 * 1024;
-// Slower than this, after the first body_timeout, a body is not waited for: it would hold a
-// connection for as long as the sender likes.
-constexpr std::size_t kSlowestBody = 1024;  // bytes a second
+// Slower than this in one body_timeout, a body is not waited for: it would hold a connection, and
+// the memory of what came fast before, for as long as the sender likes.
+constexpr std::int64_t kSlowestBody = 1024;  // bytes a second
+// Before that nobody can say how fast one comes.
+constexpr milliseconds kFirstLook{2000};
 constexpr milliseconds kShutdown{1000};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool too_slow(std::size_t came, Connection::Clock::duration passed) {
+  const auto time = std::chrono::duration_cast<milliseconds>(passed).count();
+  return came < static_cast<std::size_t>(time * kSlowestBody / 1000);
+}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string all;
@@ -93,6 +100,12 @@ void Connection::stop(bool at_once) {
   if (question_) question_->answered.cancel();
 }
 
+std::optional<Connection::Clock::time_point> Connection::waiting_since() const {
+  if (waiting_since_ || !body_begun_) return waiting_since_;
+  const auto passed = Clock::now() - *body_begun_;
+  return passed > kFirstLook && too_slow(charged_, passed) ? body_begun_ : std::nullopt;
+}
+
 void Connection::evict() {
   evicted_ = true;
   stop(false);
@@ -143,7 +156,9 @@ asio::awaitable<Connection::Next> Connection::serve_one() {
       if (refusal.status == 0) co_return Next::close;
       co_return co_await answer(request, response_of(refusal));
     }
+    body_begun_ = Clock::now();
     co_await read_body(request);
+    body_begun_.reset();
   }
   co_return co_await settle(request);
 }
@@ -270,7 +285,8 @@ asio::awaitable<void> Connection::read_body(Request& request) {
     const auto written = co_await stream_->write(piece, server_->limits().write_timeout);
     if (!written) request.answerable = false;
   }
-  const auto begun = Clock::now();
+  auto window = Clock::now();
+  std::size_t window_size = 0;
   while (!parser.done()) {
     input_.erase(0, parser.put(input_));
     charge(parser.body_size());
@@ -287,9 +303,15 @@ asio::awaitable<void> Connection::read_body(Request& request) {
       co_return;
     }
     if (parser.done()) break;
-    const auto deadline =
-        begun + settings.body_timeout + std::chrono::seconds(parser.body_size() / kSlowestBody);
-    const Input input = co_await read_more(deadline, settings.body_timeout);
+    const auto now = Clock::now();
+    bool slow = false;
+    if (now - window >= settings.body_timeout) {
+      slow = too_slow(parser.body_size() - window_size, now - window);
+      window = now;
+      window_size = parser.body_size();
+    }
+    Input input = Input::timeout;
+    if (!slow) input = co_await read_more(now + settings.body_timeout, settings.body_timeout);
     if (input == Input::bytes) continue;
     if (input == Input::end) request.answerable = false;
     const std::string got = std::to_string(parser.body_size()) + " bytes";

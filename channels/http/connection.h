@@ -39,8 +39,9 @@ class Connection {
   // Closed to make room for another.
   void evict();
   bool evicted() const { return evicted_; }
-  // Since when there has been no whole head of a request; nothing while one is at work.
-  std::optional<Clock::time_point> waiting_since() const { return waiting_since_; }
+  // Since when there has been no whole head of a request, or its body has come too slowly; nothing
+  // while one is at work.
+  std::optional<Clock::time_point> waiting_since() const;
   bool is_open() const { return stream_ != nullptr; }  // false during the handshake
 
  private:
@@ -73,10 +74,11 @@ class Connection {
   std::vector<std::shared_ptr<Mount>> admitted_;
   std::shared_ptr<Mount::Question> question_;
   std::optional<Clock::time_point> waiting_since_;
-  std::size_t charged_ = 0;  // to Server::memory
-  bool fresh_ = true;        // nothing has come yet
-  bool resting_ = false;     // waits for the first byte of another request
-  bool working_ = false;     // a request is being offered or answered
+  std::optional<Clock::time_point> body_begun_;  // while one is being read
+  std::size_t charged_ = 0;                      // to Server::memory
+  bool fresh_ = true;                            // nothing has come yet
+  bool resting_ = false;                         // waits for the first byte of another request
+  bool working_ = false;                         // a request is being offered or answered
   bool evicted_ = false;
 };
 

@@ -62,6 +62,7 @@ Mount::Mount(MountSettings settings, Ports ports, Intake& intake)
     : settings_(std::move(settings)),
       executor_(std::move(ports.executor)),
       report_(ports.report),
+      address_filter_(intake.address_filter()),
       intake_(&intake) {}
 
 Mount::Exchange::Exchange(std::shared_ptr<Mount> mount) : mount_(std::move(mount)) {
@@ -92,6 +93,13 @@ void Mount::when_quiet(std::function<void()> quiet) {
 void Mount::abandon() {
   intake_ = nullptr;
   report_.detach();
+}
+
+void Mount::note_refused_address(const std::shared_ptr<Mount>& mount, const std::string& address) {
+  asio::post(mount->executor_, [mount, address] {
+    if (mount->intake_ != nullptr)
+      static_cast<void>(mount->intake_->admit(Peer{address, {}, false}));
+  });
 }
 
 void Mount::ask_admission(const std::shared_ptr<Mount>& mount,

@@ -65,6 +65,12 @@ class Mount {
   DetachableReport& report() { return report_; }
   // Whether it takes requests. What was begun before is finished.
   bool open() const { return open_; }
+  // Whether its intake may admit this address; see Intake::address_filter().
+  bool admits_address(const std::string& address) const {
+    return !address_filter_ || address_filter_(address);
+  }
+  // Has the intake log and audit that it was not.
+  static void note_refused_address(const std::shared_ptr<Mount>& mount, const std::string& address);
   void close() { open_ = false; }
 
   // An answer on its way: stop() waits for those.
@@ -109,6 +115,7 @@ class Mount {
   const MountSettings settings_;
   const boost::asio::any_io_executor executor_;
   DetachableReport report_;
+  const std::function<bool(const std::string&)> address_filter_;
   Intake* intake_;  // null once abandoned
   std::atomic<bool> open_{true};
 

@@ -150,7 +150,8 @@ std::span<const Option> receiver_options() {
       {.name = "max_connections",
        .type = OptionType::integer,
        .description = "How many connections may be open at once; when more come, those that have "
-                      "waited longest without a request are closed.",
+                      "waited longest without a request, or for a body that does not come, are "
+                      "closed.",
        .default_value = "1024",
        .minimum = 1,
        .maximum = 1'000'000},
@@ -160,8 +161,9 @@ std::span<const Option> receiver_options() {
        .default_value = "15s"},
       {.name = "body_timeout",
        .type = OptionType::duration,
-       .description = "How long a sender may pause within a body; one that is slower than 1 KB a "
-                      "second on the whole is not waited for much longer either.",
+       .description =
+           "How long a sender may pause within a body; in each such time that a body lasts "
+           "at least 1 KB a second must come too.",
        .default_value = "30s"},
       {.name = "idle_timeout",
        .type = OptionType::duration,

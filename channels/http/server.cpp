@@ -149,9 +149,20 @@ void Server::complain(const std::string& text) {
 asio::awaitable<void> Server::accept_all(std::shared_ptr<Server> server) {
   while (auto socket = co_await server->listener_->accept()) {
     if (server->ending_) break;
+    if (!server->admits_address(address_of(*socket))) continue;
     if (server->make_room(*socket)) server->serve(*std::move(socket));
   }
   server->accepting_ = false;
+}
+
+// Whom no channel would admit costs no handshake and takes no place.
+bool Server::admits_address(const std::string& address) const {
+  std::scoped_lock lock(mutex_);
+  for (const auto& mount : mounts_) {
+    if (mount->admits_address(address)) return true;
+  }
+  if (!mounts_.empty()) Mount::note_refused_address(mounts_.front(), address);
+  return mounts_.empty();
 }
 
 void Server::serve(asio::ip::tcp::socket socket) {
@@ -178,12 +189,14 @@ bool Server::make_room(const asio::ip::tcp::socket& socket) {
     }
   }
   if (!std::exchange(full_, true)) {
-    report_.log(Level::warning,
-                "there are " + std::to_string(connections.size()) + " connections when one from " +
-                    address_of(socket) + " comes; " +
-                    (longest != nullptr ? "those that wait without a request are closed"
-                                        : "all are at work, so it is refused") +
-                    " (raise max_connections, or lower idle_timeout) [T309]");
+    report_.log(
+        Level::warning,
+        "there are " + std::to_string(connections.size()) + " connections when one from " +
+            address_of(socket) + " comes; " +
+            (longest != nullptr
+                 ? "those that wait without a request, or whose body does not come, are closed"
+                 : "all are at work, so it is refused") +
+            " (raise max_connections, or lower idle_timeout) [T309]");
   }
   if (longest != nullptr) longest->evict();
   return longest != nullptr;

@@ -88,6 +88,7 @@ class Server : public std::enable_shared_from_this<Server> {
 
   Server(boost::asio::any_io_executor executor, ServerTls tls);
   static boost::asio::awaitable<void> accept_all(std::shared_ptr<Server> server);
+  bool admits_address(const std::string& address) const;
   bool make_room(const boost::asio::ip::tcp::socket& socket);
   void serve(boost::asio::ip::tcp::socket socket);
   std::shared_ptr<Mount> first() const;

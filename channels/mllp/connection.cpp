@@ -29,6 +29,8 @@ constexpr milliseconds kShutdown{1000};
 // Of a frame that lasts; even a converter from a serial line of 2400 baud is twice as fast.
 constexpr std::int64_t kSlowestFrame = 128;  // bytes a second
 constexpr std::size_t kLargeFrame = 64 * 1024;
+// Before that nobody can say how fast a frame comes.
+constexpr milliseconds kFirstLook{2000};
 
 std::string_view looks_like(std::string_view start) {
   if (start.starts_with("MSH") || start.starts_with("FHS") || start.starts_with("BHS")) {
@@ -52,9 +54,38 @@ MessageId Service::fresh_id() {
   return {static_cast<std::uint64_t>(now.count()) << 20 | (answers_without_id++ & 0xFFFFF)};
 }
 
-Connection::Connection(Service& service)
-    : service_(service), deframer_(service.settings.max_size), buffer_(kSmallestBuffer) {
+Connection::Connection(Service& service, std::string address)
+    : service_(service),
+      address_(std::move(address)),
+      deframer_(service.settings.max_size),
+      buffer_(kSmallestBuffer) {
   service_.connections.insert(this);
+  ++service_.places;
+  ++service_.from_address[address_];
+}
+
+Service::Place Service::make_room(const std::string& address) {
+  const std::size_t most_of_one = settings.max_connections_per_address;
+  const auto same = from_address.find(address);
+  const bool of_one = most_of_one > 0 && same != from_address.end() && same->second >= most_of_one;
+  if (!of_one && places < settings.max_connections) return {};
+  // One in the middle of a TLS handshake goes only when that ends: twice as many is the most.
+  Connection* longest = nullptr;
+  for (Connection* connection : connections) {
+    if (connections.size() >= settings.max_connections * 2) break;
+    if (of_one && connection->address() != address) continue;
+    const auto since = connection->waiting_since();
+    if (since && (longest == nullptr || *since < *longest->waiting_since())) longest = connection;
+  }
+  Place place{longest != nullptr};
+  place.note = "there are " + std::to_string(of_one ? same->second : places) +
+               (of_one ? " from there" : "") + " already, and " +
+               (place.free ? "those that have been idle longest are closed"
+                           : "all are at work, so it is refused") +
+               (of_one ? " (raise max_connections_per_address, or set idle_timeout) [M108]"
+                       : " (raise max_connections, or set idle_timeout) [M106]");
+  if (longest != nullptr) longest->evict();
+  return place;
 }
 
 void Service::free_memory() {
@@ -78,19 +109,20 @@ void Service::free_memory() {
 
 Connection::~Connection() {
   charge(0);
+  leave_place();
   service_.connections.erase(this);
   if (service_.stopping && service_.connections.empty()) service_.last_one_gone.cancel();
 }
 
 asio::awaitable<void> Connection::serve(std::shared_ptr<Service> service,
-                                        asio::ip::tcp::socket socket) {
-  Connection connection(*service);
+                                        asio::ip::tcp::socket socket, std::string address) {
+  Connection connection(*service, std::move(address));
   if (co_await connection.open(std::move(socket))) co_await connection.run();
 }
 
 asio::awaitable<bool> Connection::serve_opened(std::shared_ptr<Service> service,
                                                std::unique_ptr<Stream> stream) {
-  Connection connection(*service);
+  Connection connection(*service, stream->peer().address);
   service->ports.report.count("connections_total");
   connection.stream_ = std::move(stream);
   if (connection.admitted()) co_await connection.run();
@@ -99,6 +131,27 @@ asio::awaitable<bool> Connection::serve_opened(std::shared_ptr<Service> service,
 
 void Connection::stop(bool at_once) {
   if (stream_ && (at_once || !offering_)) stream_->close();
+}
+
+std::optional<Connection::Clock::time_point> Connection::waiting_since() const {
+  if (!in_place_ || offering_) return std::nullopt;
+  if (!frame_begun_) return idle_since_;
+  const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - *frame_begun_);
+  const auto wanted = static_cast<std::size_t>(passed.count() * kSlowestFrame / 1000);
+  const bool slow = passed > kFirstLook && deframer_.frame_size() < wanted;
+  return slow ? frame_begun_ : std::nullopt;
+}
+
+void Connection::evict() {
+  leave_place();
+  stop(false);
+}
+
+void Connection::leave_place() {
+  if (!std::exchange(in_place_, false)) return;
+  --service_.places;
+  const auto same = service_.from_address.find(address_);
+  if (--same->second == 0) service_.from_address.erase(same);
 }
 
 std::optional<Connection::Clock::time_point> Connection::large_frame_since() const {
@@ -121,7 +174,7 @@ asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
   service_.ports.report.count("connections_total");
   auto stream = co_await accept_stream(std::move(socket), service_.settings.tls,
                                        service_.settings.handshake_timeout);
-  if (service_.stopping) co_return false;
+  if (service_.stopping || !in_place_) co_return false;
   if (const auto note = take_note(service_.settings.tls.get())) {
     service_.ports.report.log(note->used ? Level::info : Level::error, note->text);
   }
@@ -181,6 +234,7 @@ asio::awaitable<void> Connection::run() {
       // The wait for the intake is none of the sender's.
       if (frame_begun_) frame_begun_ = window_begun_ = Clock::now();
     }
+    if (!frame_begun_) idle_since_ = Clock::now();
     if (garbage == Next::close || endless) break;
   }
   if (service_.gone) co_return;

@@ -49,14 +49,23 @@ struct Service {
   boost::asio::steady_timer last_one_gone;  // cancelled when `connections` becomes empty
   boost::asio::steady_timer reconnect;      // cancelled when the service stops
   std::unordered_set<Connection*> connections{};
-  std::unordered_map<std::string, std::size_t>
-      from_address{};  // connections, of those with a limit
+  // Those of them that have not been given up for others, by address and together.
+  std::unordered_map<std::string, std::size_t> from_address{};
+  std::size_t places = 0;
   bool stopping = false;
   // stop() has returned: whoever still waits for something must end without touching the ports.
   bool gone = false;
   std::uint64_t answers_without_id = 0;
   std::size_t memory = 0;  // bytes of frames in the connections
 
+  // A place for one more connection from `address`: where there is none, the one that has waited
+  // longest gives up its own, so that those that only sit there cannot shut out those that work.
+  // Why there is none, or that one had to go; nothing when neither is worth saying.
+  struct Place {
+    bool free = true;
+    std::string note{};
+  };
+  Place make_room(const std::string& address);
   // Ends unfinished frames until all hold no more than max_memory, the one that was begun first
   // first. Those of less than 64 KB are left alone, so that ordinary messages always come through.
   void free_memory();
@@ -74,18 +83,25 @@ class Connection {
   // Lasts as long as the connection; ends early when the service stops. Everything it needs is kept
   // alive by it.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Service> service,
-                                            boost::asio::ip::tcp::socket socket);
+                                            boost::asio::ip::tcp::socket socket,
+                                            std::string address);
   // The same for one that this side has opened. Whether a frame came by it.
   static boost::asio::awaitable<bool> serve_opened(std::shared_ptr<Service> service,
                                                    std::unique_ptr<Stream> stream);
 
-  explicit Connection(Service& service);
+  Connection(Service& service, std::string address);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Ends the wait for more. Messages that are being offered are still answered, unless `at_once`.
   void stop(bool at_once);
+
+  // Since when it holds its place for nothing: without a frame, or with one that comes too slowly.
+  std::optional<Clock::time_point> waiting_since() const;
+  const std::string& address() const { return address_; }
+  // Closed to make room for another.
+  void evict();
 
   // Since when the frame under way is being received; nothing while there is none or it is small.
   std::optional<Clock::time_point> large_frame_since() const;
@@ -103,12 +119,14 @@ class Connection {
   void count_defects(const std::vector<Arrival>& arrivals);
   std::optional<Error> follow_frame(bool another);
   void charge(std::size_t bytes);
+  void leave_place();
   void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);
   void log(Report::Level level, const std::string& text);
 
   Service& service_;
+  const std::string address_;
   std::unique_ptr<Stream> stream_;
   Deframer deframer_;
   std::vector<char> buffer_;
@@ -116,6 +134,8 @@ class Connection {
   bool garbage_logged_ = false;
   bool offering_ = false;
   bool any_frame_ = false;
+  bool in_place_ = true;  // counted as one of those that may be there
+  Clock::time_point idle_since_ = Clock::now();
   std::optional<Error> given_up_;
   std::size_t charged_ = 0;                       // to Service::memory
   std::optional<Clock::time_point> frame_begun_;  // while one is under way

@@ -29,16 +29,20 @@ std::span<const ErrorCode> error_codes() {
        "`max_size` of the source if such messages are wanted. After sixteen times that size "
        "without "
        "an end the connection is closed."},
-      {"M106", "A connection was refused because there are too many",
-       "The source already has `max_connections` open. Usually a sender opens a new connection for "
-       "each message and does not close the old ones; `idle_timeout` closes those."},
+      {"M106", "There are too many connections",
+       "The source already has `max_connections` open. The one that has been idle longest was "
+       "closed for the new one; where all are at work, the new one was refused. Usually a sender "
+       "opens a new connection for each message and does not close the old ones; `idle_timeout` "
+       "closes those."},
       {"M107", "A connection failed for a reason within the engine",
        "An unexpected failure, such as no memory, ended this connection only. What had been "
        "acknowledged is stored; the rest will be sent again."},
-      {"M108", "A connection was refused because there are too many from its address",
-       "The source already has `max_connections_per_address` from there. Usually a sender opens a "
-       "new connection for each message and does not close the old ones; `idle_timeout` closes "
-       "those."},
+      {"M108", "There are too many connections from one address",
+       "The source already has `max_connections_per_address` from there. The one of them that has "
+       "been idle longest was closed for the new one; where all are at work, the new one was "
+       "refused. Usually a sender opens a new connection for each message and does not close the "
+       "old ones; `idle_timeout` closes those. Where many senders come through one address, such "
+       "as that of a proxy, raise the limit."},
       {"M109", "A source of type mllp listens or connects",
        "`listen` waits for senders to connect; `connect` opens the connection itself, for senders "
        "that wait for their receiver. One of the two is needed, and TLS is set by `tls` for the "

@@ -34,56 +34,30 @@ auto ending_of(const std::shared_ptr<Service>& service) {
   };
 }
 
-// Why a connection from `address` cannot be had now; nothing when it can.
-std::optional<std::string> why_not(const Service& service, const std::string& address) {
-  const ReceiverSettings& settings = service.settings;
-  if (service.connections.size() >= settings.max_connections) {
-    return "there are " + std::to_string(service.connections.size()) +
-           " already (raise max_connections, or set idle_timeout) [M106]";
-  }
-  const auto same = service.from_address.find(address);
-  if (settings.max_connections_per_address > 0 && same != service.from_address.end() &&
-      same->second >= settings.max_connections_per_address) {
-    return "there are " + std::to_string(same->second) +
-           " from there already (raise max_connections_per_address, or set idle_timeout) [M108]";
-  }
-  return std::nullopt;
-}
-
-// Counts a connection of its address for as long as it lives.
-std::shared_ptr<void> place_of(const std::shared_ptr<Service>& service,
-                               const std::string& address) {
-  if (service->settings.max_connections_per_address == 0) return nullptr;
-  ++service->from_address[address];
-  return {nullptr, [service, address](void*) {
-            const auto place = service->from_address.find(address);
-            if (--place->second == 0) service->from_address.erase(place);
-          }};
-}
-
-asio::awaitable<void> serve(std::shared_ptr<Service> service, asio::ip::tcp::socket socket,
-                            [[maybe_unused]] std::shared_ptr<void> place) {
-  co_await Connection::serve(std::move(service), std::move(socket));
-}
-
 // Keeps the listener alive while an accept is under way.
 asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
                                  std::shared_ptr<Listener> listener) {
+  const auto admits = service->intake.address_filter();
   bool full = false;
   while (auto socket = co_await listener->accept()) {
     if (service->stopping) break;
     const std::string address = address_of(*socket);
-    if (const auto reason = why_not(*service, address)) {
-      service->ports.report.count("connections_refused_total");
-      if (!std::exchange(full, true)) {
-        service->ports.report.log(Level::warning,
-                                  "a connection from " + address + " was refused: " + *reason);
-      }
+    if (admits && !admits(address)) {
+      static_cast<void>(service->intake.admit(Peer{address, {}, false}));  // which counts it
       continue;
     }
-    full = false;
-    asio::co_spawn(service->ports.executor,
-                   serve(service, *std::move(socket), place_of(service, address)),
+    const Service::Place place = service->make_room(address);
+    const bool was_full = std::exchange(full, !place.note.empty());
+    if (full && !was_full) {
+      service->ports.report.log(Level::warning,
+                                "a connection came from " + address + ": " + place.note);
+    }
+    if (full) {
+      service->ports.report.count(place.free ? "connections_evicted_total"
+                                             : "connections_refused_total");
+    }
+    if (!place.free) continue;
+    asio::co_spawn(service->ports.executor, Connection::serve(service, *std::move(socket), address),
                    ending_of(service));
   }
 }
@@ -206,14 +180,16 @@ std::span<const Option> receiver_options() {
        .default_value = "512MB"},
       {.name = "max_connections",
        .type = OptionType::integer,
-       .description = "How many connections may be open at once; more are closed as they come.",
+       .description = "How many connections may be open at once; when more come, those that have "
+                      "been idle longest are closed, and where all are at work the new ones.",
        .default_value = "4096",
        .minimum = 1,
        .maximum = 1'000'000},
       {.name = "max_connections_per_address",
        .type = OptionType::integer,
-       .description = "How many of them may come from one address; 0 sets no limit of its own.",
-       .default_value = "0",
+       .description = "How many of them may come from one address, with the same consequence; 0 "
+                      "sets no limit of its own.",
+       .default_value = "1024",
        .maximum = 1'000'000},
       {.name = "mllp_release",
        .type = OptionType::integer,

@@ -2,6 +2,7 @@
 // sources know no more of the engine than this.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,11 @@ class Intake {
   // connection, before anything is read. A refusal is audited here; the source then closes without
   // an answer.
   virtual Result<void> admit(const Peer& peer) = 0;
+  // Whether an address by itself would be admitted, as long as it need show no certificate. Asked
+  // when a connection comes, before it costs a handshake or takes the place of another; who may not
+  // is then named to admit(), for the log and the audit. Any thread, also when the intake has gone.
+  // Empty: every address would.
+  virtual std::function<bool(const std::string& address)> address_filter() const { return {}; }
 
   // Takes messages in this order and returns one receipt for each, in the same order, when the
   // channel's `ack` says so: after they are on disk (`stored`), after the script has run

@@ -148,6 +148,11 @@ Result<void> ChannelIntake::admit(const Peer& peer) {
   return admitted;
 }
 
+std::function<bool(const std::string&)> ChannelIntake::address_filter() const {
+  if (!access_) return {};
+  return [access = access_](const std::string& address) { return access->admits_address(address); };
+}
+
 store::Accepted ChannelIntake::record_of(const Arrival& arrival) const {
   store::Accepted record;
   record.channel = channel_->name();

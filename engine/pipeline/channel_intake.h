@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ class ChannelIntake : public Intake {
                 audit::Log* audit = nullptr, Resources resources = {});
 
   Result<void> admit(const Peer& peer) override;
+  std::function<bool(const std::string&)> address_filter() const override;
   boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
                                                      std::vector<Arrival> arrivals) override;
 

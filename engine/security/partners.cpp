@@ -47,19 +47,20 @@ AccessList::AccessList(const config::PartnerConfig& partner)
   }
 }
 
+bool AccessList::admits_address(const std::string& text) const {
+  if (any_address_) return true;
+  const auto address = parse_address(text);
+  return address && std::any_of(from_.begin(), from_.end(),
+                                [&](const auto& block) { return block.contains(*address); });
+}
+
 Result<void> AccessList::admits(const Peer& peer) const {
-  if (!any_address_) {
-    const auto address = parse_address(peer.address);
-    const bool listed = address && std::any_of(from_.begin(), from_.end(), [&](const auto& block) {
-                          return block.contains(*address);
-                        });
-    if (!listed) {
-      return Error{"P101",
-                   fmt::format("{} is not an address that partner {} may connect from",
-                               shown(peer.address), partner_),
-                   fmt::format("if it should be, add it to `from` in partners/{}.toml", partner_),
-                   {}};
-    }
+  if (!admits_address(peer.address)) {
+    return Error{"P101",
+                 fmt::format("{} is not an address that partner {} may connect from",
+                             shown(peer.address), partner_),
+                 fmt::format("if it should be, add it to `from` in partners/{}.toml", partner_),
+                 {}};
   }
   if (!certificate_) return {};
   if (peer.certificate_names.empty()) {

@@ -26,6 +26,8 @@ class AccessList {
   // By address, and by a name of its verified certificate where the partner must show one. Asked
   // once a connection.
   Result<void> admits(const Peer& peer) const;
+  // The first of both: without it no certificate helps.
+  bool admits_address(const std::string& address) const;
 
   // `event` is MSH-9 as "ORU^R01"; a third component (the message structure) is not looked at.
   // Empty when the transport saw none: refused where events are listed.

@@ -61,6 +61,11 @@ class FakeIntake final : public Intake {
     return {};
   }
 
+  std::function<bool(const std::string&)> address_filter() const override {
+    if (!filters_addresses) return {};
+    return [](const std::string&) { return false; };
+  }
+
   asio::awaitable<std::vector<Receipt>> offer(const Peer&, std::vector<Arrival> offered) override {
     batches.push_back(offered.size());
     std::vector<Receipt> receipts;
@@ -83,6 +88,7 @@ class FakeIntake final : public Intake {
   }
 
   bool refuse_peers = false;
+  bool filters_addresses = false;  // as a receiver finds it when it starts: refuses them all
   std::optional<asio::steady_timer> held;  // offers wait until it is cancelled
   std::function<Receipt(const Arrival&)> decide = [this](const Arrival& arrival) {
     Receipt receipt;

@@ -311,6 +311,21 @@ TEST_F(HttpReceiver, ABodyThatDripsDoesNotHoldItsConnectionForEver) {
   }());
 }
 
+// What came fast at first must not pay for hours of one byte now and then.
+TEST_F(HttpReceiver, ABodyThatDripsAfterAGoodBeginningIsGivenUpToo) {
+  start({{"body_timeout", "300ms"}});
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write("POST /hooks/lab HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n" +
+                           std::string(500'000, 'x'));
+    for (int i = 0; i < 200 && intake.arrivals.empty(); ++i) {
+      co_await sender->write("x");
+      co_await pause(20ms);
+    }
+    EXPECT_FALSE(intake.arrivals.empty()) << "given up while it still drips";
+  }());
+}
+
 TEST_F(HttpReceiver, ClosesAConnectionThatRestsTooLong) {
   start({{"idle_timeout", "50ms"}});
   run([this]() -> asio::awaitable<void> {
@@ -520,6 +535,35 @@ TEST_F(HttpReceiver, ThoseThatOnlySitThereDoNotShutOutThoseThatWork) {
     EXPECT_TRUE(closed);
   }());
   EXPECT_EQ(report.lines_with("T309"), 1u);
+}
+
+TEST_F(HttpReceiver, ThoseWhoseBodyDoesNotComeDoNotShutOutThoseThatWork) {
+  start({{"max_connections", "3"}});
+  run([this]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> sitting;
+    for (int i = 0; i < 3; ++i) {
+      sitting.push_back(co_await client());
+      co_await sitting.back()->write(
+          "POST /hooks/lab HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    }
+    co_await pause(2200ms);
+    auto sender = co_await client();
+    co_await sender->write(post("/hooks/lab", "work"));
+    const unsigned status = co_await sender->status();
+    EXPECT_EQ(status, 202u);
+  }());
+}
+
+TEST_F(HttpReceiver, ClosesWhomNoChannelAdmitsAsItComes) {
+  FakeIntake other;
+  intake.filters_addresses = intake.refuse_peers = true;
+  start();
+  EXPECT_EQ(ask(post("/hooks/lab", "x")).status, 0u);
+  EXPECT_EQ(intake.peers.size(), 1u) << "so that it is logged and audited";
+  EXPECT_EQ(report.counted("connections_total"), 0);
+  ASSERT_TRUE(add(other, {{"path", "/fhir/*"}}));
+  EXPECT_EQ(ask(post("/hooks/lab", "x")).status, 403u) << "another channel may admit it";
+  EXPECT_EQ(ask(post("/fhir/Patient", "x")).status, 202u);
 }
 
 TEST_F(HttpReceiver, BodiesTogetherHoldNoMoreThanTheyMay) {

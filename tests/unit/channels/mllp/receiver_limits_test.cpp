@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include "channels/mllp/framing/deframer.h"
+#include "tests/unit/channels/certificates.h"
 #include "tests/unit/channels/mllp/receiver_fixture.h"
 
 namespace cannula::test {
@@ -183,12 +184,42 @@ TEST_F(MllpReceiver, ServesTheNextConnectionBesideAThousandIdleOnes) {
   }());
 }
 
-TEST_F(MllpReceiver, RefusesMoreConnectionsThanAllowedAndTakesThemAgainLater) {
-  start({{"max_connections", "2"}});
+// Else whoever opens as many as there may be shuts out everybody.
+TEST_F(MllpReceiver, ClosesTheConnectionThatIsIdleLongestWhenMoreComeThanAllowed) {
+  start({{"max_connections", "3"}});
   run([this]() -> asio::awaitable<void> {
     auto first = co_await client();
     auto second = co_await client();
-    co_await until([this] { return report.counted("connections_total") == 2; });
+    auto half_way = co_await client();
+    co_await half_way->write("\x0B" + message("half way"));
+    co_await until([this] { return report.counted("bytes_received_total") > 0; });
+    co_await first->write(framed(message("1")));
+    co_await first->answers(1);
+    auto fourth = co_await client();
+    const bool closed = co_await second->closed();
+    EXPECT_TRUE(closed) << "it has said nothing";
+    for (Client* one : {first.get(), fourth.get()}) {
+      co_await one->write(framed(message("2")));
+      const auto answers = co_await one->answers(1);
+      EXPECT_THAT(answers, ElementsAre("AA 2"));
+    }
+    co_await half_way->write("\x1C\r");
+    const auto answers = co_await half_way->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA half way"));
+  }());
+  EXPECT_EQ(report.lines_with("[M106]"), 1u);
+  EXPECT_EQ(report.counted("connections_evicted_total"), 1);
+}
+
+TEST_F(MllpReceiver, RefusesMoreConnectionsThanAllowedWhenAllAreAtWorkAndTakesThemAgainLater) {
+  start({{"max_connections", "2"}});
+  intake.held.emplace(io, asio::steady_timer::time_point::max());
+  run([this]() -> asio::awaitable<void> {
+    auto first = co_await client();
+    auto second = co_await client();
+    co_await first->write(framed(message("1")));
+    co_await second->write(framed(message("2")));
+    co_await until([this] { return intake.arrivals.size() == 2; });
     for (int i = 0; i < 3; ++i) {
       auto third = co_await client();
       const bool closed = co_await third->closed();
@@ -196,13 +227,50 @@ TEST_F(MllpReceiver, RefusesMoreConnectionsThanAllowedAndTakesThemAgainLater) {
     }
     EXPECT_EQ(report.lines_with("[M106]"), 1u) << "said once, not for each";
     EXPECT_EQ(report.counted("connections_refused_total"), 3);
-    first->close();
-    co_await pause(50ms);
+    intake.held->cancel();
+    co_await first->answers(1);
+    intake.held.reset();
     auto fourth = co_await client();
     co_await fourth->write(framed(message("4")));
     const auto answers = co_await fourth->answers(1);
     EXPECT_THAT(answers, ElementsAre("AA 4"));
   }());
+}
+
+// Frames that are begun and then left hold a place no longer than silence does.
+TEST_F(MllpReceiver, ClosesAConnectionWhoseFrameDoesNotComeForOneThatWorks) {
+  start({{"max_connections", "2"}});
+  run([this]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> left;
+    for (int i = 0; i < 2; ++i) {
+      left.push_back(co_await client());
+      co_await left.back()->write("\x0BMSH");
+    }
+    co_await pause(2200ms);
+    auto sender = co_await client();
+    co_await sender->write(framed(message("1")));
+    const auto answers = co_await sender->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA 1"));
+  }());
+}
+
+TEST_F(MllpReceiver, ClosesWhoMayNotConnectBeforeItTakesAPlaceOrAHandshake) {
+  Authority authority(folder.path, "authority");
+  const auto server = authority.issue("server", {"IP:127.0.0.1"});
+  const Values tls =
+      values_of(tls_server_options(), {{"certificate", server.certificate}, {"key", server.key}});
+  intake.filters_addresses = intake.refuse_peers = true;
+  start({{"max_connections", "1"}}, &tls);
+  run([this]() -> asio::awaitable<void> {
+    for (int i = 0; i < 3; ++i) {
+      auto stranger = co_await client();
+      const bool closed = co_await stranger->closed();
+      EXPECT_TRUE(closed) << "and not only when the handshake has not come";
+    }
+  }());
+  EXPECT_EQ(intake.peers.size(), 3u) << "so that it is logged and audited";
+  EXPECT_EQ(report.counted("connections_total"), 0);
+  EXPECT_EQ(report.lines_with("[M106]"), 0u);
 }
 
 TEST_F(MllpReceiver, BoundsWhatASenderThatReadsNoAnswersCanOccupy) {
@@ -253,14 +321,13 @@ TEST_F(MllpReceiver, LimitsTheConnectionsOfOneAddress) {
       co_await open.back()->answers(1);
     }
     auto third = co_await client();
-    const bool closed = co_await third->closed();
-    EXPECT_TRUE(closed);
-    open.pop_back();
-    co_await pause(20ms);
-    auto again = co_await client();
-    co_await again->write(framed(message("2")));
-    const auto answers = co_await again->answers(1);
-    EXPECT_THAT(answers, ElementsAre("AA 2"));
+    const bool closed = co_await open.front()->closed();
+    EXPECT_TRUE(closed) << "the one of this address that is idle longest";
+    for (Client* one : {open.back().get(), third.get()}) {
+      co_await one->write(framed(message("2")));
+      const auto answers = co_await one->answers(1);
+      EXPECT_THAT(answers, ElementsAre("AA 2"));
+    }
   }());
   EXPECT_EQ(report.lines_with("[M108]"), 1u);
 }
