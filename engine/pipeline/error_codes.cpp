@@ -149,6 +149,13 @@ constexpr ErrorCode kCodes[] = {
      "sender may not be allowed to send it, and it is neither checked nor counted. Sources of type "
      "mllp, and of type file with `split = \"hl7\"`, take batches apart; elsewhere each message "
      "must be sent on its own. A text with line ends in it must have them escaped."},
+    {"P337", "The sequence numbers of a sender are not followed",
+     "The source follows sequence numbers (`sequence = true`), which are kept for each sender "
+     "(MSH-3, "
+     "MSH-4) for good. The name of this one is longer than HL7 allows (227 bytes a field), or the "
+     "channel has 10,000 senders already: usually somebody puts something else into MSH-3 or "
+     "MSH-4. "
+     "The message is on record as rejected."},
 };
 
 }  // namespace

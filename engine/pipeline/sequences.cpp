@@ -34,8 +34,12 @@ std::string sequence_of(const Arrival& arrival) {
   return header ? std::string(trimmed(header->sequence)) : std::string();
 }
 
+bool can_be_followed(const Arrival& arrival) {
+  return arrival.sender.size() <= Sequences::kLongestSender;
+}
+
 bool has_number(const Arrival& arrival) {
-  return !sequence_of(arrival).empty();
+  return can_be_followed(arrival) && !sequence_of(arrival).empty();
 }
 
 std::uint64_t hash_of(std::string_view text) {
@@ -88,7 +92,8 @@ Result<bool> Sequences::begin(const std::vector<Arrival>& arrivals) {
   }
   for (const Arrival& arrival : arrivals) {
     if (!has_number(arrival) || !taken_.insert(arrival.sender).second) continue;
-    judged_[arrival.sender] = links_[arrival.sender];
+    const auto known = links_.find(arrival.sender);
+    judged_[arrival.sender] = known == links_.end() ? std::nullopt : std::optional(known->second);
   }
   return true;
 }
@@ -97,7 +102,13 @@ void Sequences::end(const std::vector<Arrival>& arrivals, bool stored) {
   for (const Arrival& arrival : arrivals) {
     if (!has_number(arrival) || taken_.erase(arrival.sender) == 0) continue;
     auto judged = judged_.extract(arrival.sender);
-    if (stored) links_[arrival.sender] = judged.mapped();
+    if (!stored) continue;
+    // One that was only begun, or begun anew, is as one that nobody has heard of.
+    if (judged.mapped()) {
+      links_[arrival.sender] = *judged.mapped();
+    } else {
+      links_.erase(arrival.sender);
+    }
   }
   for (auto& resume : std::exchange(waiting_, {})) resume();
 }
@@ -114,6 +125,13 @@ Sequences::Verdict Sequences::take(const Arrival& arrival, std::optional<Reached
 Sequences::Verdict Sequences::judge(const Arrival& arrival, bool refused) {
   const std::string sequence = sequence_of(arrival);
   if (sequence.empty()) return {};
+  if (!can_be_followed(arrival)) {
+    return {finding("P337",
+                    fmt::format("the sender's name (MSH-3 and MSH-4) has {} bytes, and no sequence "
+                                "numbers are followed of one that has more than {}",
+                                arrival.sender.size(), kLongestSender),
+                    "the sender must use the name it is known by")};
+  }
   const std::optional<Reached> reached = judged_[arrival.sender];
   const std::int64_t expected = reached ? reached->number + 1 : -1;
   const auto number = number_in(sequence);
@@ -147,6 +165,14 @@ Sequences::Verdict Sequences::judge(const Arrival& arrival, bool refused) {
 Sequences::Verdict Sequences::judge_number(const Arrival& arrival, std::int64_t number,
                                            const std::optional<Reached>& reached) {
   const std::uint64_t control_id = hash_of(arrival.control_id);
+  if (!reached && links_.size() >= kMostLinks && !links_.contains(arrival.sender)) {
+    return {finding("P337",
+                    fmt::format("the channel follows the sequence numbers of {} senders (MSH-3, "
+                                "MSH-4) already",
+                                links_.size()),
+                    "see what gives itself so many names; `sequence = false` takes messages "
+                    "whatever their numbers")};
+  }
   if (!reached || number == reached->number + 1) {
     Verdict verdict = take(arrival, Reached{number, control_id});
     verdict.answer = number;  // echoed: item c of 2.9.1

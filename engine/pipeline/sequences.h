@@ -22,6 +22,10 @@ namespace cannula::pipeline {
 
 class Sequences {
  public:
+  // What senders choose is kept for good, so there is a limit to it: P337 beyond.
+  static constexpr std::size_t kMostLinks = 10'000;
+  static constexpr std::size_t kLongestSender = 2 * 227 + 1;  // two HD (2.A.36) and what parts them
+
   // `channels`: the name of the channel, and the names that it had before.
   Sequences(std::vector<std::string> channels, bool follows, store::Store& store);
 
@@ -39,7 +43,7 @@ class Sequences {
   void end(const std::vector<Arrival>& arrivals, bool stored);
 
   struct Verdict {
-    // P324 to P327: it is not to be worked. The first two are answered as accepted.
+    // P324 to P327, P337: it is not to be worked. The first two are answered as accepted.
     std::optional<Error> refusal{};
     std::optional<std::int64_t> answer{};         // MSA-4
     std::vector<store::StateWrite> wire_state{};  // for its record
@@ -53,7 +57,7 @@ class Sequences {
     std::int64_t number = 0;
     std::uint64_t control_id = 0;  // hash
   };
-  using Links = std::map<std::string, std::optional<Reached>>;  // by sender
+  using Links = std::map<std::string, Reached>;  // by sender
 
   Result<void> load();
   Verdict take(const Arrival& arrival, std::optional<Reached> reached);
@@ -64,8 +68,9 @@ class Sequences {
   const bool follows_;
   store::Store& store_;
   bool loaded_ = false;
-  Links links_;                  // as on disk
-  Links judged_;                 // of the links that belong to somebody: as of what was judged last
+  Links links_;  // as on disk
+  // Of the links that belong to somebody: as of what was judged last.
+  std::map<std::string, std::optional<Reached>> judged_;
   std::set<std::string> taken_;  // links that belong to somebody
   std::vector<std::function<void()>> waiting_;
 };

@@ -221,5 +221,36 @@ TEST_F(LineTest, WhatIsStuckHoldsEverythingBehindItUntilAPersonResendsIt) {
   EXPECT_EQ(sent[0].payload, oru(1, "A"));
 }
 
+// What senders call themselves is kept for good.
+TEST_F(SequencesTest, ASenderWithANameThatIsTooLongIsRefused) {
+  auto engine = start(following());
+  const std::string longest(Sequences::kLongestSender, 'S');
+  EXPECT_THAT(offer({numbered(1, "1", longest), numbered(2, "1", longest + "S"),
+                     numbered(3, "0", longest + "S"), numbered(4, "", longest + "S")}),
+              ElementsAre("accepted 1", "refused", "refused", "accepted"));
+  EXPECT_EQ(last[1].reason.code, "P337");
+  EXPECT_THAT(last[1].reason.message, HasSubstr("456 bytes"));
+}
+
+TEST_F(SequencesTest, MoreSendersThanALotAreRefusedAndThoseThatOnlyBeganAreNotKept) {
+  auto engine = start(following("function main(msg) end"));
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < Sequences::kMostLinks + 100; ++i) {
+    many.push_back(numbered(1, i % 2 == 0 ? "0" : "-1", "BEGAN" + std::to_string(i)));
+  }
+  for (const std::string& one : offer(std::move(many))) ASSERT_EQ(one, "accepted -1");
+  many.clear();
+  for (std::size_t i = 0; i < Sequences::kMostLinks; ++i) {
+    many.push_back(numbered(1, "1", "S" + std::to_string(i)));
+  }
+  for (const std::string& one : offer(std::move(many))) ASSERT_EQ(one, "accepted 1");
+  EXPECT_THAT(offer({numbered(2, "1", "ONE MORE"), numbered(3, "2", "S7"), numbered(4, "", "ANY")}),
+              ElementsAre("refused", "accepted 2", "accepted"));
+  EXPECT_EQ(last[0].reason.code, "P337");
+  EXPECT_THAT(offer({numbered(5, "-1", "S8"), numbered(6, "0", "S9")}),
+              ElementsAre("accepted -1", "accepted 2"));
+  EXPECT_THAT(offer({numbered(7, "1", "ONE MORE")}), ElementsAre("accepted 1")) << "in place of S8";
+}
+
 }  // namespace
 }  // namespace cannula::pipeline
