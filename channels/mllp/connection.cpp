@@ -180,7 +180,7 @@ asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
   }
   if (!stream) {
     service_.ports.report.count("connections_failed_total");
-    service_.ports.report.log(Level::warning, stream.error().text());
+    complain(stream.error().text());
     co_return false;
   }
   stream_ = *std::move(stream);
@@ -271,8 +271,10 @@ asio::awaitable<void> Connection::take_rest(std::optional<Error> failure) {
   std::vector<Frame> frames;
   if (auto rest = deframer_.finish(); rest && rest->size > 0) frames.push_back(std::move(*rest));
   report_garbage(false);
-  if (failure) {
-    log(frames.empty() ? Level::debug : Level::warning, failure->text());
+  if (failure && !frames.empty()) {
+    complain("connection from " + address_ + ": " + failure->text());
+  } else if (failure) {
+    log(Level::debug, failure->text());
   } else {
     log(Level::debug, "closed by the other side");
   }
@@ -307,7 +309,12 @@ asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
   any_frame_ = true;
   service_.ports.report.count("frames_received_total",
                               static_cast<std::int64_t>(exchange.frames()));
-  for (const Error& finding : exchange.findings()) log(Level::warning, finding.text());
+  if (const std::vector<Error>& findings = exchange.findings(); !findings.empty()) {
+    const std::size_t more = findings.size() - 1;
+    complain(
+        "connection from " + address_ + ": " + findings.front().text() +
+        (more > 0 ? " and " + std::to_string(more) + " more about the batches that came" : ""));
+  }
 
   offering_ = true;
   const auto fresh_id = [this] { return service_.fresh_id(); };
@@ -358,6 +365,12 @@ void Connection::size_buffer(std::size_t last_read) {
     buffer_ = std::vector<char>(size * 2);
   } else if (last_read < size / 8 && size > kSmallestBuffer) {
     buffer_ = std::vector<char>(size / 2);
+  }
+}
+
+void Connection::complain(const std::string& text) {
+  if (const auto line = service_.complaints.about(address_, text)) {
+    service_.ports.report.log(Level::warning, *line);
   }
 }
 

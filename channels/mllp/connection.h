@@ -15,6 +15,7 @@
 
 #include "channels/mllp/exchange.h"
 #include "channels/mllp/framing/deframer.h"
+#include "channels/transport/complaints.h"
 #include "channels/transport/stream.h"
 #include "channels/transport/tls.h"
 #include "channels/transport/transport.h"
@@ -56,7 +57,8 @@ struct Service {
   // stop() has returned: whoever still waits for something must end without touching the ports.
   bool gone = false;
   std::uint64_t answers_without_id = 0;
-  std::size_t memory = 0;  // bytes of frames in the connections
+  Complaints complaints{};  // of connections that come to nothing
+  std::size_t memory = 0;   // bytes of frames in the connections
 
   // A place for one more connection from `address`: where there is none, the one that has waited
   // longest gives up its own, so that those that only sit there cannot shut out those that work.
@@ -123,6 +125,7 @@ class Connection {
   void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);
+  void complain(const std::string& text);
   void log(Report::Level level, const std::string& text);
 
   Service& service_;

@@ -136,13 +136,20 @@ void ChannelIntake::enter_refusal(const char* act, const std::string& address, c
   audit_->note_refusal(std::move(entry));
 }
 
+// Who floods us with what is refused does not fill the log.
+void ChannelIntake::complain(const std::string& address, std::string text) const {
+  if (const auto line = complaints_.about(address, std::move(text))) {
+    spdlog::warn("channel {}: {}", channel_->name(), *line);
+  }
+}
+
 Result<void> ChannelIntake::admit(const Peer& peer) {
   if (!access_) return {};
   auto admitted = access_->admits(peer);
   if (!admitted) {
     channel_->metrics().transport.add("connections_refused_total", 1);
-    spdlog::warn("channel {}: a connection from {} was refused: {}", channel_->name(), peer.address,
-                 admitted.error().text());
+    complain(peer.address, fmt::format("a connection from {} was refused: {}", peer.address,
+                                       admitted.error().text()));
     enter_refusal("connection.refused", peer.address, admitted.error(), {});
   }
   return admitted;
@@ -176,16 +183,18 @@ asio::awaitable<void> ChannelIntake::wait_for_room() {
 std::optional<Error> ChannelIntake::refusal_of(const Arrival& arrival) const {
   std::optional<Error> defect = arrival.defect ? arrival.defect : more_than_one_in(*arrival.body);
   if (defect) {
-    spdlog::warn(
-        "channel {}: what came from {} was refused [{}]; see `cannula msg list --state rejected`",
-        channel_->name(), arrival.peer_address, defect->code);
+    complain(
+        arrival.peer_address,
+        fmt::format("what came from {} was refused [{}]; see `cannula msg list --state rejected`",
+                    arrival.peer_address, defect->code));
     return defect;
   }
   if (!access_) return std::nullopt;
   auto allowed = access_->may_send(arrival.event);
   if (allowed) return std::nullopt;
-  spdlog::warn("channel {}: {} from {} was refused: {}", channel_->name(),
-               word_for_log(arrival.event), arrival.peer_address, allowed.error().text());
+  complain(arrival.peer_address,
+           fmt::format("{} from {} was refused: {}", word_for_log(arrival.event),
+                       arrival.peer_address, allowed.error().text()));
   enter_refusal("message.refused", arrival.peer_address, allowed.error(),
                 word_for_log(arrival.event));
   return std::move(allowed).error();
@@ -205,11 +214,10 @@ void ChannelIntake::validate(Offer& offer) const {
     if (judgement->policy == Policy::reject) {
       offer.refusals[i] = judgement->reason;
       count(channel_->metrics(), *judgement);
-      spdlog::warn(
-          "channel {}: a message from {} was refused for what is wrong with it [P322]; see "
-          "`cannula "
-          "msg list --state rejected`",
-          channel_->name(), offer.arrivals[i].peer_address);
+      complain(offer.arrivals[i].peer_address,
+               fmt::format("a message from {} was refused for what is wrong with it [P322]; see "
+                           "`cannula msg list --state rejected`",
+                           offer.arrivals[i].peer_address));
     }
     offer.judgements[i] = std::move(judgement);
   }
@@ -296,8 +304,12 @@ void ChannelIntake::judge_numbers(Offer& offer) {
       if (refusal->code == store::kNumberRepeated) {
         metrics.transport.add("sequence_repeats_total", 1);
       }
-      spdlog::log(refused ? spdlog::level::warn : spdlog::level::info, "channel {}: from {}: {}",
-                  channel_->name(), arrival.peer_address, refusal->text());
+      const std::string line = fmt::format("from {}: {}", arrival.peer_address, refusal->text());
+      if (refused) {
+        complain(arrival.peer_address, line);
+      } else {
+        spdlog::info("channel {}: {}", channel_->name(), line);
+      }
     }
     offer.numbers.push_back(std::move(verdict));
   }

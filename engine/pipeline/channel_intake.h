@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "channels/transport/complaints.h"
 #include "channels/transport/intake.h"
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/duplicates.h"
@@ -52,6 +53,7 @@ class ChannelIntake : public Intake {
   boost::asio::awaitable<void> commit(std::shared_ptr<Offer> offer);
   static void hand_over(Channel& channel, const std::shared_ptr<Offer>& offer);
 
+  void complain(const std::string& address, std::string text) const;
   void enter_refusal(const char* act, const std::string& address, const Error& why,
                      const std::string& event) const;
 
@@ -61,6 +63,7 @@ class ChannelIntake : public Intake {
   const std::shared_ptr<Duplicates> duplicates_;
   const std::shared_ptr<Sequences> sequences_;
   std::chrono::steady_clock::time_point reuse_logged_{};
+  mutable Complaints complaints_;
   audit::Log* const audit_;  // null: refusals are only logged
   const Resources resources_;
 };

@@ -37,6 +37,23 @@ TEST_F(MllpReceiver, SpeaksTlsWithClientCertificates) {
   EXPECT_EQ(report.lines_with("[T106]"), 1u);
 }
 
+TEST_F(MllpReceiver, SaysOfManyBadHandshakesOnlyTheFirst) {
+  Authority authority(folder.path, "authority");
+  const auto server = authority.issue("server", {"IP:127.0.0.1"});
+  const Values server_values =
+      values_of(tls_server_options(), {{"certificate", server.certificate}, {"key", server.key}});
+  start({}, &server_values);
+  run([this]() -> asio::awaitable<void> {
+    for (int i = 0; i < 20; ++i) {
+      auto plain = co_await client();
+      co_await plain->write(framed(message("1")));
+      co_await plain->answers(1);
+    }
+  }());
+  EXPECT_EQ(report.counted("connections_failed_total"), 20);
+  EXPECT_EQ(report.lines_with("[T106]"), 1u);
+}
+
 TEST_F(MllpReceiver, UsesRenewedCertificatesForNewConnectionsAndKeepsTheOldOnes) {
   Authority authority(folder.path, "authority");
   const auto server = authority.issue("server", {"IP:127.0.0.1"});

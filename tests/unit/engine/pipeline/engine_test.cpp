@@ -2,6 +2,10 @@
 
 #include <atomic>
 #include <map>
+#include <sstream>
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "tests/unit/engine/pipeline/engine_fixture.h"
 
@@ -175,6 +179,22 @@ TEST_F(EngineTest, RefusesAMessageWithinAMessage) {
   EXPECT_EQ(receipts[4].disposition, Disposition::accepted);
   wires_.delivered(1);
   EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+TEST_F(EngineTest, SaysOfManyRefusalsOfOneAddressOnlyTheFirst) {
+  const auto before = spdlog::default_logger();
+  std::ostringstream log;
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  {
+    auto engine = start(site(kRelay));
+    for (int i = 0; i < 50; ++i) wires_.offer("lab", {oru(i, "A") + "BTS|1\r"});
+  }
+  spdlog::set_default_logger(before);
+  const std::string lines = log.str();
+  const std::size_t first = lines.find("was refused [P336]");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(lines.find("was refused [P336]", first + 1), std::string::npos) << lines;
 }
 
 TEST_F(EngineTest, APartnerSendsOnlyWhatItMay) {
