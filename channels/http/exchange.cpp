@@ -1,6 +1,9 @@
 #include "channels/http/exchange.h"
 
 #include <chrono>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -95,6 +98,44 @@ Response response_of_reply(const Reply& reply) {
 
 }  // namespace
 
+namespace {
+
+// Which names are to be told: each once, and no more than any sender needs.
+class FirstNames {
+ public:
+  bool is_new(std::string_view name) {
+    return names_.size() < kMostNames && names_.insert(name).second;
+  }
+
+ private:
+  static constexpr std::size_t kMostNames = 256;
+  std::unordered_set<std::string_view> names_;
+};
+
+// To an object that does not have the name yet: looking for it would take long when there are many.
+void append(ordered_json& object, std::string_view name, std::string value) {
+  object.get_ref<ordered_json::object_t&>().emplace_back(std::string(name), std::move(value));
+}
+
+// The values of each name joined by ", " (RFC 9110, 5.3), in the order of the names, without what
+// is to log in with. In one pass: there may be thousands of one name.
+std::vector<std::pair<std::string_view, std::string>> joined_headers(const RequestHead& head) {
+  std::vector<std::pair<std::string_view, std::string>> joined;
+  std::unordered_map<std::string_view, std::size_t> places;
+  FirstNames names;
+  for (const auto& [name, value] : head.headers) {
+    if (const auto place = places.find(name); place != places.end()) {
+      joined[place->second].second.append(", ").append(value);
+    } else if (!is_secret_name(name) && names.is_new(name)) {
+      places.emplace(name, joined.size());
+      joined.emplace_back(name, value);
+    }
+  }
+  return joined;
+}
+
+}  // namespace
+
 std::string attributes_of(const RequestHead& head, const Target& target) {
   ordered_json json;
   json["method"] = head.method;
@@ -102,13 +143,13 @@ std::string attributes_of(const RequestHead& head, const Target& target) {
   json["target"] = target.text;
   // One value a name, as scripts see it; of several the first, and all are in the target.
   json["query"] = ordered_json::object();
+  FirstNames parameters;
   for (const auto& [name, value] : target.query) {
-    if (!json["query"].contains(name)) json["query"][name] = value;
+    if (parameters.is_new(name)) append(json["query"], name, value);
   }
   json["headers"] = ordered_json::object();
-  for (const auto& [name, value] : head.headers) {
-    if (!is_secret_name(name)) json["headers"][name] = head.header(name);
-  }
+  for (auto& [name, values] : joined_headers(head))
+    append(json["headers"], name, std::move(values));
   return dump(json);
 }
 

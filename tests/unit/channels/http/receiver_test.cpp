@@ -326,6 +326,26 @@ TEST_F(HttpReceiver, ABodyThatDripsAfterAGoodBeginningIsGivenUpToo) {
   }());
 }
 
+TEST_F(HttpReceiver, TellsOfSoManyNamesAndNoMore) {
+  start({{"max_header", "64KB"}});
+  std::string query;
+  std::string headers = "X-Same: first\r\n";
+  for (int i = 0; i < 1000; ++i) {
+    query += "q" + std::to_string(i) + "=1&q7=again&";
+    headers += "X-" + std::to_string(i) + ": 1\r\n";
+  }
+  EXPECT_EQ(ask("POST /hooks/lab?" + query + " HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" +
+                "X-Same: zero\r\n" + headers + "\r\nx")
+                .status,
+            202u);
+  const nlohmann::json told = attributes();
+  EXPECT_EQ(told["query"].size(), 256u);
+  EXPECT_EQ(told["query"]["q7"], "again") << "the first of its name";
+  EXPECT_EQ(told["headers"].size(), 256u);
+  EXPECT_EQ(told["headers"]["x-same"], "zero, first");
+  EXPECT_THAT(told["target"].get<std::string>(), HasSubstr("q999=1"));
+}
+
 TEST_F(HttpReceiver, ClosesAConnectionThatRestsTooLong) {
   start({{"idle_timeout", "50ms"}});
   run([this]() -> asio::awaitable<void> {
