@@ -11,7 +11,8 @@ Transport transport() {
           .source_options = receiver_options(),
           .destination_options = sender_options(),
           .make_receiver = make_receiver,
-          .make_sender = make_sender};
+          .make_sender = make_sender,
+          .look_at_source = look_at_source};
 }
 
 }  // namespace cannula::file

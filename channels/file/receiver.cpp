@@ -12,8 +12,10 @@
 
 #include "channels/file/background.h"
 #include "channels/file/inbox.h"
+#include "channels/file/own_folder.h"
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/header.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::file {
 
@@ -56,7 +58,14 @@ class Work : public std::enable_shared_from_this<Work> {
         ended_(ports_.executor, steady_clock::time_point::max()) {}
 
   Result<void> start() {
-    TRY(inbox_.prepare());
+    if (auto prepared = inbox_.prepare(); !prepared) {
+      // What somebody put into the drop must not keep the other channels from starting. Nothing is
+      // taken until it is gone, which every poll looks for.
+      if (prepared.error().code != "F107") return prepared;
+      log_once(prepared.error());
+    } else {
+      warn_of_claims();
+    }
     running_ = true;
     asio::co_spawn(
         ports_.executor, poll(shared_from_this()),
@@ -86,6 +95,10 @@ class Work : public std::enable_shared_from_this<Work> {
     return background_.run(
         [self = shared_from_this()] { return self->inbox_.look(Inbox::Clock::now()); });
   }
+  asio::awaitable<Result<bool>> claim(std::shared_ptr<WaitingFile> file) {
+    return background_.run(
+        [self = shared_from_this(), file = std::move(file)] { return self->inbox_.claim(*file); });
+  }
   asio::awaitable<Result<Inbox::Content>> read(const WaitingFile& file) {
     return background_.run([self = shared_from_this(), file] { return self->inbox_.read(file); });
   }
@@ -95,13 +108,21 @@ class Work : public std::enable_shared_from_this<Work> {
     });
   }
 
+  asio::awaitable<bool> rest() {
+    return background_.run([self = shared_from_this()] {
+      self->inbox_.rest();
+      return true;
+    });
+  }
+
   static asio::awaitable<void> poll(std::shared_ptr<Work> self);
   void end(const std::exception_ptr& failure);
-  asio::awaitable<void> take(const WaitingFile& file);
+  asio::awaitable<void> take(WaitingFile file);
   asio::awaitable<void> take_away(const WaitingFile& file, Progress& progress);
   asio::awaitable<bool> offer_slice(const WaitingFile& file, std::string_view bytes,
                                     std::span<const Span> spans, Progress& progress);
   std::vector<Span> divide(std::string_view bytes) const;
+  void warn_of_claims();
   void log_once(const Error& error);
 
   Settings settings_;
@@ -137,7 +158,9 @@ asio::awaitable<void> Work::poll(std::shared_ptr<Work> self) {
       self->log_once(files.error());
     }
     if (self->stopping_) break;
-    if (!self->failed_) self->last_failure_.clear();
+    co_await self->rest();
+    if (self->stopping_) break;
+    if (!std::exchange(self->failed_, false)) self->last_failure_.clear();
     self->wake_.expires_after(self->settings_.poll);
     co_await self->wake_.async_wait(kTuple);
   }
@@ -159,8 +182,20 @@ void Work::end(const std::exception_ptr& failure) {
   }
 }
 
-asio::awaitable<void> Work::take(const WaitingFile& file) {
+asio::awaitable<void> Work::take(WaitingFile file) {
+  if (!file.claimed) {
+    const auto sought = std::make_shared<WaitingFile>(std::move(file));
+    const auto claimed = co_await claim(sought);
+    if (stopping_) co_return;
+    if (!claimed) log_once(claimed.error());
+    if (!claimed || !*claimed) co_return;
+    file = std::move(*sought);
+  }
   Progress& progress = progress_[file.identity];
+  if (!file.regular) {
+    progress.complete = true;
+    progress.refusals = "it is a link, a folder or a device, and no file: nothing of it was read\n";
+  }
   if (!progress.complete) {
     auto content = co_await read(file);
     if (stopping_) co_return;
@@ -240,10 +275,11 @@ asio::awaitable<void> Work::take_away(const WaitingFile& file, Progress& progres
   }
   if (!progress.refusals.empty()) {
     ports_.report.count("files_with_refusals_total");
-    ports_.report.log(Level::warning, "the file " + file.name +
-                                          " holds messages that were refused; " +
-                                          "it was moved to " + settings_.inbox.errors.string() +
-                                          ", with the reasons beside it [F106]");
+    ports_.report.log(Level::warning,
+                      "the file " + file.name +
+                          (file.regular ? " holds messages that were refused" : " is none") +
+                          "; it was moved to " + visible(settings_.inbox.errors.string()) +
+                          ", with the reasons beside it [F106]");
   }
   progress_.erase(file.identity);
 }
@@ -257,6 +293,26 @@ std::vector<Span> Work::divide(std::string_view bytes) const {
   }
   if (spans.empty() && !bytes.empty()) spans.push_back({0, bytes.size()});
   return spans;
+}
+
+// A source with another pattern may be at work in the same folder; or the pattern was changed while
+// files were claimed, and then nobody takes them.
+void Work::warn_of_claims() {
+  constexpr std::size_t kNamed = 5;
+  const std::vector<std::string> names = inbox_.claimed_by_others();
+  if (names.empty()) return;
+  std::string some;
+  for (const std::string& name : std::span(names).first(std::min(names.size(), kNamed))) {
+    some += (some.empty() ? "" : ", ") + visible(name);
+  }
+  if (names.size() > kNamed) some += ", …";
+  const std::string drop = visible(settings_.inbox.directory.string());
+  ports_.report.log(Level::warning,
+                    std::to_string(names.size()) + " files in " + drop + "/" + Inbox::kClaimed +
+                        " do not match the pattern: " + some +
+                        " (unless another source of the folder is taking them just now, move them "
+                        "back to " +
+                        drop + ") [F109]");
 }
 
 // The same trouble at every poll is said once, until it is over.
@@ -287,7 +343,8 @@ std::span<const Option> receiver_options() {
   static const Option kOptions[] = {
       {.name = "directory",
        .type = OptionType::file,
-       .description = "The folder that files are taken from; folders within it are left alone.",
+       .description = "The folder that files are taken from; folders within it are left alone. "
+                      "Files that are being worked stand in its folder .claimed.",
        .required = true},
       {.name = "pattern",
        .type = OptionType::text,
@@ -334,15 +391,31 @@ std::span<const Option> receiver_options() {
   return kOptions;
 }
 
-Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports ports, Intake& intake) {
-  Settings settings;
-  InboxSettings& inbox = settings.inbox;
-  inbox.directory = ports.site / values.text("directory");
+namespace {
+
+InboxSettings inbox_settings(const Values& values, const std::filesystem::path& site) {
+  InboxSettings inbox;
+  inbox.directory = site / values.text("directory");
   inbox.pattern = values.text("pattern");
   inbox.stable_for = values.duration("stable_for");
   if (values.text("after") == "move") inbox.done = inbox.directory / values.text("move_to");
   inbox.errors = inbox.directory / values.text("errors_to");
   inbox.max_size = static_cast<std::size_t>(values.integer("max_size"));
+  return inbox;
+}
+
+}  // namespace
+
+Result<void> look_at_source(const Values& values, const std::filesystem::path& site) {
+  const InboxSettings inbox = inbox_settings(values, site);
+  TRY(look_for_planted(inbox.directory, inbox.directory / Inbox::kClaimed));
+  if (!inbox.done.empty()) TRY(look_for_planted(inbox.directory, inbox.done));
+  return look_for_planted(inbox.directory, inbox.errors);
+}
+
+Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports ports, Intake& intake) {
+  Settings settings;
+  settings.inbox = inbox_settings(values, ports.site);
   settings.poll = std::max(values.duration("poll"), milliseconds(10));
   settings.split = values.text("split") == "hl7";
   return std::make_unique<FileReceiver>(

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "channels/file/background.h"
+#include "channels/file/descriptor.h"
 #include "channels/file/filename_template.h"
 
 namespace cannula::file {
@@ -17,21 +18,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-  bool is_open() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 Error write_error(const fs::path& path, std::string_view doing) {
   return {"F202",

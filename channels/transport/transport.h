@@ -117,6 +117,10 @@ struct Transport {
   // by `cannula check`. May be empty.
   std::function<Result<void>(const Values&)> check_source{};
   std::function<Result<void>(const Values&)> check_destination{};
+  // What stands on this machine in the way of a source with these values, such as a link where a
+  // folder should be; the path is the site's. Asked by `cannula check` only, which may run as
+  // another user than the engine, and elsewhere: what is not there yet is no error. May be empty.
+  std::function<Result<void>(const Values&, const std::filesystem::path&)> look_at_source{};
 };
 
 }  // namespace cannula

@@ -73,6 +73,23 @@ void check_scripts(const config::Site& site, std::vector<Diagnostic>& findings) 
   }
 }
 
+// What stands in the way on this machine, of each channel's source.
+void look_at_sources(const config::Site& site, std::span<const Transport> transports,
+                     std::vector<Diagnostic>& findings) {
+  for (const auto& [name, channel] : site.channels) {
+    for (const Transport& transport : transports) {
+      if (transport.type != channel.source_type || !transport.look_at_source) continue;
+      const auto looked = transport.look_at_source(channel.source, site.root);
+      if (looked) continue;
+      Diagnostic finding;
+      finding.code = looked.error().code;
+      finding.message = fmt::format("channel {}: {}", name, looked.error().message);
+      finding.hint = looked.error().hint;
+      findings.push_back(std::move(finding));
+    }
+  }
+}
+
 std::string file_of(const Diagnostic& finding) {
   return finding.source ? finding.source->name() : std::string();
 }
@@ -101,6 +118,7 @@ int check(const std::string& named, const Context& context) {
   config::LoadedSite loaded = config::load_site(*folder, context.transports);
   std::vector<Diagnostic> findings = std::move(loaded.findings);
   check_scripts(loaded.site ? *loaded.site : loaded.partial, findings);
+  if (loaded.site) look_at_sources(*loaded.site, context.transports, findings);
   sort_and_merge(findings);
   for (Diagnostic& finding : findings) {
     if (finding.hint.empty()) finding.hint = fmt::format("`cannula explain {}`", finding.code);

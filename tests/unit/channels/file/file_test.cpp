@@ -185,7 +185,7 @@ TEST_F(FileReceiver, LeavesAFileUntilItCanBeStoredAndOffersNothingTwice) {
   run([&]() -> asio::awaitable<void> {
     co_await until([this] { return report.lines_with("[J101]") == 1; });
     co_await pause(50ms);
-    EXPECT_TRUE(fs::exists(in / "batch.hl7"));
+    EXPECT_TRUE(fs::exists(in / ".claimed/batch.hl7"));
     EXPECT_EQ(report.lines_with("[J101]"), 1u) << "said once";
     intake.arrivals.clear();
     room = 10'000;
@@ -197,24 +197,87 @@ TEST_F(FileReceiver, LeavesAFileUntilItCanBeStoredAndOffersNothingTwice) {
 }
 
 TEST_F(FileReceiver, DoesNotOfferAFileAgainThatCannotBeTakenAway) {
-  if (::geteuid() == 0) {
-    // Rights do not bind root; a folder in the place of the target does.
-    put("a.hl7", message("1"));
-    start({{"move_to", "done"}});
+  put("a.hl7", message("1"));
+  intake.decide = [this](const Arrival&) {
     fs::remove(in / "done");
-    folder.write("in/done", "a file in the way");
-    fs::last_write_time(in / "done", fs::file_time_type::clock::now() + 1h);
-  } else {
-    GTEST_SKIP() << "needs to be root";
-  }
+    put("done", "a file in the way");
+    Receipt receipt;
+    receipt.disposition = Disposition::accepted;
+    return receipt;
+  };
+  start({{"move_to", "done"}, {"pattern", "*.hl7"}});
   run([&]() -> asio::awaitable<void> {
-    co_await until([this] { return report.lines_with("[F104]") > 0; });
+    co_await until([this] { return report.lines_with("[F107]") > 0; });
     co_await pause(60ms);
+    EXPECT_TRUE(fs::exists(in / ".claimed/a.hl7"));
+    fs::remove(in / "done");
+    co_await until([this] { return fs::exists(in / "done/a.hl7"); });
     co_await receiver->stop(kNever);
   }());
-  EXPECT_EQ(std::count_if(intake.arrivals.begin(), intake.arrivals.end(),
-                          [](const Arrival& arrival) { return arrival.control_id == "1"; }),
-            1);
+  EXPECT_EQ(report.lines_with("[F104]"), 1u);
+  EXPECT_EQ(report.lines_with("[F107]"), 1u) << "said once";
+  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_TRUE(fs::exists(in / "done/a.hl7")) << "moved once it can be";
+}
+
+// A sender that always renames a new result.hl7 into place.
+TEST_F(FileReceiver, TakesAlsoTheFileThatReplacesTheOneBeingOffered) {
+  for (const std::string after : {"move", "delete"}) {
+    intake.arrivals.clear();
+    put("result.hl7", message("first"));
+    intake.decide = [this](const Arrival& arrival) {
+      if (arrival.control_id == "first") {
+        put("next.tmp", message("second"));
+        fs::rename(in / "next.tmp", in / "result.hl7");
+      }
+      Receipt receipt;
+      receipt.disposition = Disposition::accepted;
+      return receipt;
+    };
+    start({{"pattern", "*.hl7"}, {"after", after}});
+    run_until([this] { return intake.arrivals.size() == 2 && names_in(in).empty(); });
+    EXPECT_THAT(intake.bodies(), ElementsAre(message("first"), message("second"))) << after;
+    EXPECT_THAT(names_in(in / ".claimed"), IsEmpty()) << after;
+  }
+  EXPECT_THAT(names_in(in / ".done"), ElementsAre("result.hl7", "result.hl7.1"));
+  EXPECT_EQ(content_of(in / ".done/result.hl7"), message("first"));
+  EXPECT_EQ(content_of(in / ".done/result.hl7.1"), message("second"));
+}
+
+TEST_F(FileReceiver, WaitsWhileALinkStandsWhereItsFolderShouldBe) {
+  const fs::path elsewhere = folder.path / "elsewhere";
+  fs::create_directory(elsewhere);
+  intake.decide = [](const Arrival&) {
+    Receipt receipt;
+    receipt.disposition = Disposition::refused;
+    return receipt;
+  };
+  fs::create_symlink(elsewhere, in / ".errors");
+  put("evil.hl7", message("1"));
+  start();
+  run([&]() -> asio::awaitable<void> {
+    co_await pause(60ms);
+    EXPECT_EQ(report.lines_with("[F107]"), 1u) << "said once";
+    EXPECT_EQ(report.lines_with((in / ".errors").string() + " is a link"), 1u);
+    EXPECT_TRUE(intake.arrivals.empty());
+    EXPECT_TRUE(fs::is_empty(elsewhere));
+    fs::remove(in / ".errors");
+    co_await until([this] { return names_in(in / ".errors").size() == 2; });
+    co_await receiver->stop(kNever);
+  }());
+  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_TRUE(fs::is_empty(elsewhere));
+}
+
+TEST_F(FileReceiver, SaysWhichClaimedFilesItsPatternLeavesBehind) {
+  fs::create_directory(in / ".claimed");
+  folder.write("in/.claimed/left.csv", "1,2");
+  folder.write("in/.claimed/a.hl7", message("1"));
+  start({{"pattern", "*.hl7"}});
+  run_until([this] { return !names_in(in / ".done").empty(); });
+  EXPECT_EQ(report.lines_with("left.csv"), 1u);
+  EXPECT_EQ(report.lines_with("[F109]"), 1u);
+  EXPECT_THAT(names_in(in / ".claimed"), ElementsAre("left.csv"));
 }
 
 TEST_F(FileReceiver, NumbersFilesOfTheSameName) {
@@ -238,10 +301,11 @@ TEST_F(FileReceiver, OffersLeftoversAgainAfterARestart) {
     co_await pause(30ms);
   }());
   intake.held.reset();
-  EXPECT_TRUE(fs::exists(in / "a.hl7"));
+  EXPECT_THAT(names_in(in / ".claimed"), ElementsAre("a.hl7"));
+  put("a.hl7", message("2"));  // a sender that uses one name always
   start();
-  run_until([this] { return !names_in(in / ".done").empty(); });
-  EXPECT_THAT(intake.bodies(), ElementsAre(message("1"), message("1")));
+  run_until([this] { return names_in(in / ".done").size() == 2; });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1"), message("1"), message("2")));
 }
 
 TEST_F(FileReceiver, FinishesTheFileUnderWayWhenStopped) {
@@ -268,55 +332,31 @@ TEST_F(FileReceiver, SaysWhyItCannotStart) {
   EXPECT_THAT(error_of({{"directory", "missing"}}).message, HasSubstr("missing"));
   EXPECT_THAT(error_of({{"directory", "in"}, {"move_to", "/proc"}}).message,
               HasSubstr("another file system"));
-  put("blocked", "");
-  EXPECT_EQ(error_of({{"directory", "in"}, {"errors_to", "blocked"}}).code, "F101");
+  fs::create_directory_symlink(in, folder.path / "way");
+  EXPECT_EQ(error_of({{"directory", "way/"}}).code, "F101");
+  EXPECT_THAT(error_of({{"directory", "way/"}}).message, HasSubstr("is a link"));
 }
 
-class Inbox : public testing::Test {
- protected:
-  file::Inbox inbox(std::chrono::milliseconds stable_for) const {
-    return file::Inbox({folder.path, "*.hl7", stable_for, folder.path / ".done",
-                        folder.path / ".errors", 1 << 20});
-  }
-  static std::vector<std::string> names(const Result<std::vector<file::WaitingFile>>& files) {
-    std::vector<std::string> all;
-    for (const auto& waiting : *files) all.push_back(waiting.name);
-    return all;
-  }
-
-  Folder folder;
-  const std::chrono::steady_clock::time_point start{1h};
-};
-
-TEST_F(Inbox, WaitsUntilAFileHasNotChangedForAWhile) {
-  file::Inbox watched = inbox(5s);
-  folder.write("a.hl7", "one");
-  EXPECT_THAT(names(watched.look(start)), IsEmpty());
-  EXPECT_THAT(names(watched.look(start + 4s)), IsEmpty());
-  folder.write("a.hl7", "one and more");
-  EXPECT_THAT(names(watched.look(start + 6s)), IsEmpty()) << "it grew";
-  EXPECT_THAT(names(watched.look(start + 10s)), IsEmpty());
-  EXPECT_THAT(names(watched.look(start + 11s)), ElementsAre("a.hl7"));
-}
-
-TEST_F(Inbox, TakesARenamedFileAtOnce) {
-  file::Inbox watched = inbox(1h);
-  folder.write("a.tmp", "one");
-  EXPECT_THAT(names(watched.look(start)), IsEmpty());
-  fs::rename(folder.path / "a.tmp", folder.path / "a.hl7");
-  EXPECT_THAT(names(watched.look(start + 1s)), ElementsAre("a.hl7"));
-}
-
-TEST_F(Inbox, TellsWhenAFileChangedBeforeItWasRead) {
-  file::Inbox watched = inbox(0s);
-  folder.write("a.hl7", "one");
-  const auto files = watched.look(start).value();
-  ASSERT_EQ(files.size(), 1u);
-  EXPECT_TRUE(watched.read(files[0])->unchanged);
-  folder.write("a.hl7", "one and more");
-  EXPECT_FALSE(watched.read(files[0])->unchanged);
-  fs::remove(folder.path / "a.hl7");
-  EXPECT_FALSE(watched.read(files[0])->unchanged);
+TEST_F(FileReceiver, IsLookedAtByCheckWhereLinksAndFilesStandForFolders) {
+  const auto code = [this](std::map<std::string, std::string> written) {
+    written.emplace("directory", "in");
+    const auto looked =
+        file::look_at_source(values_of(file::receiver_options(), written), folder.path);
+    return looked ? std::string() : looked.error().code;
+  };
+  EXPECT_EQ(code({}), "") << "what is not there yet is no error";
+  EXPECT_EQ(code({{"directory", "missing"}}), "");
+  fs::create_directory_symlink(in, folder.path / "way");
+  EXPECT_EQ(code({{"directory", "way"}}), "F101");
+  fs::create_directory_symlink(folder.path, in / "planted");
+  EXPECT_EQ(code({{"errors_to", "planted"}}), "F107");
+  EXPECT_EQ(code({{"move_to", "planted/deeper"}}), "F107");
+  EXPECT_EQ(code({{"move_to", "planted"}, {"after", "delete"}}), "");
+  EXPECT_EQ(code({{"move_to", (in / "planted").string()}}), "F107");
+  put("file", "");
+  EXPECT_EQ(code({{"errors_to", "file"}}), "F107");
+  put(".claimed", "");
+  EXPECT_EQ(code({}), "F107");
 }
 
 std::string name_by(std::string_view text, const Parcel& parcel) {
