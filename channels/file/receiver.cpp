@@ -30,6 +30,9 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 // Messages of one file that are offered together.
 constexpr std::size_t kSlice = 256;
 constexpr std::size_t kSliceBytes = 4 << 20;
+// Of what a sender or partner wrote, in a reason file.
+constexpr std::size_t kLongestControlId = 80;
+constexpr std::size_t kLongestReason = 500;
 
 struct Settings {
   InboxSettings inbox;
@@ -256,8 +259,9 @@ asio::awaitable<bool> Work::offer_slice(const WaitingFile& file, std::string_vie
     ++progress.offered;
     if (receipts[i].disposition == Disposition::refused) {
       progress.refusals += "message " + std::to_string(progress.offered) + " (control id '" +
-                           control_ids[i] + "', " + receipts[i].id.text() +
-                           "): " + receipts[i].reason.text() + "\n";
+                           visible(control_ids[i], kLongestControlId) + "', " +
+                           receipts[i].id.text() +
+                           "): " + visible(receipts[i].reason.text(), kLongestReason) + "\n";
     }
   }
   co_return !receipts.empty();
@@ -276,7 +280,7 @@ asio::awaitable<void> Work::take_away(const WaitingFile& file, Progress& progres
   if (!progress.refusals.empty()) {
     ports_.report.count("files_with_refusals_total");
     ports_.report.log(Level::warning,
-                      "the file " + file.name +
+                      "the file " + visible(file.name) +
                           (file.regular ? " holds messages that were refused" : " is none") +
                           "; it was moved to " + visible(settings_.inbox.errors.string()) +
                           ", with the reasons beside it [F106]");

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/cli/log.h"
 #include "engine/cli/progress_bar.h"
 #include "engine/cli/verb.h"
 #include "engine/config/site.h"
@@ -40,15 +40,6 @@ sigset_t block_signals() {
   return signals;
 }
 
-void set_up_log(const std::string& level) {
-  auto log = std::make_shared<spdlog::logger>("cannula",
-                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  log->set_level(spdlog::level::from_str(level));
-  log->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(log));
-}
-
 // A site that runs: the engine and what goes over to a changed configuration. reload() may be asked
 // for by a signal and over the control socket at once.
 class RunningSite {
@@ -72,8 +63,8 @@ class RunningSite {
   std::vector<Diagnostic> go_over() {
     config::LoadedSite loaded = config::load_site(root_, transports_);
     if (!loaded.site) {
-      spdlog::error("reload: the configuration has errors; the old one stays in use\n{}",
-                    render(loaded.findings));
+      log_error_lines("reload: the configuration has errors; the old one stays in use",
+                      render(loaded.findings));
       return loaded.findings;
     }
     std::vector<Diagnostic> findings =
@@ -81,7 +72,7 @@ class RunningSite {
     if (findings.empty()) {
       spdlog::info("reload: the new configuration is in use");
     } else {
-      spdlog::error("reload: the old configuration stays in use\n{}", render(findings));
+      log_error_lines("reload: the old configuration stays in use", render(findings));
     }
     return findings;
   }

@@ -123,6 +123,26 @@ class FileChannels(unittest.TestCase):
         self.wait_for(lambda: "b.hl7.reason.1.txt" in self.names(self.drop / ".errors"), "no reason")
         self.assertEqual(victim.read_text(), "precious")
 
+    def test_a_name_writes_no_line_into_the_log(self):
+        (self.site / "partners").mkdir()
+        (self.site / "partners" / "lab.toml").write_text('may = ["ADT^*"]\n')
+        self.write_channel("function main(msg) end", "{key}.hl7", 'partner = "lab"')
+        self.start()
+        self.put("a\x1b[31m\n2026-01-01T00:00:00.000Z critical forged.hl7", message("1"))
+        self.engine.wait_until_said("[F106]")
+        self.assertNotIn("\x1b", self.engine.said())
+        self.assertFalse([line for line in self.engine.said().splitlines() if line.startswith("2026-01-01T00:00:00.000Z")])
+
+    def test_no_text_whatever_writes_a_second_line_into_the_log(self):
+        self.out = self.folder / "out\\u001b[31m\\n2026-01-01T00:00:00.000Z critical forged"  # as TOML writes it
+        self.write_channel("function main(msg) send('out', msg) end", "{key}.hl7")
+        self.start()
+        self.put("a.hl7", message("1"))
+        self.engine.wait_until_said("[F202]")
+        entry = next(line for line in self.engine.said().splitlines() if "[F202]" in line)
+        self.assertIn("?[31m / 2026-01-01T00:00:00.000Z critical forged", entry)
+        self.assertNotIn("\x1b", self.engine.said())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -244,6 +244,30 @@ TEST_F(FileReceiver, TakesAlsoTheFileThatReplacesTheOneBeingOffered) {
   EXPECT_EQ(content_of(in / ".done/result.hl7.1"), message("second"));
 }
 
+TEST_F(FileReceiver, ShowsFileNamesWithoutWhatATerminalOrALogReaderWouldObey) {
+  intake.decide = [](const Arrival&) {
+    Receipt receipt;
+    receipt.disposition = Disposition::refused;
+    receipt.reason = {"P123", "refused\nmessage 9 (control id 'forged')", "", std::nullopt};
+    return receipt;
+  };
+  put("a\x1b[31m\n2026-01-01T00:00:00.000Z critical forged.hl7", message("\x1b[2J"));
+  start();
+  run_until([this] { return names_in(in / ".errors").size() == 2; });
+  ASSERT_EQ(report.lines_with("[F106]"), 1u);
+  for (const auto& [level, text] : report.lines) {
+    EXPECT_EQ(text.find_first_of("\x1b\n"), std::string::npos) << text;
+  }
+  for (const std::string& name : names_in(in / ".errors")) {
+    if (!name.ends_with(".reason.txt")) continue;
+    const std::string reason = content_of(in / ".errors" / name);
+    EXPECT_EQ(reason.find('\x1b'), std::string::npos) << reason;
+    EXPECT_EQ(std::count(reason.begin(), reason.end(), '\n'), 1) << "a line for each message";
+    EXPECT_EQ(fs::status(in / ".errors" / name).permissions() & fs::perms::others_all,
+              fs::perms::none);
+  }
+}
+
 TEST_F(FileReceiver, WaitsWhileALinkStandsWhereItsFolderShouldBe) {
   const fs::path elsewhere = folder.path / "elsewhere";
   fs::create_directory(elsewhere);
