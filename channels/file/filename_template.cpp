@@ -68,6 +68,7 @@ Result<FilenameTemplate> FilenameTemplate::parse(std::string_view text) {
                                       "}; there are {id}, {key}, {channel}, {event} and {date}");
     }
     made.parts_.push_back({found->second, {}});
+    made.by_delivery_ = made.by_delivery_ || found->second == Kind::key;
     distinct = distinct || found->second == Kind::id || found->second == Kind::key;
     shape += 'x';
     rest.remove_prefix(end + 1);
@@ -106,6 +107,11 @@ Result<std::string> FilenameTemplate::name_of(const Parcel& parcel) const {
         append_harmless(name, date_of(parcel.message));
         break;
     }
+  }
+  if (!by_delivery_ && !parcel.among.empty()) {
+    const std::size_t last = name.rfind('/') + 1;  // 0 when there is no folder
+    const std::size_t dot = name.rfind('.');
+    name.insert(dot == std::string::npos || dot <= last ? name.size() : dot, "-" + parcel.among);
   }
   std::size_t start = 0;
   while (start <= name.size()) {

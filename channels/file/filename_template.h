@@ -12,7 +12,8 @@ namespace cannula::file {
 
 // Placeholders: {id} of the message, {key} of the delivery, {channel}, {event}, {date} (UTC day of
 // acceptance, as 20260131). All are the same at every attempt, so a delivery tried again writes the
-// same file.
+// same file. Without {key} a message that is worked again writes the files of its earlier run anew;
+// Parcel::among tells its deliveries apart, before the last dot: "0K2H8ZQ4R7T1C-2.hl7".
 class FilenameTemplate {
  public:
   // Fails (F201) on an unknown placeholder, a name that leaves the folder, or one without {key} and
@@ -31,6 +32,7 @@ class FilenameTemplate {
     std::string text;
   };
   std::vector<Part> parts_;
+  bool by_delivery_ = false;  // it has {key}
 };
 
 }  // namespace cannula::file

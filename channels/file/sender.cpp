@@ -146,7 +146,12 @@ std::span<const Option> sender_options() {
        .type = OptionType::text,
        .description =
            "The name of each file, with the placeholders {key} (of the delivery), {id} (of "
-           "the message), {channel}, {event} and {date}; a / makes folders.",
+           "the message), {channel}, {event} and {date}; a / makes folders. A file of that name is "
+           "replaced. With {key} each delivery has its file, also those of a message that is "
+           "worked again. Without, a message that is worked again replaces what it wrote before; "
+           "the second delivery to the destination that one run of main() asks for gets -2 before "
+           "the last dot, and so on, and what on_response sends gets -r and the delivery's "
+           "number.",
        .default_value = "{key}.hl7"},
   };
   return kOptions;

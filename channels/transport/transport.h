@@ -71,6 +71,10 @@ struct Parcel {
   // Of the attempt that delivered it before, when it is delivered again: its Answer::attributes, by
   // which a transport knows what the other side made of it. Otherwise empty.
   std::string before{};
+  // Tells the deliveries of one message to one destination apart, and is the same when a later run
+  // of the script asks for them again: empty for the first that a run of main() asked for, "2" for
+  // its second; "r5" for what on_response asked for, by the number of the delivery.
+  std::string among{};
 };
 
 // How an attempt ended. Only `delivered` and `refused` are the other side's word; in doubt it is

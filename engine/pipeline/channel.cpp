@@ -223,6 +223,7 @@ Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Positio
     delivery.payload = std::move(loaded.payload);
     delivery.attributes = std::move(loaded.attributes);
     delivery.before = std::move(loaded.before);
+    delivery.among = std::move(loaded.among);
     delivery.event = std::move(loaded.event);
     delivery.stat = one.priority > 0;
     destination->resend(std::move(delivery), one.order_keys);

@@ -6,6 +6,7 @@
 
 #include "engine/pipeline/channel.h"
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/scheduler.h"
 #include "engine/pipeline/search_keys.h"
 #include "engine/store/message_life.h"
@@ -335,6 +336,7 @@ void Channel::outcome_committed(const store::Outcome& outcome, const OutcomeCont
     delivery.accepted = context.entry->item.accepted;
     delivery.payload = request.payload ? request.payload : context.entry->item.body;
     delivery.attributes = request.attributes;
+    delivery.among = among_of(outcome, request);
     delivery.event = context.event;
     delivery.stat = request.priority > 0;
     destination->second->arrive(std::move(delivery), request.order_keys);

@@ -39,6 +39,15 @@ bool may_be_read_later(const Error& error) {
   return store::is_readable_elsewhere(error) || error.code == "J104";
 }
 
+std::string among_of(const store::Outcome& outcome, const store::DeliveryRequest& request) {
+  if (outcome.cause != 0) return "r" + std::to_string(request.ordinal);
+  const auto n =
+      std::count_if(outcome.deliveries.begin(), outcome.deliveries.end(), [&](const auto& other) {
+        return other.destination == request.destination && other.ordinal <= request.ordinal;
+      });
+  return n > 1 ? std::to_string(n) : std::string();
+}
+
 Result<std::string> delivered_before(const store::Store& store, MessageId id,
                                      const std::string& destination, std::size_t n) {
   for (int edits = 0; id && n > 0 && edits < kMostEdits; ++edits) {
@@ -69,6 +78,7 @@ Result<LoadedDelivery> load_delivery(const store::Store& store, MessageId id, st
   if (!row) return missing(id, ordinal, "message");
   LoadedDelivery loaded{request->payload, row->event, row->accepted_at_position,
                         request->attributes};
+  loaded.among = among_of(*asked, *request);
   if (queued != outcome) {
     const std::vector<store::Record> trail = TRY(store.trail(id));
     if (const store::Attempt* before = last_delivery(trail, ordinal))

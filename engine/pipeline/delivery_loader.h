@@ -19,7 +19,11 @@ struct LoadedDelivery {
   store::Position accepted = 0;  // where the received message is
   std::string attributes{};      // of the transport
   std::string before{};          // of the attempt that delivered it before, as Parcel::before
+  std::string among{};           // as Parcel::among
 };
+
+// Parcel::among of a delivery that this outcome asked for.
+std::string among_of(const store::Outcome& outcome, const store::DeliveryRequest& request);
 
 // `outcome` is the position of the Outcome that asked for it, `queued` its place in the queue:
 // another one when it is delivered again.

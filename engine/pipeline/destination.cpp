@@ -234,7 +234,8 @@ Parcel Destination::parcel_of(const Delivery& delivery) const {
           delivery.event,
           channel_,
           delivery.attributes,
-          delivery.before};
+          delivery.before,
+          delivery.among};
 }
 
 asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
@@ -246,6 +247,7 @@ asio::awaitable<Result<void>> Destination::load_payload(Delivery& delivery) {
   delivery.payload = std::move(loaded->payload);
   delivery.attributes = std::move(loaded->attributes);
   delivery.before = std::move(loaded->before);
+  delivery.among = std::move(loaded->among);
   delivery.event = std::move(loaded->event);
   delivery.accepted = loaded->accepted;
   co_return Result<void>();

@@ -39,6 +39,7 @@ struct Delivery {
   Bytes payload;           // null: read again when it goes
   std::string attributes;  // of the transport; known when `payload` is
   std::string before{};    // of an attempt that delivered it before; known when `payload` is
+  std::string among{};     // as Parcel::among; known when `payload` is
   std::optional<std::string> remember{};  // by its sender, with the record of the last attempt
   std::string event;
   std::uint32_t attempts = 0;

@@ -248,6 +248,7 @@ Result<Delivery> Destination::delivery_of(const store::DeliveryRow& row) const {
     delivery.payload = std::move(loaded->payload);
     delivery.attributes = std::move(loaded->attributes);
     delivery.before = std::move(loaded->before);
+    delivery.among = std::move(loaded->among);
     delivery.accepted = loaded->accepted;
     delivery.event = std::move(loaded->event);
   }

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from engine import Program
+from engine import Program, cannula_json
 
 LARGE = 4000  # messages of a file that takes a while
 
@@ -142,6 +142,37 @@ class FileChannels(unittest.TestCase):
         entry = next(line for line in self.engine.said().splitlines() if "[F202]" in line)
         self.assertIn("?[31m / 2026-01-01T00:00:00.000Z critical forged", entry)
         self.assertNotIn("\x1b", self.engine.said())
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    def test_two_deliveries_of_one_message_have_two_files_and_a_later_run_replaces_both(self):
+        self.write_channel(
+            "function main(msg)\n"
+            "  msg['PID-5.1'] = 'First' .. (state.runs or 0)  send('out', msg)\n"
+            "  msg['PID-5.1'] = 'Second' .. (state.runs or 0) send('out', msg)\n"
+            "  state.runs = (state.runs or 0) + 1\n"
+            "end\n"
+            "function on_response(msg, destination, response)\n"
+            "  if destination == 'out' then send('answers', 'an answer') end\n"
+            "end\n", "{id}.hl7",
+            more=f'\n[[destination]]\nname = "answers"\ntype = "file"\ndirectory = "{self.folder}/answers"\nfilename = "{{id}}.txt"\n')
+        (self.folder / "answers").mkdir()
+        self.start()
+        self.put("a.hl7", message("1"))
+
+        def contents():
+            return {path.name: path.read_bytes().split(b"PID|")[1].split(b"|")[4].split(b"^")[0].decode()
+                    for path in self.out.glob("*.hl7")}
+
+        self.wait_for(lambda: len(contents()) == 2, "one was overwritten")
+        [row] = cannula_json("msg", "list", self.site)["messages"]
+        self.assertEqual(contents(), {f"{row['id']}.hl7": "First0", f"{row['id']}-2.hl7": "Second0"})
+        self.wait_for(lambda: self.names(self.folder / "answers") == [f"{row['id']}-r3.txt", f"{row['id']}-r4.txt"],
+                      "an answer was overwritten")
+        subprocess.run([os.environ["CANNULA"], "msg", "resend", row["id"], self.site, "--reason", "test"], check=True,
+                       stdout=subprocess.PIPE)
+        self.wait_for(lambda: contents() == {f"{row['id']}.hl7": "First1", f"{row['id']}-2.hl7": "Second1"},
+                      "the later run does not replace the earlier")
 
 
 if __name__ == "__main__":

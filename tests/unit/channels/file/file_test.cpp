@@ -398,6 +398,21 @@ TEST(FilenameTemplate, FillsInItsPlaceholders) {
   EXPECT_EQ(name_by("{id}", parcel), parcel.message.text());
 }
 
+TEST(FilenameTemplate, TellsDeliveriesOfOneMessageApart) {
+  Parcel parcel;
+  parcel.message = MessageId{1};
+  parcel.key = "0000000000001-out-3";
+  const std::string id = parcel.message.text();
+  EXPECT_EQ(name_by("{id}.hl7", parcel), id + ".hl7");
+  parcel.among = "2";
+  EXPECT_EQ(name_by("{id}.hl7", parcel), id + "-2.hl7");
+  EXPECT_EQ(name_by("a.b/{id}", parcel), "a.b/" + id + "-2");
+  EXPECT_EQ(name_by("{key}.hl7", parcel), parcel.key + ".hl7") << "the key does so already";
+  EXPECT_EQ(name_by("{id}/{key}.hl7", parcel), id + "/" + parcel.key + ".hl7");
+  parcel.among = "r3";
+  EXPECT_EQ(name_by("{id}.tar.gz", parcel), id + ".tar-r3.gz");
+}
+
 TEST(FilenameTemplate, LetsNoValueLeaveTheFolder) {
   Parcel parcel;
   const std::vector<std::string> keys = {
@@ -461,6 +476,29 @@ TEST_F(FileSender, WritesAFileForEachDeliveryAndTheSameForTheSameKey) {
   EXPECT_THAT(names_in(folder.path / "out/day"), UnorderedElementsAre("A-1.hl7", "A-2.hl7"))
       << "no temporary file is left";
   EXPECT_EQ(content_of(folder.path / "out/day/A-1.hl7"), "second attempt");
+}
+
+// Each has a file of its own; worked again, a message replaces what it wrote before.
+TEST_F(FileSender, KeepsTheDeliveriesOfOneRunApartWhereTheNameIsTheMessages) {
+  fs::create_directory(folder.path / "out");
+  start({{"directory", "out"}, {"filename", "{id}.hl7"}});
+  run([this]() -> asio::awaitable<void> {
+    for (const std::string run : {"first run", "second run"}) {
+      for (const std::string among : {"", "2"}) {
+        Parcel parcel;
+        parcel.message = MessageId{1};
+        parcel.key = run + among;
+        parcel.among = among;
+        parcel.payload = make_bytes(run + among);
+        const Answer answer = co_await sender->deliver(parcel);
+        EXPECT_EQ(answer.kind, Kind::delivered) << answer.reason.text();
+      }
+    }
+  }());
+  EXPECT_THAT(names_in(folder.path / "out"),
+              ElementsAre("0000000000001-2.hl7", "0000000000001.hl7"));
+  EXPECT_EQ(content_of(folder.path / "out/0000000000001.hl7"), "second run");
+  EXPECT_EQ(content_of(folder.path / "out/0000000000001-2.hl7"), "second run2");
 }
 
 TEST_F(FileSender, TriesAgainWhereTheFolderIsAway) {
