@@ -33,19 +33,6 @@ std::string reference_of(std::string_view type, std::string_view id) {
   return is_type(type) && is_id(id) ? std::string(type) + "/" + std::string(id) : std::string();
 }
 
-bool looks_like_json(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
-  return begin != std::string_view::npos && text[begin] == '{';
-}
-
-// A transaction or batch that the server carries out, not a Bundle that is filed as one.
-bool is_carried_out(const tree::Document& document) {
-  const tree::Node root = document.root();
-  const std::string type = root.member("type").text();
-  return root.member("resourceType").text() == "Bundle" &&
-         (type == "transaction" || type == "batch");
-}
-
 References created_of_bundle(const tree::Document& request, const std::string& answer) {
   References created;
   const auto response = tree::Document::parse(make_bytes(answer));
@@ -61,12 +48,6 @@ References created_of_bundle(const tree::Document& request, const std::string& a
     if (answered) answered = answered.next();
   }
   return any ? created : References();
-}
-
-std::string_view header_of(const Headers& headers, std::string_view name) {
-  const auto found = std::find_if(headers.begin(), headers.end(),
-                                  [name](const auto& one) { return iequals(one.first, name); });
-  return found == headers.end() ? std::string_view() : std::string_view(found->second);
 }
 
 struct Reference {
@@ -99,6 +80,18 @@ void update_bundle(tree::Document& document, const References& created) {
 }
 
 }  // namespace
+
+bool looks_like_json(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  return begin != std::string_view::npos && text[begin] == '{';
+}
+
+bool is_carried_out(const tree::Document& document) {
+  const tree::Node root = document.root();
+  const std::string type = root.member("type").text();
+  return root.member("resourceType").text() == "Bundle" &&
+         (type == "transaction" || type == "batch");
+}
 
 std::string reference_in(std::string_view location) {
   location = location.substr(0, location.find_first_of("?#"));

@@ -11,7 +11,16 @@
 #include "channels/http/outgoing.h"
 #include "parsers/text/span.h"
 
+namespace cannula::tree {
+class Document;
+}
+
 namespace cannula::http {
+
+bool looks_like_json(std::string_view text);
+
+// A transaction or batch that the server carries out, not a Bundle that is filed as one.
+bool is_carried_out(const tree::Document& document);
 
 // "Observation/123", one for each entry of a bundle that was sent, empty for those that created
 // nothing; or a single one.

@@ -61,9 +61,12 @@ std::span<const ErrorCode> error_codes() {
        "one that HTTP can carry: a header value with a line end, a path that climbs out of `url` "
        "with \"..\", a method with a blank. The delivery is dead; correct the script."},
       {"T353", "The server refused the request",
-       "It answered with a status of 4xx, or with a redirect, which is not followed because "
-       "patient data goes only where the configuration says. The answer is kept with the "
-       "delivery. 401 and 403 are about the credentials, 404 about `url`, 422 about the content."},
+       "It answered with a status of 4xx that is about this message, such as 400, 404, 409 or 422. "
+       "Or, of a destination of type fhir, with 2xx and an OperationOutcome of severity error, or "
+       "with an entry of a batch or transaction that failed: of a batch the other entries may have "
+       "been carried out. The answer is kept with the delivery: `cannula msg show` shows it. "
+       "Correct "
+       "the script or the message, and send it again."},
       {"T354", "The server asked to try again",
        "It answered 408, 425, 429 or 5xx. The delivery is tried again later, not before the time "
        "that Retry-After names."},
@@ -81,6 +84,28 @@ std::span<const ErrorCode> error_codes() {
        "out once the certificate is put right."},
       {"T358", "The destination was stopped during a delivery",
        "The engine is stopping or was reloaded. The delivery is tried again afterwards."},
+      {"T359", "The answer is not one that a FHIR server gives",
+       "A destination of type fhir answered with 2xx, but what came with it does not say that the "
+       "message is there: a page of HTML, such as a login page of a proxy; nothing at all, where "
+       "FHIR wants an answer; JSON that is no resource; to a transaction or batch no Bundle of "
+       "type "
+       "transaction-response or batch-response with as many entries. How the answer begins stands "
+       "with the delivery (`cannula msg show`). It is tried again, with the same Idempotency-Key, "
+       "and the destination is away until it answers as a FHIR server. See what stands at `url`: "
+       "`curl -i URL/metadata` should show a CapabilityStatement."},
+      {"T360", "The server does not let the destination in, or is elsewhere",
+       "It answered 401, 403 or 407; with a redirect, which is not followed because patient data "
+       "goes only where the configuration says; or, to a transaction, 404. That meets every "
+       "message "
+       "alike, so none is dead of it: it is tried again with growing pauses, and the destination "
+       "is "
+       "away until then. Put right `url`, or what `bearer`, `headers` and `tls` log in with. Where "
+       "a server uses such a status for single messages, say so: `retry.on = { 403 = \"dead\" }`."},
+      {"T361", "An answer is too long to be judged",
+       "A destination of type fhir answered with 2xx and more than `max_response` of body, so that "
+       "it cannot be told whether all of a transaction was carried out. It is not sent again by "
+       "itself, because it may well have been: look at the server, raise `max_response`, and then "
+       "discard or resend the delivery."},
   };
   return kCodes;
 }

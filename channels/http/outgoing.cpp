@@ -205,6 +205,12 @@ Result<std::pair<std::string, std::string>> parse_header(const std::string& writ
   return header;
 }
 
+std::string_view header_of(const Headers& headers, std::string_view name) {
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [name](const auto& one) { return iequals(one.first, name); });
+  return found == headers.end() ? std::string_view() : std::string_view(found->second);
+}
+
 bool is_method(std::string_view method) {
   return is_token(method) && method != "CONNECT" && method != "TRACE" &&
          std::all_of(method.begin(), method.end(), [](char c) { return c < 'a' || c > 'z'; });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,9 @@ struct OutgoingSettings {
 // does not quote the value.
 Result<std::pair<std::string, std::string>> parse_header(const std::string& written);
 bool is_method(std::string_view method);
+
+// The first value of the header; empty when there is none.
+std::string_view header_of(const Headers& headers, std::string_view name);
 
 // `bearer` is put into Authorization when it is not empty and nothing else was put there. Fails
 // (T352) when the parcel asks for something that HTTP cannot carry.

@@ -10,6 +10,7 @@
 
 #include "channels/http/created.h"
 #include "channels/http/curl_loop.h"
+#include "channels/http/fhir_answer.h"
 #include "channels/http/outgoing.h"
 #include "channels/http/text.h"
 #include "channels/http/transfer.h"
@@ -115,9 +116,8 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
     if (before.empty()) before = std::move(request->updates);
     make_update(*request, before);
   }
-  const std::string method = request->method;
-  const Bytes body = request->body;
-  const std::size_t size = body->size();
+  const FhirRequest asked = fhir_request_of(*request);
+  const std::size_t size = request->body->size();
   Transfer transfer(settings_.transfer, *std::move(request));
   asio::steady_timer done(ports_.executor, steady_clock::time_point::max());
   std::optional<int> code;
@@ -142,15 +142,18 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
                                .count();
   References created;
   if (settings_.fhir && outcome.status >= 200 && outcome.status < 300) {
-    created = created_by(method, body, outcome.headers, outcome.body);
+    created = created_by(asked.method, asked.body, outcome.headers, outcome.body);
     // What was an update created nothing: what it was an update of is still what is there.
     created.resize(std::max(created.size(), before.size()));
     for (std::size_t i = 0; i < before.size(); ++i) {
       if (created[i].empty()) created[i] = std::move(before[i]);
     }
   }
-  Answer answer = verdict_on(std::move(outcome), now);
-  answer.attributes = with_created(answer.attributes, created);
+  Answer answer = verdict_on(std::move(outcome), now, settings_.fhir ? &asked : nullptr);
+  // Of a batch some entries may have been carried out although others were not.
+  if (answer.kind == Answer::Kind::delivered || is_batch(asked)) {
+    answer.attributes = with_created(answer.attributes, created);
+  }
   co_return answer;
 }
 

@@ -22,6 +22,25 @@ bool is_passing(unsigned status) {
   return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
+bool is_redirect(unsigned status) {
+  return status >= 300 && status < 400;
+}
+
+// It would meet every message alike, so no message is dead of it.
+bool is_of_the_destination(unsigned status, const FhirRequest* asked) {
+  if (status == 401 || status == 403 || status == 407 || is_redirect(status)) return true;
+  return status == 404 && asked != nullptr && is_transaction(*asked);
+}
+
+std::string what_to_put_right(unsigned status) {
+  if (is_redirect(status)) {
+    return "redirects are not followed: write the address it really has into `url`";
+  }
+  if (status == 404) return "`url` must be the base address of the FHIR server";
+  return "put right what `bearer`, `headers` or `tls` log in with, or have the server let it in; "
+         "where this status is about single messages, say so in `retry.on`";
+}
+
 std::string attributes_of(const Outcome& outcome) {
   nlohmann::ordered_json json;
   json["status"] = outcome.status;
@@ -53,34 +72,36 @@ std::optional<std::chrono::milliseconds> retry_after(std::string_view value, std
   return std::clamp(seconds(std::min<std::int64_t>(wait, kLongest.count())), seconds(0), kLongest);
 }
 
-Answer verdict_on(Outcome outcome, std::int64_t now) {
+Answer verdict_on(Outcome outcome, std::int64_t now, const FhirRequest* asked) {
   Answer answer;
   if (!outcome.failure.code.empty()) {
     answer.reason = std::move(outcome.failure);
     return answer;  // retry, without an answer
   }
+  answer.own_words = true;
   answer.attributes = attributes_of(outcome);
-  answer.response = make_bytes(std::move(outcome.body));
   const unsigned status = outcome.status;
+  const std::string said = std::to_string(status) + " " + reason_phrase(status);
   if (status >= 200 && status < 300) {
     answer.kind = Answer::Kind::delivered;
-    return answer;
-  }
-  const std::string said = std::to_string(status) + " " + reason_phrase(status);
-  if (is_passing(status)) {
+    if (auto fault = asked != nullptr ? fault_in(*asked, outcome) : std::nullopt) {
+      answer.kind = fault->kind;
+      answer.reason = std::move(fault->reason);
+      answer.quoted = std::move(fault->quoted);
+    }
+  } else if (is_passing(status)) {
     answer.reason = Error("T354", "the server answered " + said, "it is tried again");
     for (const auto& [name, value] : outcome.headers) {
       if (name == "retry-after") answer.retry_after = retry_after(value, now);
     }
-    return answer;
+  } else if (is_of_the_destination(status, asked)) {
+    answer.reason = Error("T360", "the server answered " + said, what_to_put_right(status));
+  } else {
+    answer.kind = Answer::Kind::refused;
+    answer.reason = Error("T353", "the server refused it with " + said,
+                          "its answer is kept with the delivery: `cannula msg show` shows it");
   }
-  answer.kind = Answer::Kind::refused;
-  answer.reason =
-      status >= 300 && status < 400
-          ? Error("T353", "the server answered " + said + ", and redirects are not followed",
-                  "write the address it really has into `url`")
-          : Error("T353", "the server refused it with " + said,
-                  "its answer is kept with the delivery: `cannula msg show` shows it");
+  answer.response = make_bytes(std::move(outcome.body));
   return answer;
 }
 

@@ -312,7 +312,10 @@ const Option kRetry[] = {
          "of its key wait for a person), by name: `refused`, `busy`, `timeout`, `tls` or "
          "`transport`; a code such as `T353`; an HTTP status `409` or `4xx`; an acknowledgement "
          "`AE`. The most particular name counts. Unless named, what is refused is dead and all "
-         "else is tried again."},
+         "else is tried again. Of HTTP, 401, 403, 407 and redirects are no refusals but "
+         "`transport`: they concern the destination, which is away until it lets messages in. "
+         "Where "
+         "a server means single messages by it, write `403 = \"dead\"`."},
 };
 
 const Option kDestination[] = {

@@ -13,12 +13,19 @@ Error missing(MessageId id, std::uint32_t ordinal, std::string_view what) {
 
 constexpr int kMostEdits = 100;  // of one message, looked back through
 
-// Of the last attempt that delivered it; null when none did.
+// Of a batch, entries that were created although others were refused.
+bool delivered_in_part(const store::Attempt& attempt) {
+  return attempt.state == store::DeliveryState::dead &&
+         attempt.attributes.find("\"created\":[") != std::string::npos;
+}
+
+// Of the last attempt that delivered it, if only in part; null when none did.
 const store::Attempt* last_delivery(const std::vector<store::Record>& trail,
                                     std::uint32_t ordinal) {
   for (auto record = trail.rbegin(); record != trail.rend(); ++record) {
     const auto* attempt = std::get_if<store::Attempt>(&*record);
-    if (attempt && attempt->ordinal == ordinal && attempt->state == store::DeliveryState::delivered)
+    if (!attempt || attempt->ordinal != ordinal) continue;
+    if (attempt->state == store::DeliveryState::delivered || delivered_in_part(*attempt))
       return attempt;
   }
   return nullptr;

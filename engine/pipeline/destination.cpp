@@ -324,8 +324,8 @@ void Destination::settle(Lane::Entry* entry, const Remembered& ended) {
   if (answer.kind == Answer::Kind::delivered) return settle_delivered(entry, answer);
   if (stopping_ && answer.kind == Answer::Kind::retry)
     return lanes_.put_back(entry);  // our own doing, not an attempt that failed
-  note_failure(ended);
   const Act act = act_on(config_.retry, answer);
+  note_failure(ended, act);
   switch (ended.stuck && act == Act::retry ? Act::hold : act) {
     case Act::dead:
       return settle_dead(entry, answer);
@@ -337,14 +337,18 @@ void Destination::settle(Lane::Entry* entry, const Remembered& ended) {
 }
 
 // What the breaker learns from it. Trouble of our own (a P code) says nothing of the other side.
-void Destination::note_failure(const Remembered& ended) {
+void Destination::note_failure(const Remembered& ended, config::RetryConfig::Act act) {
   const Answer& answer = ended.answer;
-  if (answer.kind == Answer::Kind::refused || ended.stuck) {  // it answers, whatever it says
+  // It answers, whatever it says; of an answer that ends the delivery it is known that it is about
+  // the message.
+  const bool about_the_message = answer.response && act != config::RetryConfig::Act::retry;
+  if (answer.kind == Answer::Kind::refused || about_the_message || ended.stuck) {
     breaker_.answered();
     return;
   }
   if (answer.reason.code.starts_with('P') && !is_missing_secret(answer.reason)) return;
-  const std::string why = answer.response ? answer.reason.code : answer.reason.text();
+  const bool may_be_logged = !answer.response || answer.own_words;
+  const std::string why = may_be_logged ? answer.reason.text() : answer.reason.code;
   if (note_no_answer(why)) {
     ports_.report.log(Report::Level::warning,
                       fmt::format("destination {} is away ({}); trying again with growing pauses",
@@ -382,6 +386,7 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
   if (answer.kind != Answer::Kind::delivered) {
     attempt.code = answer.reason.code;
     attempt.reason = answer.reason.message;
+    if (!answer.quoted.empty()) attempt.reason += "; " + answer.quoted;
   }
   attempt.response = answer.response;
   attempt.attributes = answer.attributes;

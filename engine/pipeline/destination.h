@@ -149,7 +149,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void settle_dead(Lane::Entry* entry, const Answer& answer);
   void settle_held(Lane::Entry* entry, const Answer& answer);
   void settle_retry(Lane::Entry* entry, const Answer& answer);
-  void note_failure(const Remembered& ended);
+  void note_failure(const Remembered& ended, config::RetryConfig::Act act);
   bool note_no_answer(std::string why);
   bool give_up(const Delivery& delivery) const;
   store::Attempt attempt_record(const Lane::Entry& entry, const Answer& answer,

@@ -31,6 +31,7 @@ std::string_view class_of(const Answer& answer) {
     return std::find(codes.begin(), codes.end(), answer.reason.code) != codes.end();
   };
   if (answer.kind == Answer::Kind::refused) return "refused";
+  if (is_one_of({"T359", "T360"})) return "transport";  // it answered, and is not there for us
   if (answer.response) return "busy";
   if (is_one_of({"T104", "T356", "M203"})) return "timeout";
   if (is_one_of({"T106", "T107", "T357"})) return "tls";

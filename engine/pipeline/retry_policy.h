@@ -13,7 +13,7 @@ namespace cannula::pipeline {
 // said ("409", "AE"), the stable code ("T353"), the hundred of a status ("4xx"), and its class:
 // "refused" (it read it and will not take it), "busy" (it answered that it should be tried again),
 // "timeout" (no answer in time), "tls" (no trust in the other side, or of it in us) or "transport"
-// (no connection, connection lost).
+// (no connection, connection lost, or what answers does not let us in or is not what it should be).
 std::vector<std::string> names_of(const Answer& answer);
 
 // What `on` says, or else: dead when refused, retry otherwise.

@@ -35,12 +35,13 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.came.append((self.path, dict(self.headers), body))
-        status, headers = self.server.script.pop(0) if self.server.script else (201, {})
+        status, headers, text = (*(self.server.script.pop(0) if self.server.script else (201, {})), b"")[:3]
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
+        self.wfile.write(text)
 
     def log_message(self, *arguments):
         pass
@@ -126,6 +127,19 @@ retry = {{ first = "20ms", max = "50ms" }}
         status, answer = self.curl("/hooks/lab", "-H", HL7, body=RESULT.format(n=2).encode())
         self.assertEqual(status, 200)
         self.assertIn("MSA|AA|H2", answer)
+
+    def test_a_login_page_and_a_locked_door_are_no_success_and_no_verdict_on_the_message(self):
+        self.write_channel("results", "/hooks/lab")
+        self.ehr.script = [(200, {}, b"<html>Login please</html>"), (200, {}), (302, {"Location": "/login"}), (401, {}), (403, {})]
+        self.run_site()
+        identifier = json.loads(self.curl("/hooks/lab", body=RESULT.format(n=1).encode())[1])["id"]
+        self.assertTrue(wait_until(lambda: self.messages("results") == {"done": 1}))
+        self.assertEqual(len(self.ehr.came), 6, "five attempts that were none, and the one that counts")
+        self.assertEqual({headers["Idempotency-Key"] for _, headers, _ in self.ehr.came}, {f"{identifier}-ehr-1"})
+        attempts = [record for record in cannula_json("msg", "show", identifier, self.site)["trail"] if record.get("state") == "retrying"]
+        self.assertEqual([attempt["code"] for attempt in attempts], ["T359", "T359", "T360", "T360", "T360"])
+        self.assertIn("it begins: <html>Login please</html>", attempts[0]["reason"])
+        self.assertNotIn("Login please", (self.folder / "log").read_text())
 
     def test_what_cannot_be_taken_says_why(self):
         self.write_channel("results", "/hooks/lab", 'max_size = "1KB"')

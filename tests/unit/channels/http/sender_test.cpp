@@ -246,9 +246,23 @@ TEST_F(HttpSender, JudgesByTheStatus) {
        {"408 R", "425 T", "429 T", "500 I", "502 B", "503 S", "504 G", "599 X"}) {
     EXPECT_EQ(kind_of(said), Answer::Kind::retry) << said;
   }
-  for (const char* said :
-       {"301 M", "307 T", "400 B", "401 U", "403 F", "404 N", "409 C", "410 G", "412 P", "422 U"}) {
+  for (const char* said : {"400 B", "404 N", "405 M", "409 C", "410 G", "412 P", "422 U"}) {
     EXPECT_EQ(kind_of(said), Answer::Kind::refused) << said;
+  }
+}
+
+TEST_F(HttpSender, WhatConcernsTheDestinationIsNoVerdictOnTheMessage) {
+  std::string status;
+  serve([&status](const std::string&) { return response(status, "Erin Example"); });
+  ASSERT_TRUE(make({}));
+  for (const char* said : {"301 Moved", "302 F", "307 T", "308 P", "401 U", "403 F", "407 P"}) {
+    status = said;
+    const Answer answer = deliver("x");
+    EXPECT_EQ(answer.kind, Answer::Kind::retry) << said;
+    EXPECT_EQ(answer.reason.code, "T360") << said;
+    EXPECT_TRUE(answer.own_words);
+    EXPECT_THAT(answer.reason.text(), HasSubstr(std::string(said, 3)));
+    EXPECT_THAT(answer.reason.text(), Not(HasSubstr("Erin")));
   }
 }
 
@@ -259,7 +273,9 @@ TEST_F(HttpSender, FollowsNoRedirectAndKeepsNoCookie) {
   });
   ASSERT_TRUE(make({}));
   const Answer answer = deliver("x");
-  EXPECT_EQ(answer.kind, Answer::Kind::refused);
+  EXPECT_EQ(answer.kind, Answer::Kind::retry);
+  EXPECT_EQ(answer.reason.code, "T360");
+  EXPECT_THAT(answer.reason.hint, HasSubstr("`url`"));
   EXPECT_THAT(answer.attributes, Not(HasSubstr("a=b")));
   deliver("x");
   EXPECT_EQ(server->requests.size(), 2u);

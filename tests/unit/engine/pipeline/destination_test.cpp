@@ -81,6 +81,61 @@ TEST_F(EngineTest, WhatIsHeldStopsItsKeyUntilAPersonDecidesAlsoAfterARestart) {
   EXPECT_EQ(sent[3].key, second.text() + "-ehr-1");
 }
 
+// What a transport says of a login page: our words for status and log, the page's with the message.
+TEST_F(EngineTest, WhyADestinationIsAwayIsSaidWithoutTheOtherSidesWords) {
+  wires_.answer = [&](const Parcel&, int) {
+    Answer answer;
+    answer.reason = Error("T359", "what came is no FHIR resource", "see what stands at `url`");
+    answer.response = make_bytes("<html>Erin Example</html>");
+    answer.own_words = true;
+    answer.quoted = "it begins: <html>Erin Example";
+    return answer;
+  };
+  auto trying = site(kRelay);
+  trying->channels["lab"].destinations[0].retry.away_after = 2;
+  const auto engine = start(trying);
+  const MessageId id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  const auto standing = [&] {
+    Standing standing;
+    engine->each_channel([&](const ChannelView& view) {
+      standing = view.channel.destinations().at("ehr")->standing();
+    });
+    return standing;
+  };
+  for (int i = 0; i < 6000 && standing().breaker == Breaker::State::closed; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_NE(standing().breaker, Breaker::State::closed);
+  EXPECT_THAT(standing().last_failure, testing::HasSubstr("no FHIR resource"));
+  EXPECT_THAT(standing().last_failure, testing::Not(testing::HasSubstr("Erin")));
+  engine->store().catch_up();
+  const auto trail = engine->store().trail(id);
+  ASSERT_TRUE(trail);
+  const auto* attempt = std::get_if<store::Attempt>(&trail->back());
+  ASSERT_NE(attempt, nullptr);
+  EXPECT_EQ(attempt->state, store::DeliveryState::retrying);
+  EXPECT_THAT(attempt->reason, testing::HasSubstr("it begins: <html>Erin Example"));
+}
+
+// A server that says 403 of single messages, by its configuration: the others go on.
+TEST_F(EngineTest, AnAnswerThatEndsADeliveryByConfigurationDoesNotMakeItsDestinationAway) {
+  wires_.answer = [&](const Parcel&, int) {
+    Answer answer;
+    answer.reason = Error("T360", "the server answered 403 Forbidden");
+    answer.response = make_bytes("no");
+    answer.attributes = R"({"status":403})";
+    return answer;
+  };
+  auto particular = site(kRelay);
+  particular->channels["lab"].destinations[0].retry.away_after = 2;
+  particular->channels["lab"].destinations[0].retry.on = {{"403", config::RetryConfig::Act::dead}};
+  const auto engine = start(particular);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "B"), oru(3, "C"), oru(4, "D")});
+  for (const Receipt& receipt : receipts) wait_for(*engine, receipt.id, store::MessageState::dead);
+  engine->each_channel([&](const ChannelView& view) {
+    EXPECT_EQ(view.channel.destinations().at("ehr")->standing().breaker, Breaker::State::closed);
+  });
+}
+
 TEST_F(EngineTest, NeitherAJumpOfTheWallClockNorALongQueueMakesADeliveryDead) {
   JumpingClock clock;
   auto impatient = site(kRelay);

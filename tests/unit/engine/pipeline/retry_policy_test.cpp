@@ -53,6 +53,17 @@ TEST(RetryPolicy, UnlessSaidWhatIsRefusedIsDeadAndTheRestIsTriedAgain) {
   EXPECT_EQ(act_on(retry, http(301, Answer::Kind::refused, "T353")), Act::hold);
 }
 
+TEST(RetryPolicy, WhatConcernsTheDestinationIsTriedAgainUnlessItIsNamed) {
+  RetryConfig retry;
+  const Answer forbidden = http(403, Answer::Kind::retry, "T360");
+  EXPECT_THAT(names_of(forbidden), ElementsAre("403", "T360", "4xx", "transport"));
+  EXPECT_EQ(act_on(retry, forbidden), Act::retry);
+  retry.on = {{"refused", Act::dead}};
+  EXPECT_EQ(act_on(retry, forbidden), Act::retry);
+  retry.on = {{"403", Act::dead}};
+  EXPECT_EQ(act_on(retry, forbidden), Act::dead);
+}
+
 TEST(RetryPolicy, TroubleOfOurOwnIsAlwaysTriedAgain) {
   RetryConfig retry;
   retry.on = {{"transport", Act::dead}};
