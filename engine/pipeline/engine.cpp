@@ -397,6 +397,21 @@ void Engine::flush_store() {
 
 namespace {
 
+void say_if_it_is_new(const store::Recovery& recovery, const std::filesystem::path& directory) {
+  if (!recovery.made_new) return;
+  if (recovery.left_behind.empty()) {
+    spdlog::warn("store: there was none in {}: a new one was made, and it is empty",
+                 directory.string());
+    return;
+  }
+  spdlog::error(
+      "store: the journal is GONE from {}, where {} of an earlier store is still: a new one was made, "
+      "and it is EMPTY. Messages that were accepted and not yet delivered are not in it. If that was "
+      "not meant, stop the engine and restore the store (`cannula store restore`, after moving what "
+      "is there aside)",
+      directory.string(), fmt::format("{}", fmt::join(recovery.left_behind, ", ")));
+}
+
 void say_what_keys(const security::KeyRing* keys) {
   if (keys->made_master_key()) {
     spdlog::warn(
@@ -465,6 +480,7 @@ std::vector<Diagnostic> Engine::start(
   bulk_acts_ = std::make_unique<BulkActs>(bulk_hands());
   say_what_keys((*keys).get());
   const store::Recovery& recovery = store_->recovery();
+  say_if_it_is_new(recovery, site_->store.directory);
   if (recovery.torn_bytes_cut > 0) {
     spdlog::info(
         "store: {} bytes at the journal's end had not been synced and were cut off; nothing in "

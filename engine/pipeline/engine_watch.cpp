@@ -157,7 +157,7 @@ std::optional<std::string> Engine::why_not_ready() const {
 // although nobody sends.
 void Engine::watch_journal() {
   const auto trouble = store_->trouble();
-  if (trouble) store_->probe();
+  if (trouble || store_->is_displaced()) store_->probe();
   if (trouble.has_value() == journal_stuck_) return;
   journal_stuck_ = trouble.has_value();
   if (trouble) {

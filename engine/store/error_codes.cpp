@@ -78,16 +78,16 @@ constexpr ErrorCode kCodes[] = {
      "somebody started an older Cannula on the store than the one that wrote to it last. Nothing "
      "was changed. Start the newer one again; to go back for good, put back the backup that was "
      "made before the upgrade."},
-    {"J119", "something stands in the journal that the store has not sealed",
-     "As of the position that the file `keys` names, and in every segment whose header names keys, "
-     "all records are sealed, and marks and headers of segments have seals. What was found there "
-     "has none that holds: somebody put it there who could make checksums and had no key. It is "
-     "not read, worked or delivered; what stood in its place may be gone. First keep a copy of "
-     "the store's folder as it is: what is found now may not be found after a repair, and "
-     "`index.db` may be the only trace of what stood there. Compare with the last backup "
-     "(`cannula store check` on it) and with the audit trail (`cannula audit verify`, `cannula "
-     "msg show`), and find out who had access to the disk. Then restore from a backup that is "
-     "sound."},
+    {"J119", "the journal's file is not in its folder any more",
+     "The store's folder, or the segment that is being written, was removed, moved or replaced while "
+     "the engine runs. What is written to a removed file is lost when the file is closed, so nothing "
+     "is taken and nothing acknowledged (AE, 503; `/readyz` says so). Was it moved: move it back, and "
+     "work resumes by itself. Was it removed: do not stop the engine yet, for as long as it runs the "
+     "removed files can be read. `ls -l /proc/PID/fd` shows them as (deleted); copy each out "
+     "(`cp /proc/PID/fd/N …/journal/NAME`), as well as `index.db` and what is in `audit`. Then stop "
+     "the engine, put the copies where they were, or restore from a backup (`cannula store restore`), "
+     "run `cannula store check`, and start. What was acknowledged before and is in no copy has to be "
+     "sent again by its senders."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
      "stands behind it. The finding "

@@ -32,6 +32,12 @@ class File {
   virtual Result<void> sync() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
+
+  // Whether a name leads to it still: what is written to one that was removed is lost when it is
+  // closed.
+  virtual bool has_name() const { return true; }
+  // Whether it is what stands at `path`, and not a file that was moved or replaced.
+  virtual bool is_at(const std::filesystem::path& /*path*/) const { return true; }
 };
 
 // Held as long as it lives.

@@ -12,7 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFilesKeptOpen = 32;
-constexpr std::size_t kFirstRead = 4096;  // most records come with one read
+constexpr std::chrono::seconds kLookedForEach{1};  // whether the last segment is in its place
+constexpr std::size_t kFirstRead = 4096;           // most records come with one read
 
 Timestamp now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -46,9 +47,13 @@ Result<void> Journal::append(std::string_view batch, Position first, std::uint64
   // A segment is either plain or sealed with one ring: its header says so.
   const bool other_keys = segments_.back().header.keys != keys_id();
   const bool roll = roll_.load() && first != base;
-  if (abandoned_ || full || other_keys || roll) TRY(begin_segment(first, end(), last_id));
+  const bool begins = abandoned_ || full || other_keys || roll;
+  if (begins || displaced_) TRY(look_whether_in_place(true));
+  if (begins) TRY(begin_segment(first, end(), last_id));
   if (roll) roll_.store(false);
-  if (auto written = write_batch(batch, first); !written) {
+  auto written = write_batch(batch, first);
+  if (written) written = look_whether_in_place(false);
+  if (!written) {
     abandon_last();
     return std::move(written).error();
   }
@@ -61,6 +66,37 @@ Result<void> Journal::write_batch(std::string_view batch, Position first) {
   if (zero_ahead_) zero_ahead_->claim(offset + batch.size());
   TRY(last_file_->write(offset, batch));
   return last_file_->sync();
+}
+
+// After the write, so that nothing is acknowledged that went into a file which is gone. To see that
+// it has no name costs next to nothing; where the name leads is looked up once a second.
+Result<void> Journal::look_whether_in_place(bool closely) {
+  const auto now = std::chrono::steady_clock::now();
+  bool in_place = last_file_->has_name();
+  if (in_place && (closely || now >= next_look_)) {
+    in_place = last_file_->is_at(path_of(segments_.back()));
+    next_look_ = now + kLookedForEach;
+  }
+  displaced_ = !in_place;
+  if (in_place) return {};
+  return Error{"J119",
+               fmt::format("{}, which is being written, is no longer in its folder: it was removed "
+                           "or moved while the store is open",
+                           path_of(segments_.back()).string()),
+               "put the folder back as it was, and work resumes by itself; or see `cannula explain "
+               "J119` before the engine is stopped"};
+}
+
+bool Journal::is_displaced() const {
+  if (settings_.file_system != &FileSystem::real()) return false;
+  fs::path last;
+  {
+    const std::shared_lock guard(segments_lock_);
+    if (segments_.empty()) return false;
+    last = path_of(segments_.back());
+  }
+  std::error_code failed;
+  return !fs::exists(last, failed) && !failed;
 }
 
 void Journal::abandon_last() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -65,6 +66,7 @@ class Journal {
   // `last_id` is the highest message id given so far. `first` is end(), or behind it when batches
   // between have failed. After an error the batch is not there; the next append() begins a new
   // segment, which declares whatever is left of it to be nothing.
+  // J119, and the batch is not there: the segment was removed or moved while it is open.
   Result<void> append(std::string_view batch, Position first, std::uint64_t last_id);
 
   // Called for each frame from `from` (where a frame begins) up to `to`, in order; false ends the
@@ -104,6 +106,8 @@ class Journal {
   // `base` and is not the last. False as for prune().
   Result<bool> replace(Position base, Position as_of, std::uint64_t records);
   FileSystem& file_system() const { return *settings_.file_system; }
+  // Whether the file of the last segment is not in its folder, so that append() would say J119.
+  bool is_displaced() const;
   // The next append() begins a segment, so that what is on disk now can be taken away.
   void roll() { roll_.store(true); }
 
@@ -160,6 +164,7 @@ class Journal {
   Result<void> recover_packed();
   Result<void> begin_segment(Position base, Position previous_end, std::uint64_t last_id);
   Result<void> write_batch(std::string_view batch, Position first);
+  Result<void> look_whether_in_place(bool closely);
   void abandon_last();
   // The first segment that ends behind `position`.
   Result<std::optional<Opened>> segment_from(Position position) const;
@@ -191,7 +196,9 @@ class Journal {
   const std::shared_ptr<const void> pins_ = std::make_shared<int>();  // one owner more for each pin
 
   std::shared_ptr<File> last_file_;  // of the journal's thread
-  bool abandoned_ = false;           // a write to the last segment failed: it gets no more
+  bool displaced_ = false;           // of the journal's thread: it was not in its place
+  std::chrono::steady_clock::time_point next_look_{};  // of the journal's thread: for that
+  bool abandoned_ = false;  // a write to the last segment failed: it gets no more
   std::unique_ptr<ZeroAhead> zero_ahead_;
 };
 

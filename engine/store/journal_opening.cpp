@@ -159,6 +159,7 @@ Result<void> Journal::open_segments(Recovery& recovery) {
   TRY(compare_keys());
   if (segments_.empty()) {
     if (settings_.read_only) return {};
+    recovery.made_new = true;
     identity_ = new_identity();
     end_.store(kFirstPosition);
     return begin_segment(kFirstPosition, 0, 0);

@@ -1,5 +1,7 @@
 #include "engine/store/local_store.h"
 
+#include <algorithm>
+
 #include "engine/store/pruner.h"
 #include "engine/store/record_codec.h"
 #include "engine/store/restore.h"
@@ -8,12 +10,31 @@
 
 namespace cannula::store {
 
+namespace {
+
+// What only a store that was at work leaves in its folder. Of a new site's folder, the master key
+// may be there before.
+Result<std::vector<std::string>> traces_of_a_store(FileSystem& files,
+                                                   const std::filesystem::path& directory) {
+  constexpr std::string_view kTraces[] = {"acts.jsonl", "audit", "holds.jsonl", "index.db", "keys"};
+  std::vector<std::string> found;
+  for (std::string& name : TRY(files.list(directory))) {
+    if (std::find(std::begin(kTraces), std::end(kTraces), name) != std::end(kTraces))
+      found.push_back(std::move(name));
+  }
+  std::sort(found.begin(), found.end());
+  return {boost::system::in_place_value, std::move(found)};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
   FileSystem& file_system = options.file_system ? *options.file_system : FileSystem::real();
   std::unique_ptr<LocalStore> store(new LocalStore);
   TRY(file_system.make_directories(options.directory));
   store->lock_ = TRY(file_system.lock(lock_path(options.directory)));
   TRY(no_restore_is_unfinished(file_system, options.directory));
+  std::vector<std::string> traces = TRY(traces_of_a_store(file_system, options.directory));
   store->directory_ = options.directory;
   store->keys_ = options.keys;
   store->seal_ = std::make_unique<RowSeal>(
@@ -32,7 +53,7 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
                                        .read_only = false,
                                        .keys = options.keys.get()},
                                       store->recovery_));
-  store->note_sealed_from();
+  if (store->recovery_.made_new) store->recovery_.left_behind = std::move(traces);
   store->identity_ = identity_text(store->journal_->identity());
   // The index is SQLite's, which has a way to the disk of its own.
   TRY(FileSystem::real().make_directories(options.directory));
@@ -107,6 +128,10 @@ void LocalStore::when_room(std::function<void()> resume) {
 
 std::optional<Error> LocalStore::trouble() const {
   return group_commit_->trouble();
+}
+
+bool LocalStore::is_displaced() const {
+  return journal_->is_displaced();
 }
 
 void LocalStore::probe() {

@@ -22,6 +22,7 @@ class LocalStore final : public Store {
   bool has_room() const override;
   void when_room(std::function<void()> resume) override;
   std::optional<Error> trouble() const override;
+  bool is_displaced() const override;
   void probe() override;
 
   Result<Record> read(Position position) const override;

@@ -86,6 +86,20 @@ class RealFile final : public File {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
+  bool has_name() const override {
+    struct stat status {};
+    return ::fstat(descriptor_.number(), &status) == 0 && status.st_nlink > 0;
+  }
+
+  bool is_at(const std::filesystem::path& path) const override {
+    struct stat own {};
+    struct stat there {};
+    if (::fstat(descriptor_.number(), &own) != 0) return false;
+    // Whatever else is wrong with the folder will be said by what is done there.
+    if (::stat(path.c_str(), &there) != 0) return errno != ENOENT && errno != ENOTDIR;
+    return own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+  }
+
  private:
   Descriptor descriptor_;
   std::filesystem::path path_;

@@ -188,6 +188,9 @@ struct Recovery {
       damage;  // inside the journal: segment, offset, what it means; reading went on behind it
   bool index_rebuilt = false;
   std::string index_rebuilt_why;
+  bool made_new = false;  // there was no journal: this one is empty
+  // Of an earlier store, although its journal is not there: names in the folder.
+  std::vector<std::string> left_behind{};
   // Of check() alone: what was read.
   std::string store{};  // identity
   std::size_t segments{};
@@ -218,6 +221,9 @@ class Store {
   virtual void when_room(std::function<void()> resume) = 0;
   // Why the disk did not take what was written last; nothing while it takes it.
   virtual std::optional<Error> trouble() const = 0;
+  // Whether the journal's file is gone from its folder, so that the next write will be refused
+  // (J119).
+  virtual bool is_displaced() const = 0;
   // Writes a mark that says nothing, without waiting for it: while there is trouble and nobody
   // writes, this is how it is known to have passed.
   virtual void probe() = 0;

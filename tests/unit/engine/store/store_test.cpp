@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -64,6 +65,71 @@ TEST_F(StoreTest, a_message_goes_from_accepted_to_done) {
   EXPECT_EQ(state(*store, id), MessageState::done);
   EXPECT_THAT(value(store->waiting_deliveries("lab", "ehr", 0, 0, 10)), IsEmpty());
   EXPECT_EQ(value(store->trail(id)).size(), 4u);
+}
+
+TEST_F(StoreTest, nothing_is_acknowledged_into_a_folder_that_was_removed) {
+  const auto store = open();
+  commit(*store, {accepted("lab")});
+  EXPECT_FALSE(store->is_displaced());
+  std::filesystem::remove_all(directory());
+  EXPECT_TRUE(store->is_displaced());
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = store->commit({accepted("lab")});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "J119");
+    EXPECT_NE(refused.error().hint, "");
+  }
+  ASSERT_TRUE(store->trouble());
+  EXPECT_EQ(store->trouble()->code, "J119");
+  store->probe();
+  EXPECT_FALSE(store->commit({accepted("lab")})) << "another folder is no better";
+}
+
+TEST_F(StoreTest, a_segment_that_another_one_replaced_is_noticed_within_a_second) {
+  const auto store = open();
+  commit(*store, {accepted("lab")});
+  const auto aside = directory().string() + ".aside";
+  std::filesystem::rename(directory(), aside);
+  std::filesystem::copy(aside, directory(), std::filesystem::copy_options::recursive);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const auto refused = store->commit({accepted("lab")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "J119");
+  std::filesystem::remove_all(aside);
+}
+
+TEST_F(StoreTest, a_folder_that_is_moved_back_is_used_again_with_all_that_was_acknowledged) {
+  MessageId before, after;
+  {
+    const auto store = open();
+    before = commit(*store, {accepted("lab", "before")})[0].id;
+    const auto aside = directory().string() + ".aside";
+    std::filesystem::rename(directory(), aside);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    ASSERT_FALSE(store->commit({accepted("lab", "between")}));
+    std::filesystem::rename(aside, directory());
+    after = commit(*store, {accepted("lab", "after")})[0].id;
+    EXPECT_FALSE(store->trouble());
+  }
+  const auto store = open();
+  EXPECT_THAT(store->recovery().damage, IsEmpty());
+  EXPECT_TRUE(value(store->message(before)));
+  EXPECT_TRUE(value(store->message(after)));
+  EXPECT_EQ(value(store->messages({})).size(), 2u) << "what was refused is not there";
+}
+
+TEST_F(StoreTest, an_opening_says_when_it_made_the_store_and_what_an_earlier_one_left) {
+  {
+    const auto store = open();
+    EXPECT_TRUE(store->recovery().made_new);
+    EXPECT_THAT(store->recovery().left_behind, IsEmpty());
+    commit(*store, {accepted("lab")});
+  }
+  EXPECT_FALSE(open()->recovery().made_new);
+  std::filesystem::remove_all(directory() / "journal");
+  const auto store = open();
+  EXPECT_TRUE(store->recovery().made_new);
+  EXPECT_THAT(store->recovery().left_behind, ElementsAre("index.db", "keys"));
 }
 
 TEST_F(StoreTest, a_second_process_is_told_who_holds_the_store) {
