@@ -27,6 +27,10 @@ int answer_question(const std::string& site, const std::string& question,
     return kFailed;
   }
   print(context.out, context.json ? ops::dump(*answer) + "\n" : as_text(*answer));
+  if (!context.json && answer->contains("index_behind")) {
+    print(context.err, "note: the newest may be missing: " +
+                           (*answer)["index_behind"].get<std::string>() + "\n");
+  }
   return kFine;
 }
 

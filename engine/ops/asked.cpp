@@ -21,6 +21,11 @@ Result<MessageId> id_of(const std::string& text) {
                      "ids have 13 characters; see `cannula msg list`");
 }
 
+json with_note(json answer, const Result<void>& caught_up) {
+  if (!caught_up) answer["index_behind"] = caught_up.error().text();
+  return answer;
+}
+
 std::string text_of(const json& object, const char* name) {
   auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();

@@ -29,4 +29,8 @@ Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now
 // and waiting, which is all that is still to be done.
 Result<store::LetterQuery> many_of(const nlohmann::json& asked);
 
+// The answer, and under "index_behind" why it may lack the newest, when the index could not catch
+// up.
+nlohmann::json with_note(nlohmann::json answer, const Result<void>& caught_up);
+
 }  // namespace cannula::ops

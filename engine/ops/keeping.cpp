@@ -147,7 +147,7 @@ Result<json> Keeping::pruning() const {
 }
 
 Result<json> Keeping::hold(const json& asked) {
-  store_.catch_up();
+  TRY(store_.catch_up_within(store::kPatience));
   Hold wanted = TRY(hold_of(asked, store_));
   const std::size_t messages = TRY(covered(wanted, store_));
   return with_holds([&](Holds& holds) -> Result<json> {

@@ -248,19 +248,20 @@ Result<void> Operations::know_channel(const std::string& name) const {
 }
 
 Result<json> Operations::list(const json& query) const {
-  store_.catch_up();
+  const auto caught_up = store_.catch_up_within(store::kPatience);
   TRY(know_channel(text_of(query, "channel")));
   json rows = json::array();
   for (const store::MessageRow& row : TRY(store_.messages(TRY(query_of(query, store_)))))
     rows.push_back(to_json(row));
-  return json{{"messages", std::move(rows)}};
+  return with_note(json{{"messages", std::move(rows)}}, caught_up);
 }
 
 Result<json> Operations::show(const std::string& id_text) const {
   const MessageId id = TRY(id_of(id_text));
-  store_.catch_up();
+  const auto caught_up = store_.catch_up_within(store::kPatience);
   const auto row = TRY(store_.message(id));
   if (!row) {
+    if (!caught_up) return caught_up.error();  // it may be in what the index has not followed yet
     return Error{"P304", "there is no message " + id.text(), "list them with `cannula msg list`",
                  std::nullopt};
   }
@@ -271,11 +272,12 @@ Result<json> Operations::show(const std::string& id_text) const {
   for (const store::Record& record : TRY(store_.trail(id))) trail.push_back(to_json(record));
   json edited_as = json::array();
   for (const MessageId edited : TRY(store_.edited_as(id))) edited_as.push_back(edited.text());
-  return json{{"message", to_json(*row)},
-              {"edited_as", std::move(edited_as)},
-              {"waits_for", what_it_waits_for(store_, engine_, *row, rows)},
-              {"deliveries", std::move(deliveries)},
-              {"trail", std::move(trail)}};
+  return with_note(json{{"message", to_json(*row)},
+                        {"edited_as", std::move(edited_as)},
+                        {"waits_for", what_it_waits_for(store_, engine_, *row, rows)},
+                        {"deliveries", std::move(deliveries)},
+                        {"trail", std::move(trail)}},
+                   caught_up);
 }
 
 Result<json> Operations::unmapped(const json& query) const {
@@ -284,7 +286,7 @@ Result<json> Operations::unmapped(const json& query) const {
     return bad_request(fmt::format("the limit {} is out of range", limit),
                        fmt::format("1 to {}", kMostRows));
   }
-  store_.catch_up();
+  const auto caught_up = store_.catch_up_within(store::kPatience);
   const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
   json rows = json::array();
   for (const store::UnmappedRow& row : TRY(store_.unmapped(text_of(query, "table"), kMostRows))) {
@@ -293,7 +295,7 @@ Result<json> Operations::unmapped(const json& query) const {
     if (!mapped) rows.push_back(to_json(row));
     if (rows.size() == static_cast<std::size_t>(limit)) break;
   }
-  return json{{"unmapped", std::move(rows)}};
+  return with_note(json{{"unmapped", std::move(rows)}}, caught_up);
 }
 
 Result<json> Operations::resend(const json& asked) {

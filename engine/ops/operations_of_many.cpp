@@ -48,7 +48,7 @@ json to_json(const BulkProgress& progress) {
 // Of a store that no engine works on: only what a later start acts on is written.
 Result<BulkDone> write_acts(store::Store& store, const BulkOrder& order,
                             std::span<const store::Letter> letters) {
-  store.catch_up();
+  TRY(store.catch_up_within(store::kPatience));
   const bool resend = order.act == BulkOrder::Act::resend;
   const auto chosen = TRY(resend ? pipeline::those_to_resend(store, letters)
                                  : pipeline::those_to_discard(store, letters));
@@ -82,7 +82,7 @@ Result<Bytes> with_set(const Bytes& body, const json& wishes, const std::string&
 
 Result<json> Operations::causes(const json& asked) const {
   const store::LetterQuery query = TRY(many_of(asked));
-  store_.catch_up();
+  const auto caught_up = store_.catch_up_within(store::kPatience);
   json groups = json::array();
   std::uint64_t total = 0;
   for (const store::CauseRow& row : TRY(store_.causes(query))) {
@@ -97,15 +97,15 @@ Result<json> Operations::causes(const json& asked) const {
                       {"last_at", time_text(row.last_at)},
                       {"sample", row.sample.text()}});
   }
-  return json{{"groups", std::move(groups)}, {"total", total}};
+  return with_note(json{{"groups", std::move(groups)}, {"total", total}}, caught_up);
 }
 
 Result<json> Operations::begin(BulkOrder order) {
   if (engine_) return to_json(TRY(engine_->bulk_acts().begin(std::move(order))));
   order.rate = 0;  // nothing is sent before an engine is started
   BulkActs::Hands hands;
-  hands.find = [this](const store::LetterQuery& query) {
-    store_.catch_up();
+  hands.find = [this](const store::LetterQuery& query) -> Result<std::vector<store::Letter>> {
+    TRY(store_.catch_up_within(store::kPatience));
     return store_.letters(query);
   };
   hands.act = [this](const BulkOrder& asked, std::span<const store::Letter> letters) {
@@ -129,7 +129,7 @@ Result<json> Operations::begin(BulkOrder order) {
 Result<json> Operations::resend_deliveries(MessageId id, const json& asked) {
   const auto [actor, reason] = TRY(actor_and_reason(asked));
   const std::string destination = text_of(asked, "destination");
-  store_.catch_up();
+  TRY(store_.catch_up_within(store::kPatience));
   TRY(pipeline::known_message(store_, id, 0));
   std::vector<store::Letter> letters;
   for (const store::DeliveryRow& row : TRY(store_.deliveries(id))) {
@@ -230,7 +230,7 @@ Result<Bytes> Operations::edited_body(const store::MessageRow& row, const json& 
 Result<json> Operations::edit(const json& asked) {
   const auto [actor, reason] = TRY(actor_and_reason(asked));
   const MessageId id = TRY(id_of(text_of(asked, "id")));
-  store_.catch_up();
+  TRY(store_.catch_up_within(store::kPatience));
   const store::MessageRow row = TRY(pipeline::may_resend(store_, id, 0));
   Bytes body = TRY(edited_body(row, asked));
   if (body->empty()) return bad_request("the edited message is empty", "");

@@ -194,7 +194,7 @@ void Channel::arrived(WorkItem item, Waiter waiter) {
 }
 
 Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Position queued) {
-  store_.catch_up();
+  TRY(store_.catch_up_within(store::kPatience));
   auto row = TRY(store_.message(id));
   if (!row)
     return Error{

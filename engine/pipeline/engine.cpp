@@ -154,7 +154,7 @@ bool Engine::release_mapped(const rules::Resources& resources) {
     const auto table = resources.tables.find(code.first);
     return table != resources.tables.end() && table->second->find(code.second, today).has_value();
   };
-  store_->catch_up();
+  if (!store_->catch_up_within(store::kPatience)) return false;
   MessageId after{};
   std::map<std::string, std::size_t> released_by;  // table
   const auto enter = [&] {
@@ -387,12 +387,11 @@ void Engine::end_work(Running& running) {
   running.channel->abandon_waiters();
 }
 
-// Everything submitted before is on disk and in the index afterwards.
+// Everything submitted before is on disk afterwards, and whoever waits for it has been told.
 void Engine::flush_store() {
   if (auto flushed = store_->commit({}); !flushed) {
     spdlog::error("the store could not be flushed: {}", flushed.error().text());
   }
-  store_->catch_up();
 }
 
 namespace {
@@ -627,7 +626,8 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   }
 
   for (Running* running : leaving) end_work(*running);
-  flush_store();  // attempts that were under way: what comes must not deliver them again
+  flush_store();
+  store_->catch_up();  // attempts that were under way: what comes must not deliver them again
   std::vector<Running*> coming;
   Channels retired;
   {
@@ -685,6 +685,7 @@ void Engine::compare_with_trail(const audit::JournalEnd& told) {
 // Offers that were under way when their source was closed end before what they use is gone.
 void Engine::settle_offers(Channels& channels) {
   flush_store();
+  static_cast<void>(store_->catch_up_within(store::kPatience).has_value());
   for (auto& [name, running] : channels) {
     if (running->executor) run_there(running->executor, [] { return true; });
   }

@@ -26,7 +26,7 @@ std::vector<store::Letter> letters_of(std::span<const Chosen> chosen) {
 Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
                             const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
+  TRY(store_->catch_up_within(store::kPatience));
   const store::MessageRow row = TRY(may_resend(*store_, id, ordinal));
   const std::shared_ptr<Channel> channel = channel_named(row.channel);
   if (!channel) {
@@ -47,7 +47,7 @@ Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::str
                              const std::string& reason) {
   {
     std::scoped_lock one_at_a_time(acts_);
-    store_->catch_up();
+    TRY(store_->catch_up_within(store::kPatience));
     TRY(may_discard(*store_, id, ordinal));
   }
   const store::Letter letter{id, ordinal};
@@ -69,7 +69,7 @@ std::shared_ptr<Channel> Engine::channel_of(const Chosen& one) const {
 Result<BulkDone> Engine::resend_all(std::span<const store::Letter> letters,
                                     const std::string& actor, const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
+  TRY(store_->catch_up_within(store::kPatience));
   std::vector<Chosen> chosen = TRY(those_to_resend(*store_, letters));
   std::erase_if(chosen, [&](const Chosen& one) { return !channel_of(one); });
   const BulkDone done{chosen.size(), letters.size() - chosen.size()};
@@ -96,7 +96,7 @@ Result<BulkDone> Engine::resend_all(std::span<const store::Letter> letters,
 Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
                                      const std::string& actor, const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
+  TRY(store_->catch_up_within(store::kPatience));
   std::vector<Chosen> chosen = TRY(those_to_discard(*store_, letters));
   std::unordered_map<MessageId, std::shared_ptr<Channel>> dropped;
   for (const Chosen& one : chosen) {
@@ -105,9 +105,18 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
     channel->drop_outcome_of(one.message.id);
     dropped.emplace(one.message.id, channel);
   }
+  const auto chosen_still = [&]() -> Result<std::vector<Chosen>> {
+    TRY(store_->commit({}));  // what their scripts decided before that
+    TRY(store_->catch_up_within(store::kPatience));
+    return those_to_discard(*store_, letters_of(chosen));
+  };
   if (!dropped.empty()) {
-    flush_store();  // what their scripts decided before that
-    chosen = TRY(those_to_discard(*store_, letters_of(chosen)));
+    auto still = chosen_still();
+    if (!still) {  // nothing is discarded, and what their scripts decide counts
+      for (const auto& [id, channel] : dropped) channel->keep_outcome_of(id);
+      return still.error();
+    }
+    chosen = *std::move(still);
   }
   for (const Chosen& one : chosen) dropped.erase(one.message.id);
   for (const auto& [id, channel] : dropped) channel->keep_outcome_of(id);
@@ -115,7 +124,8 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
   if (chosen.empty()) return done;
 
   TRY(store_->commit(discarded_records(chosen, actor, reason)));
-  store_->catch_up();
+  static_cast<void>(
+      store_->catch_up_within(store::kPatience).has_value());  // it is on record already
   std::map<std::shared_ptr<Channel>, std::vector<Chosen>> by_channel;
   for (Chosen& one : chosen) {
     if (auto channel = channel_named(one.message.channel))
@@ -128,7 +138,7 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
 Result<MessageId> Engine::edit(MessageId id, Bytes body, const std::string& actor,
                                const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
-  store_->catch_up();
+  TRY(store_->catch_up_within(store::kPatience));
   const store::MessageRow row = TRY(may_resend(*store_, id, 0));
   const std::shared_ptr<Channel> channel = channel_named(row.channel);
   if (!channel) {
@@ -164,7 +174,8 @@ Result<MessageId> Engine::edit(MessageId id, Bytes body, const std::string& acto
   });
   const std::vector<store::Committed> places = TRY(committed->get_future().get());
   if (replaces) {
-    store_->catch_up();
+    static_cast<void>(
+        store_->catch_up_within(store::kPatience).has_value());  // it is on record already
     channel->discarded(replaced);
   }
   return places.front().id;
@@ -180,8 +191,8 @@ Result<std::string> Engine::delivered_before(const std::string& message,
 
 BulkActs::Hands Engine::bulk_hands() {
   BulkActs::Hands hands;
-  hands.find = [this](const store::LetterQuery& query) {
-    store_->catch_up();
+  hands.find = [this](const store::LetterQuery& query) -> Result<std::vector<store::Letter>> {
+    TRY(store_->catch_up_within(store::kPatience));
     return store_->letters(query);
   };
   hands.act = [this](const BulkOrder& order, std::span<const store::Letter> letters) {

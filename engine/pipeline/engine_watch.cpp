@@ -114,7 +114,13 @@ void Engine::warn_of_the_stranded() const {
 // What waits under names that are configured now and would not be any more.
 std::vector<Diagnostic> Engine::what_would_be_stranded(const config::Site& next) const {
   std::vector<Diagnostic> findings;
-  store_->catch_up();
+  if (const auto caught_up = store_->catch_up_within(store::kPatience); !caught_up) {
+    const Error& error = caught_up.error();
+    findings.push_back({Severity::error, error.code,
+                        "it cannot be told what would be left behind: " + error.message, nullptr,
+                        std::nullopt, error.hint, ""});
+    return findings;
+  }
   const auto counts = store_->counts();
   if (!counts) return findings;
   const auto now = site();

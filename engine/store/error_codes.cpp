@@ -79,14 +79,21 @@ constexpr ErrorCode kCodes[] = {
      "was changed. Start the newer one again; to go back for good, put back the backup that was "
      "made before the upgrade."},
     {"J119", "the journal's file is not in its folder any more",
-     "The store's folder, or the segment that is being written, was removed, moved or replaced while "
-     "the engine runs. What is written to a removed file is lost when the file is closed, so nothing "
-     "is taken and nothing acknowledged (AE, 503; `/readyz` says so). Was it moved: move it back, and "
-     "work resumes by itself. Was it removed: do not stop the engine yet, for as long as it runs the "
+     "The store's folder, or the segment that is being written, was removed, moved or replaced "
+     "while "
+     "the engine runs. What is written to a removed file is lost when the file is closed, so "
+     "nothing "
+     "is taken and nothing acknowledged (AE, 503; `/readyz` says so). Was it moved: move it back, "
+     "and "
+     "work resumes by itself. Was it removed: do not stop the engine yet, for as long as it runs "
+     "the "
      "removed files can be read. `ls -l /proc/PID/fd` shows them as (deleted); copy each out "
-     "(`cp /proc/PID/fd/N …/journal/NAME`), as well as `index.db` and what is in `audit`. Then stop "
-     "the engine, put the copies where they were, or restore from a backup (`cannula store restore`), "
-     "run `cannula store check`, and start. What was acknowledged before and is in no copy has to be "
+     "(`cp /proc/PID/fd/N …/journal/NAME`), as well as `index.db` and what is in `audit`. Then "
+     "stop "
+     "the engine, put the copies where they were, or restore from a backup (`cannula store "
+     "restore`), "
+     "run `cannula store check`, and start. What was acknowledged before and is in no copy has to "
+     "be "
      "sent again by its senders."},
     {"J201", "bytes in the journal are no records",
      "A part of a segment was damaged after it was stored: something valid that was written later "
@@ -137,6 +144,17 @@ constexpr ErrorCode kCodes[] = {
      "The file `index.db` is no sound index, or a text in it was not sealed by this store: "
      "something changed it from outside. It is thrown away and built anew from the journal; "
      "nothing is lost by it."},
+    {"J303", "the index has not followed the journal",
+     "What lists, counts and finds messages is the index, which follows the journal, usually "
+     "within "
+     "milliseconds. It is further behind and did not catch up while the question waited: its disk "
+     "is "
+     "full or fails (the message says so), or a great many messages come in. Nothing is lost, and "
+     "what is asked only is answered with what the index has, and a note. What is done to messages "
+     "(sending again, discarding, editing, holding, forgetting, a reload) is refused meanwhile, "
+     "because it could miss some. Free space on the disk; ask again when `cannula status` says "
+     "that "
+     "the index has followed."},
 };
 
 }  // namespace

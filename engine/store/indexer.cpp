@@ -179,6 +179,7 @@ void Indexer::run() {
     if (!done && !last) recover_from(done.error());
 
     guard.lock();
+    trouble_ = done ? std::nullopt : std::optional(done.error());
     if (!done) left_out_ = true;  // what was taken is to be read from the journal now
     progressed_.notify_all();
     if (last) return;
@@ -282,6 +283,32 @@ void Indexer::catch_up() {
   work_.notify_one();
   progressed_.wait(guard, [&] { return closing_ || indexed_up_to() >= target; });
   --hurried_;
+}
+
+Result<void> Indexer::catch_up_within(std::chrono::milliseconds time) {
+  const Position target = journal_.end();
+  if (!in_background_) catch_up();
+  std::unique_lock guard(lock_);
+  const auto done = [&] { return closing_ || indexed_up_to() >= target; };
+  if (!done() && in_background_) {
+    ++hurried_;
+    work_.notify_one();
+    progressed_.wait_for(guard, time, done);
+    --hurried_;
+  }
+  if (done()) return {};
+  return is_behind();
+}
+
+// With lock_ held.
+Error Indexer::is_behind() const {
+  const Position end = journal_.end();
+  return {"J303",
+          fmt::format("the index is {} bytes behind the journal{}",
+                      end - std::min(end, indexed_up_to()),
+                      trouble_ ? ", because it cannot be written: " + trouble_->message : ""),
+          trouble_ ? "free space on the disk, or see to what it says; the index follows by itself"
+                   : "ask again when it has followed: `cannula status` says how far it is behind"};
 }
 
 void Indexer::close() {

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "engine/store/group_commit.h"
@@ -39,6 +41,8 @@ class Indexer {
   // Waits until everything that was on disk at the call is in the index. Also returns when the
   // indexer is being closed.
   void catch_up();
+  // The same, for so long at most: J303 when it has not caught up by then.
+  Result<void> catch_up_within(std::chrono::milliseconds time);
   Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
   // A reader met what is not the index's own (J302): it is built anew, soon. Does not wait. False:
   // that is under way already.
@@ -62,6 +66,7 @@ class Indexer {
   Result<void> replay(Position to, std::uint64_t* records, std::vector<Diagnostic>* damage);
 
   void run();
+  Error is_behind() const;
   void wait_for_work(std::unique_lock<std::mutex>& guard);
   Result<void> index_taken(std::deque<Durable> taken);
   void recover_from(const Error& error);
@@ -92,6 +97,7 @@ class Indexer {
   bool distrusted_ = false;
   std::size_t hurried_ = 0;  // callers of catch_up()
   bool closing_ = false;
+  std::optional<Error> trouble_;  // why it could not be written last; nothing when it could
   bool in_background_ = false;
   std::thread thread_;
 };

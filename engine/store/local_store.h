@@ -32,6 +32,9 @@ class LocalStore final : public Store {
   Position end() const override { return journal_->end(); }
   Position indexed_up_to() const override { return indexer_->indexed_up_to(); }
   void catch_up() override { indexer_->catch_up(); }
+  Result<void> catch_up_within(std::chrono::milliseconds time) override {
+    return indexer_->catch_up_within(time);
+  }
 
   Result<std::optional<MessageRow>> message(MessageId id) const override;
   Result<std::vector<MessageRow>> messages(const MessageQuery& query) const override;

@@ -14,6 +14,9 @@
 namespace cannula::store {
 namespace {
 
+// For the index: of retention alone, and while people's acts wait for it as well.
+constexpr std::chrono::milliseconds kLongPatience{60'000};
+constexpr std::chrono::milliseconds kPatienceOfOthers{5000};
 constexpr std::size_t kRowsAtOnce = 4096;
 constexpr std::size_t kForgottenAtOnce = 256;     // messages in one commit
 constexpr std::uint64_t kPieceOfWork = 4u << 20;  // bytes packed between two rests
@@ -54,11 +57,11 @@ bool outlives_its_message(const Record& record) {
 }  // namespace
 
 Result<PruneReport> Pruner::run() {
-  parts_.store.catch_up();
+  TRY(parts_.store.catch_up_within(kLongPatience));
   segments_ = parts_.journal.segments();
   TRY(forget_what_is_due());
   if (!order_.dry_run && !report_.ended_early) {
-    parts_.store.catch_up();
+    TRY(parts_.store.catch_up_within(kLongPatience));
     TRY(give_back());
   }
   return std::move(report_);
@@ -109,7 +112,7 @@ Result<void> Pruner::forget_what_is_due() {
 
 Result<void> Pruner::forget(const std::vector<MessageId>& ids) {
   const auto work = [&]() -> Result<void> {
-    if (!order_.dry_run) parts_.store.catch_up();
+    if (!order_.dry_run) TRY(parts_.store.catch_up_within(kPatienceOfOthers));
     std::map<std::string, Forgotten> messages, bodies;
     for (const MessageId id : ids) TRY(judge(id, messages, bodies));
     if (order_.dry_run) return {};
@@ -230,8 +233,7 @@ Result<void> Pruner::roll_the_last(const std::vector<RetentionReader::Debt>& deb
   parts_.commits.roll(
       [&](Result<std::vector<Committed>> result) { done.set_value(std::move(result)); });
   static_cast<void>(TRY(done.get_future().get()));
-  parts_.store.catch_up();
-  return {};
+  return parts_.store.catch_up_within(kLongPatience);
 }
 
 bool Pruner::is_worth_it(const RetentionReader::Debt& debt, std::uint64_t size) const {

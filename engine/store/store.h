@@ -2,6 +2,7 @@
 // questions.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -180,6 +181,9 @@ struct AwaitingRow {
   std::vector<std::pair<std::string, std::string>> codes;  // table and key
 };
 
+// How long a person who asks is kept waiting for the index.
+constexpr std::chrono::milliseconds kPatience{2000};
+
 // What was found when a store was opened or checked, for the log and for `store check`.
 struct Recovery {
   std::uint64_t records_replayed = 0;
@@ -240,6 +244,9 @@ class Store {
   virtual Position indexed_up_to() const = 0;
   // Waits until the index has everything that was on disk when this was called.
   virtual void catch_up() = 0;
+  // The same for who cannot wait for ever, because a person does or others do meanwhile: J303, with
+  // why, when it has not caught up by then.
+  virtual Result<void> catch_up_within(std::chrono::milliseconds time) = 0;
 
   virtual Result<std::optional<MessageRow>> message(MessageId id) const = 0;
   virtual Result<std::vector<MessageRow>> messages(const MessageQuery& query) const = 0;

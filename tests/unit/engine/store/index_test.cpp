@@ -183,6 +183,27 @@ TEST_F(IndexTest, the_queue_of_a_channel_is_in_order_of_acceptance_and_resending
   EXPECT_THAT(value(store->waiting_messages("lab", 0, 1)), SizeIs(1));
 }
 
+TEST_F(IndexTest, who_asks_is_told_that_the_index_is_behind_and_waits_no_longer) {
+  Options background = options();
+  background.index_in_background = true;
+  const auto store = open(background);
+  accept(*store, "lab");
+  EXPECT_TRUE(store->catch_up_within(std::chrono::seconds(60)));
+  const auto other = value(Connection::open(index(), Connection::Mode::create));
+  ASSERT_TRUE(other->execute("BEGIN IMMEDIATE"));  // the index cannot be written, as on a full disk
+  accept(*store, "lab");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto behind = store->catch_up_within(std::chrono::milliseconds(100));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8));
+  ASSERT_FALSE(behind);
+  EXPECT_EQ(behind.error().code, "J303");
+  EXPECT_THAT(behind.error().message, testing::ContainsRegex("[1-9][0-9]* bytes behind"));
+  EXPECT_THAT(value(store->messages({})), SizeIs(1)) << "what it has is there to be asked";
+  ASSERT_TRUE(other->execute("ROLLBACK"));
+  EXPECT_TRUE(store->catch_up_within(std::chrono::seconds(60)));
+  EXPECT_THAT(value(store->messages({})), SizeIs(2));
+}
+
 TEST_F(IndexTest, the_queue_of_a_destination_is_in_order_of_outcomes) {
   const auto store = open();
   const MessageId a = accept(*store, "lab");
