@@ -7,7 +7,11 @@ std::span<const ErrorCode> error_codes() {
       {"T101", "A listener cannot be opened",
        "The address of `listen` is already taken by another program or channel, does not belong to "
        "this machine, or its port needs rights that the process does not have (below 1024). The "
-       "message says which. `ss -ltnp` shows who listens where."},
+       "message says which, and who has the port where that may be known. `ss -ltnp` shows who "
+       "listens "
+       "where. At the start only the channel that wants it takes nothing: it is tried again every "
+       "few "
+       "seconds, and the others run; only when none could be opened, the engine ends."},
       {"T102", "A host name cannot be found",
        "The name servers do not know the host, or cannot be reached. Names are looked up at every "
        "new connection, so nothing needs to be restarted once the name is there."},

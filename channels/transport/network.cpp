@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "channels/transport/deadline.h"
+#include "channels/transport/port_holder.h"
 #include "channels/transport/socket_parts.h"
 #include "channels/transport/tcp_stream.h"
 
@@ -93,6 +94,18 @@ std::string address_of(const tcp::socket& socket) {
   return failure ? std::string() : text_of(endpoint.address());
 }
 
+namespace {
+
+std::string who_listens(std::uint16_t port) {
+  const std::string holder = holder_of_port(port);
+  if (holder.empty())
+    return "another program or channel already listens there; `ss -ltnp`, as root, says which";
+  if (holder == "this process") return "another channel of this engine already listens there";
+  return holder + " already listens there";
+}
+
+}  // namespace
+
 Listener::Listener(tcp::acceptor acceptor, std::string address, Report& report)
     : acceptor_(std::move(acceptor)), address_(std::move(address)), report_(report) {}
 
@@ -111,7 +124,7 @@ Result<std::unique_ptr<Listener>> Listener::open(asio::any_io_executor executor,
   if (failure) {
     return Error{"T101", "cannot listen on " + endpoint.text() + ": " + failure.message(),
                  failure == asio::error::address_in_use
-                     ? "another program or channel already listens there"
+                     ? who_listens(endpoint.port)
                      : "listen must name an address of this machine and a port that is free",
                  std::nullopt};
   }

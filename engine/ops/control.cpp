@@ -60,7 +60,7 @@ Result<json> perform(Operations& operations, Keeping& keeping, const std::string
                "engine and command line may be of two versions", std::nullopt};
 }
 
-// One channel whose secret is not there does not make the engine unready: the others work.
+// One channel whose secret or port is not there does not make the engine unready: the others work.
 std::string channels_that_wait(const pipeline::Engine& engine) {
   std::string text;
   engine.each_channel([&](const pipeline::ChannelView& view) {

@@ -336,8 +336,8 @@ constexpr Family kFamilies[] = {
      "message cannot be read.",
      channel_paused},
     {"cannula_channel_not_taking", "gauge", "channel",
-     "1 while nothing is taken from its senders: paused, no room on the disk, or a secret that is "
-     "not there.",
+     "1 while nothing is taken from its senders: paused, no room on the disk, a secret that is not "
+     "there, or a port that another program has.",
      not_taking},
     {"cannula_validation_findings_total", "counter", "channel, severity",
      "What [validate] found wrong with messages and does not ignore.", validation_findings},

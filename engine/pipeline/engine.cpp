@@ -77,6 +77,11 @@ void await_there(asio::any_io_executor executor, asio::awaitable<void> work) {
   asio::co_spawn(executor, std::move(work), asio::use_future).get();
 }
 
+// T101: the port is another program's, or the address not (yet) this machine's.
+bool is_closed_listener(const Error& error) {
+  return error.code == "T101";
+}
+
 Diagnostic finding_of(const std::string& channel, const Error& error) {
   Diagnostic finding;
   finding.code = error.code;
@@ -114,7 +119,7 @@ struct Engine::Running {
   asio::any_io_executor executor;
   std::unique_ptr<Receiver> receiver;  // made and used on `executor`
   std::string address;
-  std::optional<Error> not_open;            // why its source is not, for want of a secret
+  std::optional<Error> not_open;            // why its source is not, and is tried again
   std::vector<Diagnostic> missing_secrets;  // of its destinations
 };
 
@@ -315,7 +320,8 @@ bool Engine::open_source(const config::Site& site, Running& running,
   return false;
 }
 
-// A secret that is not there keeps this channel waiting, and no other.
+// A secret that is not there, and a port that another program has, keep this channel waiting, and
+// no other.
 void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& findings) {
   for (const Diagnostic& finding : running.missing_secrets) {
     spdlog::error("{} ({}) [{}]; what is sent there waits until it can be delivered",
@@ -324,16 +330,31 @@ void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& find
   std::vector<Diagnostic> own;
   if (open_source(*site_, running, own)) return;
   Error why(own.front().code, own.front().message, own.front().hint);
-  if (!is_missing_secret(why)) {
+  if (!is_missing_secret(why) && !is_closed_listener(why)) {
     findings.push_back(std::move(own.front()));
     return;
   }
-  spdlog::error("{}; the channel takes nothing until it is there", why.text());
+  spdlog::error("{}; the channel takes nothing meanwhile, and is tried again every few seconds",
+                why.text());
   std::unique_lock lock(mutex_);
   running.not_open = std::move(why);
 }
 
-// On the background thread: the secrets in files may have come meanwhile.
+// An engine that nobody can reach, because of ports, had better say so and end: perhaps another one
+// runs. Empty when a source is open, or when all wait for secrets.
+std::vector<Diagnostic> Engine::why_nothing_is_open() const {
+  std::vector<Diagnostic> closed;
+  for (const auto& [name, running] : channels_) {
+    if (!running->config.enabled) continue;
+    if (!running->not_open) return {};
+    if (!is_closed_listener(*running->not_open)) continue;
+    const Error& why = *running->not_open;
+    closed.push_back({Severity::error, why.code, why.message, nullptr, std::nullopt, why.hint, ""});
+  }
+  return closed;
+}
+
+// On the background thread: the secrets in files may have come meanwhile, and ports be free.
 void Engine::open_waiting_sources() {
   std::unique_lock one_at_a_time(acts_, std::try_to_lock);
   if (!one_at_a_time || !ready_) return;
@@ -341,7 +362,8 @@ void Engine::open_waiting_sources() {
     if (!running->not_open) continue;
     std::vector<Diagnostic> still;
     if (open_source(*site_, *running, still))
-      spdlog::info("channel {} has its secret now and listens on {}", name, running->address);
+      spdlog::info("channel {} can be opened now{}{}", name,
+                   running->address.empty() ? "" : " and listens on ", running->address);
   }
 }
 
@@ -404,9 +426,12 @@ void say_if_it_is_new(const store::Recovery& recovery, const std::filesystem::pa
     return;
   }
   spdlog::error(
-      "store: the journal is GONE from {}, where {} of an earlier store is still: a new one was made, "
-      "and it is EMPTY. Messages that were accepted and not yet delivered are not in it. If that was "
-      "not meant, stop the engine and restore the store (`cannula store restore`, after moving what "
+      "store: the journal is GONE from {}, where {} of an earlier store is still: a new one was "
+      "made, "
+      "and it is EMPTY. Messages that were accepted and not yet delivered are not in it. If that "
+      "was "
+      "not meant, stop the engine and restore the store (`cannula store restore`, after moving "
+      "what "
       "is there aside)",
       directory.string(), fmt::format("{}", fmt::join(recovery.left_behind, ", ")));
 }
@@ -523,6 +548,7 @@ std::vector<Diagnostic> Engine::start(
   for (auto& [name, running] : channels_) {
     if (findings.empty()) open_source_or_wait(*running, findings);
   }
+  if (findings.empty()) findings = why_nothing_is_open();
   if (!findings.empty()) stop(milliseconds(0));
   ready_ = findings.empty();
   if (ready_) {

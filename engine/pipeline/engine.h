@@ -36,7 +36,7 @@ struct ChannelView {
   const Channel& channel;
   std::string address;  // what its source listens on; empty when it does not
   const std::optional<Error>&
-      not_open;  // why the source waits for a secret; nothing when it does not
+      not_open;  // why its source is not open, and is tried again; nothing when it is
 };
 
 // A reload that changed nothing, because of what was wrong.
@@ -136,6 +136,7 @@ class Engine : private script::Host {
                                  std::vector<Diagnostic>& findings);
   bool open_source(const config::Site& site, Running& running, std::vector<Diagnostic>& findings);
   void open_source_or_wait(Running& running, std::vector<Diagnostic>& findings);
+  std::vector<Diagnostic> why_nothing_is_open() const;
   void open_waiting_sources();
   void close_source(Running& running, std::chrono::milliseconds grace);
   bool begin_work(Running& running, std::vector<Diagnostic>& findings);

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <future>
+#include <set>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -37,6 +38,9 @@ class FakeWires {
   std::function<boost::asio::awaitable<Remembered>(const Parcel&, Memory&)> deliver_remembering;
   std::atomic<bool> refuse_to_listen{false};
   std::string refuse_to_listen_on;
+  // Their ports are another program's, as long as it is so.
+  std::set<std::string> ports_in_use_of;
+  std::atomic<bool> ports_in_use{false};
   std::atomic<bool> lacks_secret{false};  // the senders, and the receiver of `secret_to_listen_on`
   std::string secret_to_listen_on;
   static Error missing_secret() { return {"P121", "the test has no secret", "give it one"}; }
@@ -136,6 +140,8 @@ class FakeReceiver : public Receiver {
   Result<void> start() override {
     if (wires_.lacks_secret && wires_.secret_to_listen_on == name_)
       return FakeWires::missing_secret();
+    if (wires_.ports_in_use && wires_.ports_in_use_of.contains(name_))
+      return Error{"T101", "cannot listen: address in use", "another program listens there"};
     if (wires_.refuse_to_listen || wires_.refuse_to_listen_on == name_)
       return Error{"T999", "the test refuses to listen"};
     wires_.add_intake(name_, intake_, executor_);
