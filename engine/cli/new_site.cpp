@@ -25,7 +25,7 @@ constexpr NewFile kFiles[] = {
 directory = "state"            # the journal and its index; on a local disk, never in git
 
 [admin]
-listen = "127.0.0.1:8089"      # health, metrics and status; on this machine only
+listen = "127.0.0.1:8089"      # /livez, /readyz and /metrics; on this machine only
 
 # [secrets]                    # scripts say secret("ehr"); the secret itself stands elsewhere
 # ehr = "env:EHR_PASSWORD"     # or "file:/etc/cannula/ehr-password"

@@ -236,7 +236,7 @@ class Sending {
         order_.expect.empty() ? code == "AA" || code == "CA" : code == order_.expect;
     ++(expected ? result_.as_expected : result_.unexpected);
     const std::string text = answer ? answer->text : answer.error().text();
-    if (!expected)
+    if (!expected && order_.count > 1)  // of a single one it is the summary
       remark(fmt::format("message {} ({}): {} {}", attempt->n, attempt->control_id, code, text));
     if (order_.count == 1) result_.last_answer = text.empty() ? code : code + " " + text;
     write_log(attempt->control_id, code);

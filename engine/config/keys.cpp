@@ -48,8 +48,8 @@ const Option kAdmin[] = {
     {.name = "listen",
      .type = endpoint,
      .description =
-         "Address of the admin interface (health, metrics, status). Off unless named; on this "
-         "machine only."},
+         "Address of the admin interface, which answers `/livez`, `/readyz` and `/metrics`. Off "
+         "unless named; on this machine only."},
 };
 
 const Option kAudit[] = {

@@ -189,16 +189,25 @@ class AckWriter {
 
   // MSA-3 has 80 characters up to version 2.6. Where ERR-8 holds the whole text it is kept to them;
   // older versions have no other place for it, and a text too long is better than none.
-  std::string_view text_for_msa(std::string_view text) const {
+  std::string text_for_msa(std::string_view text) const {
     constexpr std::size_t kLongest = 80;
+    constexpr std::string_view kGoesOn = " ...";
     const std::string_view version = header_.version_id();
     if (is_before_2_5(version) || !(version == "2.5" || version == "2.5.1" || version == "2.6")) {
-      return text;
+      return std::string(text);
     }
-    if (text.size() <= kLongest) return text;
+    if (text.size() <= kLongest) return std::string(text);
+    // Between two words, where there are any, and not inside of what stands in parentheses.
+    const std::string_view fits = text.substr(0, kLongest - kGoesOn.size() + 1);
+    std::size_t blank = fits.rfind(' ');
+    const std::size_t open = fits.rfind(" (");
+    if (open != std::string_view::npos && fits.find(')', open) == std::string_view::npos)
+      blank = open;
+    if (blank != std::string_view::npos && blank >= kLongest / 2)
+      return std::string(text.substr(0, blank)).append(kGoesOn);
     std::size_t end = kLongest;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
+    return std::string(text.substr(0, end));
   }
 
   void write_errors(std::span<const AckError> errors) {
@@ -273,6 +282,13 @@ class AckWriter {
   const Delimiters& delimiters_;
   std::string out_;
 };
+
+// Whether MSA-3 is no more than how `whole` begins, kept to its 80 characters.
+bool is_cut_of(std::string_view text, std::string_view whole) {
+  constexpr std::size_t kTooLittle = 20;  // to tell by
+  while (text.ends_with('.') || text.ends_with(' ')) text.remove_suffix(1);
+  return text.size() >= kTooLittle && whole.size() > text.size() && whole.starts_with(text);
+}
 
 std::string text_of_error(const Message& message, SegmentId error) {
   // ERR-8 user message, ERR-7 diagnostics, ERR-3.2 the code's text, ERR-1.4.2 the same before 2.5.
@@ -375,7 +391,11 @@ Result<Acknowledgement> Acknowledgement::parse(std::string_view bytes) {
     if (answer.error_code.empty()) {
       answer.error_code = message.get(Place{error, 1, 1, 4, 1}).value_or("");
     }
-    if (answer.text.empty()) answer.text = text_of_error(message, error);
+    if (answer.text.empty()) {
+      answer.text = text_of_error(message, error);
+    } else if (auto whole = message.get(Place{error, 8}); whole && is_cut_of(answer.text, *whole)) {
+      answer.text = *std::move(whole);
+    }
   }
   return answer;
 }

@@ -87,8 +87,10 @@ std::string acknowledge_unreadable(const AckDetails& details);
 struct Acknowledgement {
   AckCode code = AckCode::AA;
   std::string control_id;  // MSA-2: the control id of the message it answers
-  std::string text;        // MSA-3, or the texts of ERR (ERR-8, ERR-7, ERR-3), or ""; for people
-  std::string error_code;  // ERR-3.1, or ERR-1.4.1 before version 2.5, or ""
+  // MSA-3, or the ERR-8 that it is the beginning of, or the texts of ERR (ERR-8, ERR-7, ERR-3), or
+  // ""; for people
+  std::string text;
+  std::string error_code;           // ERR-3.1, or ERR-1.4.1 before version 2.5, or ""
   std::string expected_sequence{};  // MSA-4, or ""
 
   bool positive() const { return is_positive(code); }

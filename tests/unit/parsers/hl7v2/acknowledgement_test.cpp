@@ -240,6 +240,26 @@ TEST(Acknowledgement, KeepsMsa3ToItsLengthWhereErr8HasTheWhole) {
             std::string::npos);
 }
 
+TEST(Acknowledgement, IsCutBetweenWordsAndReadAsTheWholeThatErr8Has) {
+  const std::string text =
+      "the address 192.0.2.7 is not one that the partner example-lab sends from (if it should be, "
+      "add it to `from` in partners/example-lab.toml)";
+  AckDetails details;
+  details.text = text;
+  const std::string ack =
+      build_acknowledgement(*Header::peek(message_of("2.5.1")), AckCode::AR, details);
+  EXPECT_NE(ack.find("MSA|AR|1|the address 192.0.2.7 is not one that the partner example-lab sends "
+                     "from ...\r"),
+            std::string::npos)
+      << ack;
+  EXPECT_EQ(Acknowledgement::parse(ack)->text, text);
+  // What only looks alike stays as the partner wrote it.
+  EXPECT_EQ(Acknowledgement::parse("MSH|^~\\&|||||||ACK|1|P|2.5.1\rMSA|AR|1|refused\r"
+                                   "ERR|||207|E||||refused by a person\r")
+                ->text,
+            "refused");
+}
+
 TEST(Acknowledgement, SaysWhichSequenceNumberIsExpected) {
   const std::string message = message_of("2.5.1");
   AckDetails details;
