@@ -2,6 +2,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "engine/cli/verb.h"
 #include "parsers/hl7v2/message.h"
 #include "parsers/text/diagnostic.h"
+#include "parsers/text/terminal_text.h"
 #include "rules/facts/facts.h"
 
 namespace cannula::cli {
@@ -164,12 +166,48 @@ Result<facts::Case> facts_in(const std::string& path, const std::string& zone) {
   return facts::from_hl7v2(message, zone);
 }
 
+bool is_local(const facts::Observation& observation) {
+  return std::none_of(observation.codes.begin(), observation.codes.end(),
+                      [](const facts::Code& code) { return code.system == "loinc"; });
+}
+
+// What the message has, for those who wonder why a rule does not look at it: most often its codes
+// are the sender's own, and a script translates them before rules see them.
+std::string not_looked_at(const facts::Case& facts, std::size_t all, std::size_t silent) {
+  constexpr std::size_t kMost = 20;
+  if (facts.observations.empty()) return "the message has no results that a rule could look at\n";
+  const bool local = std::any_of(facts.observations.begin(), facts.observations.end(), is_local);
+  if (silent == 0 || (silent < all && !local)) return {};
+  std::vector<std::string> codes;
+  for (const facts::Observation& observation : facts.observations) {
+    std::vector<std::string> names;
+    for (const facts::Code& code : observation.codes) {
+      names.push_back((code.code.empty() ? code.text : code.code) +
+                      (code.system.empty() ? "" : fmt::format(" ({})", code.system)));
+    }
+    std::string name = names.empty() ? "no code" : fmt::format("{}", fmt::join(names, " or "));
+    if (std::find(codes.begin(), codes.end(), name) == codes.end())
+      codes.push_back(std::move(name));
+  }
+  const std::size_t left = codes.size() - std::min(codes.size(), kMost);
+  codes.resize(codes.size() - left);
+  return fmt::format(
+      "{} at a result of the message, which has: {}{}\n"
+      "      = hint: where the channel's script translates local codes, `cannula try CHANNEL FILE` "
+      "judges what comes of that\n",
+      silent == all ? "none of these rules looks"
+                    : fmt::format("{} of these {} rules do not look", silent, all),
+      visible(fmt::format("{}", fmt::join(codes, ", "))),
+      left == 0 ? "" : fmt::format(" and {} more", left));
+}
+
 int explain_message(const Asked& asked, const facts::Case& facts, const Context& context) {
   const std::int64_t now = std::chrono::duration_cast<std::chrono::microseconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
   std::string text;
   ordered_json list = ordered_json::array();
+  std::set<std::string> looked;  // rules that looked at a result
   const rules::RuleSet* before = nullptr;
   for (const auto& [set, name] : asked) {
     if (set == before) continue;
@@ -180,10 +218,15 @@ int explain_message(const Asked& asked, const facts::Case& facts, const Context&
         return each.first == current && each.second == finding.rule;
       });
     });
-    for (const rules::Finding& finding : verdict.findings) text += in_words(finding);
+    for (const rules::Finding& finding : verdict.findings) {
+      text += in_words(finding);
+      looked.insert(finding.rule);
+    }
     list.push_back(ordered_json::parse(verdict.trace_json()));
   }
-  if (text.empty()) text = "none of these rules looks at a result of the message\n";
+  const auto silent = std::count_if(
+      asked.begin(), asked.end(), [&](const auto& each) { return !looked.contains(each.second); });
+  text += not_looked_at(facts, asked.size(), static_cast<std::size_t>(silent));
   print(context.out, context.json ? dump(list) : text);
   return kFine;
 }

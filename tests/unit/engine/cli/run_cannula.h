@@ -39,11 +39,16 @@ inline Outcome run_cannula(std::vector<std::string> arguments) {
   context.err = open_memstream(&err, &err_size);
   std::vector<const char*> argv{"cannula"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  const Verb verbs[] = {
-      new_verb(),        path_verb(),        diff_verb(),        validate_verb(),
-      check_verb(),      send_verb(),        listen_verb(),      explain_verb(),
-      version_verb(),    reference_verb(),   parse_verb(),       table_lookup_verb(),
-      table_list_verb(), table_check_verb(), store_stats_verb(), store_check_verb()};
+  const Verb verbs[] = {new_verb(),         path_verb(),          diff_verb(),
+                        validate_verb(),    check_verb(),         send_verb(),
+                        listen_verb(),      explain_verb(),       version_verb(),
+                        reference_verb(),   parse_verb(),         table_lookup_verb(),
+                        table_list_verb(),  table_check_verb(),   store_stats_verb(),
+                        store_check_verb(), status_verb(),        msg_list_verb(),
+                        msg_show_verb(),    channel_pause_verb(), table_unmapped_verb(),
+                        keys_list_verb(),   audit_list_verb(),    store_prune_verb(),
+                        rules_check_verb(), rules_test_verb(),    rules_explain_verb(),
+                        test_verb(),        try_verb(),           run_verb()};
   Outcome outcome;
   outcome.code = run_command_line(static_cast<int>(argv.size()), argv.data(), verbs, context);
   std::fclose(context.out);
