@@ -17,26 +17,30 @@ std::string counts_text(const nlohmann::json& counts) {
   return text.empty() ? "none" : text;
 }
 
-// Why a destination does not deliver just now, if it does not.
+// Why a destination does not deliver just now, if it does not, and what went wrong last.
 std::string standing_text(const nlohmann::json& channel, const std::string& destination) {
   if (!channel.contains("standing") || !channel["standing"].contains(destination)) return {};
   const nlohmann::json& standing = channel["standing"][destination];
   std::string text;
   const std::string breaker = standing.value("breaker", "closed");
   const double seconds = standing.value("quiet_ms", std::int64_t{0}) / 1000.0;
+  const int failures = standing.value("failures_in_a_row", 0);
+  const std::string in_a_row =
+      fmt::format("since {}: {} failure{} in a row", standing.value("failing_since", "?"), failures,
+                  failures == 1 ? "" : "s");
   if (breaker != "closed") {
-    text += fmt::format("  AWAY since {}: {} failures in a row, breaker {}",
-                        standing.value("failing_since", "?"),
-                        standing.value("failures_in_a_row", 0), breaker);
+    text += fmt::format("  AWAY {}, breaker {}", in_a_row, breaker);
     if (seconds > 0) text += fmt::format(", next probe in {:.0f} s", seconds);
-    text += fmt::format("\n              {}", visible(standing.value("last_failure", "")));
-  } else if (seconds > 0) {
-    text += fmt::format("  asked to wait {:.0f} s", seconds);
+  } else {
+    if (failures > 0) text += fmt::format("  FAILING {}", in_a_row);
+    if (seconds > 0) text += fmt::format("  asked to wait {:.0f} s", seconds);
   }
   if (standing.value("paused", false)) text += "  PAUSED";
   if (standing.value("window_closed", false)) {
     text += fmt::format("  outside its window until {}", standing.value("window_opens_at", "?"));
   }
+  if (failures > 0)
+    text += fmt::format("\n              {}", visible(standing.value("last_failure", "")));
   return text;
 }
 

@@ -20,6 +20,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
+constexpr milliseconds kQuietAfterFailure{
+    10'000};                                // one that fails now and then is not said each time
 constexpr milliseconds kRecordAgain{1000};  // after the store could not take an attempt
 constexpr milliseconds kReadAgain{60'000};  // after the store could not give a payload
 // Longer than this nothing waits because of a time on record: the wall clock may have been wrong.
@@ -347,12 +349,16 @@ void Destination::note_failure(const Remembered& ended, config::RetryConfig::Act
     return;
   }
   if (answer.reason.code.starts_with('P') && !is_missing_secret(answer.reason)) return;
-  const bool may_be_logged = !answer.response || answer.own_words;
-  const std::string why = may_be_logged ? answer.reason.text() : answer.reason.code;
+  const std::string why = answer.response ? answer.reason.code : answer.reason.text();
+  const bool is_first = breaker_.failures_in_a_row() == 0;
   if (note_no_answer(why)) {
     ports_.report.log(Report::Level::warning,
                       fmt::format("destination {} is away ({}); trying again with growing pauses",
                                   config_.name, why));
+  } else if (is_first && steady_clock::now() >= say_again_) {
+    say_again_ = steady_clock::now() + kQuietAfterFailure;
+    ports_.report.log(Report::Level::warning,
+                      fmt::format("an attempt at a delivery failed ({}); it is tried again", why));
   }
   if (answer.retry_after) breaker_.be_quiet_until(steady_clock::now() + *answer.retry_after);
 }

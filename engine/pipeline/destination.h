@@ -244,6 +244,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer idle_;  // cancelled to tell stop() that nothing is under way
   Breaker breaker_;
+  std::chrono::steady_clock::time_point say_again_{};  // a first failure; not before
   Pacer pacer_;
   std::minstd_rand random_;
   std::atomic<std::size_t> items_{0};

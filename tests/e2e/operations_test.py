@@ -300,6 +300,29 @@ filename  = "{{id}}.hl7"
         self.engine.wait_until_said("reload: the new configuration is in use")
         self.assertNotIn("RELOAD", run("status", self.site).stdout)
         self.assertEqual(exposition(self.get("/metrics")[2])["cannula_reload_failed"], 0)
+    def test_the_first_failure_of_a_destination_is_seen_with_its_reason(self):
+        away, back = free_port(), free_port()
+        self.write("channels/relay/main.lua", 'function main(msg) send("ehr", msg) end')
+        self.write("channels/relay/channel.toml", f"""
+[source]
+type   = "mllp"
+listen = "127.0.0.1:{back}"
+[[destination]]
+name    = "ehr"
+type    = "mllp"
+address = "127.0.0.1:{away}"
+[destination.retry]
+first = "1h"
+max   = "2h"
+""")
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the new configuration is in use")
+        file = self.folder / "one.hl7"
+        file.write_text(message(1, "K"), encoding="utf-8")
+        self.assertEqual(run("send", f"127.0.0.1:{back}", file, "--quiet").returncode, 0)
+        self.engine.wait_until_said("destination ehr: an attempt at a delivery failed (")
+        text = run("status", self.site).stdout
+        self.assertRegex(text, r"to ehr .*1 retrying  FAILING since \S+: 1 failure in a row\n +.*127\.0\.0\.1:\d+.*\[T\d+\]")
 
     def test_a_secret_that_is_not_there_keeps_its_channel_and_destination_waiting_and_nothing_else(self):
         self.assertEqual(self.engine.stop(), 0)
