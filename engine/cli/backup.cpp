@@ -162,16 +162,6 @@ std::string meaning(const store::BackupManifest& manifest) {
 }
 
 int restore(const RestoreArguments& arguments, const Context& context) {
-  std::error_code ignored;
-  if (!arguments.site.empty() && fs::exists(fs::path(arguments.backup) / "site.toml", ignored) &&
-      store::is_backup(arguments.site)) {
-    print_error(context,
-                Error{"J209",
-                      fmt::format("{} is a site, and {} a backup", visible(arguments.backup),
-                                  visible(arguments.site)),
-                      "first the backup, then the site: `cannula store restore BACKUP SITE`"});
-    return kUsage;
-  }
   return with_site(arguments.site, context, [&](const config::Site& site) -> int {
     const auto restored = [&] {
       ProgressBar bar(context.err, "copying the backup");

@@ -79,30 +79,80 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
          std::find(arguments.begin(), arguments.end(), "-h") != arguments.end();
 }
 
+// The verb, or the first word of several, that was meant: spelled nearly so (`mgs list`, `mgs`), or
+// only begun (`stat`).
+std::optional<std::string> verb_meant(std::span<const Verb> verbs,
+                                      const std::vector<std::string>& arguments) {
+  std::vector<std::string_view> names, words;
+  for (const Verb& verb : verbs) {
+    if (verb.hidden) continue;
+    names.push_back(verb.name);
+    words.push_back(names.back().substr(0, names.back().find(' ')));
+  }
+  const std::string& word = arguments[0];
+  if (arguments.size() > 1) {
+    if (auto near = nearest(word + " " + arguments[1], names)) return near;
+  }
+  if (auto near = nearest(word, names)) return near;
+  if (auto near = nearest(word, words)) return near;
+  for (const std::string_view known : words) {
+    if (word.size() > 1 && known.starts_with(word)) return std::string(known);
+  }
+  return std::nullopt;
+}
+
 Error unknown_verb(std::span<const Verb> verbs, const std::vector<std::string>& arguments) {
   const auto group = names_in_group(verbs, arguments[0]);
+  if (!group.empty() && arguments.size() > 1) {
+    const std::string whole = arguments[0] + " " + arguments[1];
+    const auto near = nearest(whole, group);
+    return {"U101",
+            fmt::format("there is no verb `{}`", whole),
+            near ? fmt::format("did you mean `{}`?", *near)
+                 : fmt::format("there are: {}", fmt::join(group, ", ")),
+            {}};
+  }
   if (!group.empty()) {
     return {"U101",
             fmt::format("`{}` needs a second word", arguments[0]),
             fmt::format("one of: {}", fmt::join(group, ", ")),
             {}};
   }
-  std::vector<std::string_view> names;
-  for (const Verb& verb : verbs) {
-    if (!verb.hidden) names.push_back(verb.name);
-  }
-  const auto near = nearest(arguments[0], names);
+  const auto near = verb_meant(verbs, arguments);
   return {"U101",
           fmt::format("there is no verb `{}`", arguments[0]),
           near ? fmt::format("did you mean `{}`?", *near) : "`cannula --help` lists them",
           {}};
 }
 
-void add(CLI::App& app, const Argument& argument) {
-  const auto take = [&argument](const std::string& text) {
+// What was given for each argument that has one value.
+using Given = std::vector<std::pair<const Argument*, std::string>>;
+
+// `cannula msg show my-site ID`: SITE is named before what comes first.
+std::optional<Error> swapped_site(const Verb& verb, const Given& given) {
+  const std::pair<const Argument*, std::string>* other = nullptr;
+  for (const auto& each : given) {
+    if (each.first->kind != Argument::Kind::positional) continue;
+    if (each.first->name != "SITE") {
+      other = &each;
+    } else if (other && !is_site(each.second) && is_site(other->second)) {
+      return Error{"U103",
+                   fmt::format("{} is a site, and {} is none: the two are swapped", other->second,
+                               each.second),
+                   fmt::format("{} comes first: cannula {} {} {}", other->first->name, verb.name,
+                               each.second, other->second),
+                   std::nullopt};
+    }
+  }
+  return std::nullopt;
+}
+
+void add(CLI::App& app, const Argument& argument, Given& given) {
+  const auto take = [&argument, &given](const std::string& text) {
     if (const auto wrong = argument.take(text)) {
       throw CLI::ValidationError(argument.name, *wrong);
     }
+    given.emplace_back(&argument, text);
   };
   if (argument.kind == Argument::Kind::flag) {
     app.add_flag_callback(argument.name, [take] { take(""); });
@@ -144,7 +194,8 @@ int run_verb(const Verb& verb, std::vector<std::string> given, Context context) 
   if (verb.declare) verb.declare(arguments);
   arguments.flag("--json", context.json, "Print the result as JSON.");
   arguments.flag("--help", help, "Print this.");
-  for (const Argument& argument : arguments.all()) add(app, argument);
+  Given taken;
+  for (const Argument& argument : arguments.all()) add(app, argument, taken);
   const std::vector<std::string> original = given;
   // Help is given even where other options are missing or wrong.
   if (asks_for_help(given)) {
@@ -156,6 +207,10 @@ int run_verb(const Verb& verb, std::vector<std::string> given, Context context) 
     app.parse(std::move(given));
   } catch (const CLI::ParseError& error) {
     print_error(context, {"U102", error.what(), option_hint(verb, arguments, error, original), {}});
+    return kUsage;
+  }
+  if (const auto swapped = swapped_site(verb, taken)) {
+    print_error(context, *swapped);
     return kUsage;
   }
   try {

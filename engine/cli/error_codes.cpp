@@ -11,10 +11,12 @@ constexpr ErrorCode kCodes[] = {
      "An option is unknown, lacks its value, or has one that it does not take. `cannula VERB "
      "--help` lists a verb's options "
      "with an example."},
-    {"U103", "No site here",
-     "The verb works on a site and none was named, so the folders from this one upwards were "
-     "searched for a site.toml. Name the "
-     "site, or run the command inside of it."},
+    {"U103", "No site there",
+     "The verb works on a site, which is a folder with a site.toml; an empty one is enough. Either "
+     "the folder that was named is none, or none was named and there is no site.toml in this "
+     "folder or one above it. Name the site, or run the command inside of it; a site of nearly "
+     "that name beside it is suggested, and it is said when the site stands where another argument "
+     "belongs. Every verb says so with exit code 2."},
     {"U104", "A new site cannot be written",
      "`cannula new` never overwrites anything, so the folder must not hold any of the files it "
      "makes, and it must be writable."},

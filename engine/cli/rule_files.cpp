@@ -45,10 +45,14 @@ Result<std::vector<RuleFile>> read_rule_files(const std::vector<std::string>& na
     paths = TRY(files_of_site(site));
   }
   for (const std::string& name : named) {
-    if (!fs::is_directory(name)) {
+    std::error_code ignored;
+    if (!fs::is_directory(name, ignored)) {
+      if (!fs::exists(name, ignored) && !name.ends_with(".rules"))
+        TRY(site_folder(name));  // says that there is none
       paths.emplace_back(name);
       continue;
     }
+    if (!fs::is_directory(fs::path(name) / "rules", ignored)) TRY(site_folder(name));
     const std::vector<fs::path> files = TRY(files_of_site(name));
     paths.insert(paths.end(), files.begin(), files.end());
   }

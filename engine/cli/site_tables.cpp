@@ -18,11 +18,6 @@ bool is_about_tables(const Diagnostic& finding) {
 Result<SiteTables> read_site_tables(const std::string& named, const Context& context) {
   SiteTables tables;
   tables.root = TRY(site_folder(named));
-  std::error_code ignored;
-  if (!std::filesystem::exists(tables.root / "site.toml", ignored)) {
-    return Error{"U103", fmt::format("{} is not a site: it has no site.toml", tables.root.string()),
-                 "name the site's folder"};
-  }
   config::LoadedSite loaded = config::load_site(tables.root, context.transports);
   tables.resources = (loaded.site ? *loaded.site : loaded.partial).resources;
   for (Diagnostic& finding : loaded.findings) {

@@ -19,7 +19,7 @@ struct SiteTables {
   std::vector<Diagnostic> findings;                   // about files in tables/
 };
 
-// `named` as in site_folder(). The error (U103, C109) says that there is no such site.
+// `named` as in site_folder(), and the error (U103) too.
 Result<SiteTables> read_site_tables(const std::string& named, const Context& context);
 
 // The table, or an error (U141) with the nearest name or with what is wrong with it.

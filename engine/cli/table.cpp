@@ -100,9 +100,19 @@ int miss(const Table& table, std::span<const std::string_view> key, sys_days day
   return kFailed;
 }
 
+// The last word of the key may be the site, which other verbs take there.
+Error with_site_hint(Error error, const LookupOptions& options) {
+  if (options.site.empty() && options.key.size() > 1 && is_site(options.key.back())) {
+    const std::vector<std::string> key(options.key.begin(), options.key.end() - 1);
+    error.hint = fmt::format("the site goes behind --site: cannula table lookup {} {} --site {}",
+                             options.table, fmt::join(key, " "), options.key.back());
+  }
+  return error;
+}
+
 int look_up(const LookupOptions& options, const Context& context) {
-  const auto usage = [&](const Error& error) {
-    print_error(context, error);
+  const auto usage = [&](Error error) {
+    print_error(context, with_site_hint(std::move(error), options));
     return kUsage;
   };
   const auto site = read_site_tables(options.site, context);
@@ -197,7 +207,9 @@ bool is_same_file(const std::string& a, const std::string& b) {
 Result<std::vector<Diagnostic>> check_file(const std::string& file, const Context& context) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
-    return Error{"U106", file + ": there is no such file or site"};
+    if (!file.ends_with(".csv")) TRY(site_folder(file));  // which says that there is none
+    return Error{"U106", fmt::format("{}: there is no such file", file),
+                 "name a table's file, SITE/tables/NAME.csv, or the site's folder"};
   }
   const std::string site = site_of_file(file);
   if (!site.empty()) {

@@ -55,14 +55,12 @@ std::string summary(std::size_t all, std::size_t failed) {
   return fmt::format("{} of {} failed\n", failed, tests(all));
 }
 
-// The first name is the site when it is a folder with a site.toml; all others are channels.
+// The first name is the site when it is a folder with a site.toml, or where there is no site here
+// whose channel it could be; all others are channels.
 std::string take_site(std::vector<std::string>& names) {
   if (names.empty()) return {};
-  std::error_code ignored;
-  const std::filesystem::path first(names.front());
-  const bool is_site = std::filesystem::exists(first / "site.toml", ignored);
   const bool is_path = names.front().find('/') != std::string::npos || names.front() == ".";
-  if (!is_site && !is_path) return {};
+  if (!is_site(names.front()) && !is_path && site_folder("")) return {};
   std::string site = names.front();
   names.erase(names.begin());
   return site;
@@ -70,6 +68,13 @@ std::string take_site(std::vector<std::string>& names) {
 
 int test(const TestOptions& options, const Context& context) {
   std::vector<std::string> names = options.names;
+  if (names.size() > 1 && !is_site(names.front()) && is_site(names.back())) {
+    const std::string site = names.back();
+    names.pop_back();
+    print_error(context, {"U103", fmt::format("{} is the site, and comes first", site),
+                          fmt::format("cannula test {} {}", site, fmt::join(names, " "))});
+    return kUsage;
+  }
   const TrialSite loaded = load_trial_site(take_site(names), context);
   if (!loaded.site) return loaded.exit;
   if (names.empty()) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/config/site.h"
+#include "parsers/text/diagnostic.h"
 #include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
@@ -147,8 +148,52 @@ std::string help_text(const Verb& verb) {
   return text;
 }
 
+bool is_site(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder / "site.toml", ignored);
+}
+
+namespace {
+
+// The sites beside a folder that is none, by name.
+std::vector<std::string> sites_beside(const std::filesystem::path& named) {
+  std::vector<std::string> names;
+  const std::filesystem::path parent = named.parent_path();
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(parent.empty() ? "." : parent, failed), end;
+       !failed && at != end; at.increment(failed)) {
+    if (is_site(at->path())) names.push_back(at->path().filename().string());
+  }
+  return names;
+}
+
+Error no_such_site(std::filesystem::path named) {
+  if (!named.has_filename()) named = named.parent_path();  // "my-sit/"
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(named, ignored);
+  Error error{"U103",
+              is_folder ? fmt::format("{} is not a site: it has no site.toml", named.string())
+                        : fmt::format("there is no such site folder: {}", named.string()),
+              fmt::format("`cannula new {}` makes a site; an empty site.toml is enough for one",
+                          named.string()),
+              std::nullopt};
+  const std::vector<std::string> sites = sites_beside(named);
+  const std::vector<std::string_view> names(sites.begin(), sites.end());
+  if (const auto near = nearest(named.filename().string(), names)) {
+    error.hint = fmt::format("did you mean {}?", (named.parent_path() / *near).string());
+  } else if (const auto around = is_folder ? config::find_site(named) : std::nullopt) {
+    error.hint = fmt::format("the site is the folder around it: {}", around->string());
+  }
+  return error;
+}
+
+}  // namespace
+
 Result<std::filesystem::path> site_folder(const std::string& named) {
-  if (!named.empty()) return std::filesystem::path(named);
+  if (!named.empty()) {
+    if (is_site(named)) return std::filesystem::path(named);
+    return no_such_site(named);
+  }
   std::error_code error;
   const auto here = std::filesystem::current_path(error);
   const auto found = error ? std::nullopt : config::find_site(here);

@@ -101,8 +101,11 @@ struct Verb {
 std::string help_text(const Verb& verb);
 
 // The site folder a verb works on: `named`, or else the nearest folder at or above the working
-// directory with a site.toml, written relative to it. The error (U103) says that there is none.
+// directory with a site.toml, written relative to it. The error (U103, exit code kUsage) says that
+// there is none, and names a site near by that is spelled nearly so.
 Result<std::filesystem::path> site_folder(const std::string& named);
+// Whether the folder holds a site.toml.
+bool is_site(const std::filesystem::path& folder);
 
 // "error[U101]: message", the hint, on `context.err`.
 void print_error(const Context& context, const Error& error);

@@ -263,8 +263,8 @@ class Backup(unittest.TestCase):
         self.assertIn("J115", self.fails("store", "restore", self.backup, self.site))
         other = self.another_site()
         self.assertIn("J209", self.fails("store", "restore", self.out, other))
-        self.assertIn("J209", said := self.fails("store", "restore", other, self.backup, code=2))
-        self.assertIn("first the backup, then the site", said)
+        self.assertIn("U103", said := self.fails("store", "restore", other, self.backup, code=2))
+        self.assertIn("BACKUP comes first", said)
         begun = self.folder / "begun"
         shutil.copytree(self.backup, begun, ignore=shutil.ignore_patterns("manifest"))
         self.assertIn("J209", self.fails("store", "check", begun))

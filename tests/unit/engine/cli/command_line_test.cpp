@@ -21,6 +21,81 @@ TEST(CommandLine, AnUnknownVerbSuggestsTheNearest) {
   EXPECT_THAT(outcome.err, HasSubstr("did you mean `check`?"));
 }
 
+TEST(CommandLine, AVerbThatIsOnlyBegunOrWhoseGroupIsMisspeltIsSuggested) {
+  EXPECT_THAT(run_cannula({"stat"}).err, HasSubstr("did you mean `status`?"));
+  EXPECT_THAT(run_cannula({"mgs"}).err, HasSubstr("did you mean `msg`?"));
+  EXPECT_THAT(run_cannula({"mgs", "list"}).err, HasSubstr("did you mean `msg list`?"));
+  const Outcome second = run_cannula({"msg", "lsit", "my-site"});
+  EXPECT_EQ(second.code, kUsage);
+  EXPECT_THAT(second.err, HasSubstr("there is no verb `msg lsit`"));
+  EXPECT_THAT(second.err, HasSubstr("did you mean `msg list`?"));
+}
+
+// A folder `clinic` that is a site, beside nothing else.
+class Sites : public testing::Test {
+ protected:
+  Sites() {
+    std::filesystem::create_directories(folder_ / "clinic/channels");
+    std::filesystem::create_directories(folder_ / "clinic/tables");
+    std::ofstream(folder_ / "clinic/site.toml") << "";
+    std::ofstream(folder_ / "clinic/tables/labs.csv") << "code,text\nK,Kalium\n";
+  }
+  Folder folder_;
+};
+
+TEST_F(Sites, OneThatIsNotThereGetsTheSameAnswerOfEveryVerb) {
+  const std::vector<std::vector<std::string>> verbs{
+      {"status"},
+      {"msg", "list"},
+      {"msg", "show", "0K2H8ZQ4R7T1C"},
+      {"check"},
+      {"store", "stats"},
+      {"store", "check"},
+      {"store", "prune"},
+      {"keys", "list"},
+      {"audit", "list"},
+      {"table", "list"},
+      {"table", "check"},
+      {"table", "unmapped"},
+      {"rules", "test"},
+      {"rules", "check"},
+      {"test"},
+      {"run"},
+      {"channel", "pause", "lab", "--reason", "a look"}};
+  for (std::vector<std::string> words : verbs) {
+    words.push_back(folder_ / "clinik");
+    const Outcome outcome = run_cannula(words);
+    EXPECT_EQ(outcome.code, kUsage) << words[0] << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("error[U103]: there is no such site folder: ")) << words[0];
+    EXPECT_THAT(outcome.err, HasSubstr("did you mean " + (folder_ / "clinic") + "?")) << words[0];
+  }
+}
+
+TEST_F(Sites, AFolderThatIsNoneSaysWhichOneIsMeant) {
+  const Outcome inside = run_cannula({"status", folder_ / "clinic/channels"});
+  EXPECT_EQ(inside.code, kUsage);
+  EXPECT_THAT(inside.err, HasSubstr("is not a site: it has no site.toml"));
+  EXPECT_THAT(inside.err, HasSubstr("the site is the folder around it: " + (folder_ / "clinic")));
+  EXPECT_THAT(run_cannula({"status", folder_ / "another"}).err,
+              HasSubstr("`cannula new " + (folder_ / "another") + "` makes a site"));
+}
+
+TEST_F(Sites, OneInThePlaceOfAnotherArgumentIsSaidToBeSwapped) {
+  const std::string site = folder_ / "clinic";
+  const Outcome shown = run_cannula({"msg", "show", site, "0K2H8ZQ4R7T1C"});
+  EXPECT_EQ(shown.code, kUsage);
+  EXPECT_THAT(shown.err, HasSubstr("is a site, and 0K2H8ZQ4R7T1C is none: the two are swapped"));
+  EXPECT_THAT(shown.err, HasSubstr("ID comes first: cannula msg show 0K2H8ZQ4R7T1C " + site));
+  EXPECT_THAT(run_cannula({"channel", "pause", site, "results", "--reason", "x"}).err,
+              HasSubstr("CHANNEL comes first: cannula channel pause results " + site));
+  EXPECT_THAT(run_cannula({"test", "results", site}).err,
+              HasSubstr("cannula test " + site + " results"));
+  EXPECT_THAT(run_cannula({"table", "lookup", "labs", "K", site}).err,
+              HasSubstr("cannula table lookup labs K --site " + site));
+}
+
+}
+
 TEST(CommandLine, AGroupOfVerbsHasHelp) {
   const Outcome outcome = run_cannula({"table", "--help"});
   EXPECT_EQ(outcome.code, kFine) << outcome.err;
