@@ -90,11 +90,6 @@ struct BackupArguments {
 };
 
 int back_up(const BackupArguments& arguments, const Context& context) {
-  if (arguments.to.empty()) {
-    print_error(context, Error{"U102", "a backup needs a folder",
-                               "add --to FOLDER, on another disk than the store"});
-    return kUsage;
-  }
   return with_site(arguments.site, context, [&](const config::Site& site) -> int {
     const auto made = [&] {
       ProgressBar bar(context.err, "copying the store");
@@ -231,9 +226,10 @@ Verb store_backup_verb() {
           .declare =
               [options](Arguments& arguments) {
                 arguments.positional("SITE", options->site, "The site's folder.");
-                arguments.text("--to", "FOLDER", options->to,
-                               "Where the backup is, or is to be: an empty folder, or that of the "
-                               "backup before.");
+                arguments.required_text(
+                    "--to", "FOLDER", options->to,
+                    "Where the backup is, or is to be: an empty folder, or that of the "
+                    "backup before.");
               },
           .run = [options](const Context& context) { return back_up(*options, context); }};
 }

@@ -32,7 +32,7 @@ Verb pause_verb(bool paused, std::string summary, std::string example) {
                 arguments.flag("--work", options->work, "Its script: messages wait for it.");
                 arguments.texts("--destination", "NAME", options->destinations,
                                 "Deliveries to it; may be given several times.");
-                arguments.text("--reason", "TEXT", options->reason, "Why; recorded. Required.");
+                arguments.required_text("--reason", "TEXT", options->reason, "Why; recorded.");
               },
           .run =
               [options, paused](const Context& context) {

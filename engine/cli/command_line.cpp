@@ -169,6 +169,23 @@ void add(CLI::App& app, const Argument& argument, Given& given) {
   }
 }
 
+// What is missing of that which the verb cannot do without, and how it is written.
+Error missing(const Verb& verb, const Arguments& arguments, const Given& taken) {
+  std::string names;
+  for (const Argument& argument : arguments.all()) {
+    const bool is_given = std::any_of(taken.begin(), taken.end(),
+                                      [&](const auto& each) { return each.first == &argument; });
+    if (!argument.required || is_given) continue;
+    names += names.empty() ? "" : " and ";
+    names += argument.kind == Argument::Kind::option
+                 ? fmt::format("{} {}", argument.name, argument.value)
+                 : argument.name;
+  }
+  return {"U102", fmt::format("`cannula {}` needs {}", verb.name, names),
+          fmt::format("for example: {}", verb.example.substr(0, verb.example.find('\n'))),
+          std::nullopt};
+}
+
 // Options nearest to one that is not known: "--cuont" -> "did you mean `--count`?"
 std::string option_hint(const Verb& verb, const Arguments& arguments, const CLI::ParseError& error,
                         const std::vector<std::string>& given) {
@@ -205,6 +222,9 @@ int run_verb(const Verb& verb, std::vector<std::string> given, Context context) 
   try {
     std::reverse(given.begin(), given.end());  // as the library wants it
     app.parse(std::move(given));
+  } catch (const CLI::RequiredError&) {
+    print_error(context, missing(verb, arguments, taken));
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     print_error(context, {"U102", error.what(), option_hint(verb, arguments, error, original), {}});
     return kUsage;

@@ -65,8 +65,8 @@ Verb msg_edit_verb() {
             arguments.texts("--set", "PATH=VALUE", options->set,
                             "Of HL7 v2: changes this place of it; may be given several times. An "
                             "empty VALUE clears it.");
-            arguments.text("--reason", "TEXT", options->reason,
-                           "Why; kept with the message. Required.");
+            arguments.required_text("--reason", "TEXT", options->reason,
+                                    "Why; kept with the message.");
           },
       .run =
           [options](const Context& context) {

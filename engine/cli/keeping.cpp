@@ -168,7 +168,8 @@ Verb store_hold_verb() {
             arguments.text("--from", "TIME", options->from,
                            "Received since then: 2h (ago), 2026-11-23 or 2026-11-23T15:04 (UTC).");
             arguments.text("--to", "TIME", options->to, "Received before.");
-            arguments.text("--reason", "TEXT", options->reason, "Why; kept with the hold.");
+            arguments.required_text("--reason", "TEXT", options->reason,
+                                    "Why; kept with the hold.");
           },
       .run =
           [options](const Context& context) {
@@ -223,7 +224,8 @@ Verb store_release_verb() {
               [options](Arguments& arguments) {
                 arguments.positional("HOLD", options->hold, "Its name, such as H1.", true);
                 arguments.positional("SITE", options->site, "The site's folder.");
-                arguments.text("--reason", "TEXT", options->reason, "Why; kept with the hold.");
+                arguments.required_text("--reason", "TEXT", options->reason,
+                                        "Why; kept with the hold.");
               },
           .run =
               [options](const Context& context) {

@@ -189,9 +189,6 @@ Verb keys_shred_verb() {
   };
   auto options = std::make_shared<Options>();
   const auto act = [options](const config::Site& site) -> Result<json> {
-    if (options->reason.empty()) {
-      return Error{"U102", "forgetting a channel for good needs a reason", "add --reason TEXT"};
-    }
     store::Options store;
     store.directory = site.store.directory;
     store.segment_size = site.store.segment_size;
@@ -214,7 +211,8 @@ Verb keys_shred_verb() {
               [options](Arguments& arguments) {
                 arguments.positional("CHANNEL", options->channel, "The channel.", true);
                 arguments.positional("SITE", options->site, "The site's folder, not running.");
-                arguments.text("--reason", "TEXT", options->reason, "Why; kept with the keys.");
+                arguments.required_text("--reason", "TEXT", options->reason,
+                                        "Why; kept with the keys.");
                 arguments.flag("--even-open", options->even_open,
                                "Also when messages are not at an end.");
               },

@@ -139,8 +139,8 @@ Verb msg_replay_verb() {
             arguments.flag("--all", options->all,
                            "All in that state: needed when nothing narrows it.");
             arguments.flag("--detach", options->detach, "Do not wait for its end.");
-            arguments.text("--reason", "TEXT", options->reason,
-                           "Why; kept with each message. Required.");
+            arguments.required_text("--reason", "TEXT", options->reason,
+                                    "Why; kept with each message.");
           },
       .run =
           [selected, options](const Context& context) {
@@ -230,8 +230,8 @@ Verb channel_discard_verb() {
                 arguments.text("--until", "TIME", selected->until,
                                "Only what came into its state before.");
                 arguments.flag("--detach", options->detach, "Do not wait for its end.");
-                arguments.text("--reason", "TEXT", options->reason,
-                               "Why; kept with each message. Required.");
+                arguments.required_text("--reason", "TEXT", options->reason,
+                                        "Why; kept with each message.");
               },
           .run =
               [selected, options](const Context& context) {

@@ -28,6 +28,17 @@ void Arguments::text(std::string name, std::string value, std::string& target,
                   }});
 }
 
+void Arguments::required_text(std::string name, std::string value, std::string& target,
+                              std::string description) {
+  text(std::move(name), std::move(value), target, std::move(description));
+  all_.back().required = true;
+  all_.back().take =
+      [take = all_.back().take](const std::string& given) -> std::optional<std::string> {
+    if (given.find_first_not_of(" \t") == std::string::npos) return "is empty";
+    return take(given);
+  };
+}
+
 void Arguments::texts(std::string name, std::string value, std::vector<std::string>& target,
                       std::string description) {
   all_.push_back({Argument::Kind::option, std::move(name), std::move(value), std::move(description),
@@ -109,6 +120,10 @@ std::string usage_line(const Verb& verb, const Arguments& arguments) {
     if (argument.kind != Argument::Kind::positional) continue;
     const std::string word = argument.name + (argument.repeated ? "…" : "");
     line += argument.required ? " " + word : " [" + word + "]";
+  }
+  for (const Argument& argument : arguments.all()) {
+    if (argument.kind == Argument::Kind::option && argument.required)
+      line += fmt::format(" {} {}", argument.name, argument.value);
   }
   return line + " [OPTION…]";
 }

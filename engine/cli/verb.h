@@ -70,6 +70,9 @@ class Arguments {
  public:
   void flag(std::string name, bool& target, std::string description);
   void text(std::string name, std::string value, std::string& target, std::string description);
+  // Without it the verb is not run (U102).
+  void required_text(std::string name, std::string value, std::string& target,
+                     std::string description);
   void texts(std::string name, std::string value, std::vector<std::string>& target,
              std::string description);
   void number(std::string name, std::string value, std::int64_t& target, std::int64_t minimum,

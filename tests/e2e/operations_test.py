@@ -170,7 +170,10 @@ filename  = "{{id}}.hl7"
         self.assertIn("not needed", trail)
 
     def test_what_is_paused_says_who_and_why_and_goes_on_when_it_is_resumed(self):
-        self.assertIn("error[U201]", self.refused("channel", "pause", "lab", self.site))
+        refused = run("channel", "pause", "lab", self.site)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("error[U102]: `cannula channel pause` needs --reason TEXT", refused.stderr)
+        self.assertIn('--reason "upgrade of the EHR"', refused.stderr)
         self.assertIn("error[P317]", self.refused("channel", "pause", "nobody", self.site, "--work", "--reason", "x"))
         self.assertEqual(run("channel", "pause", "lab", self.site, "--work", "--reason", "a look").returncode, 0)
         self.send("K")

@@ -31,6 +31,17 @@ TEST(CommandLine, AVerbThatIsOnlyBegunOrWhoseGroupIsMisspeltIsSuggested) {
   EXPECT_THAT(second.err, HasSubstr("did you mean `msg list`?"));
 }
 
+TEST(CommandLine, WhatAVerbCannotDoWithoutIsNamedWithTheExample) {
+  const Outcome outcome = run_cannula({"channel", "pause", "results", "my-site"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("error[U102]: `cannula channel pause` needs --reason TEXT\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("for example: cannula channel pause lab-results my-site"));
+  EXPECT_THAT(run_cannula({"channel", "pause"}).err, HasSubstr("needs CHANNEL and --reason TEXT"));
+  EXPECT_EQ(run_cannula({"channel", "pause", "results", "my-site", "--reason", " "}).code, kUsage);
+  EXPECT_THAT(run_cannula({"channel", "pause", "--help"}).out,
+              HasSubstr("cannula channel pause CHANNEL [SITE] --reason TEXT [OPTION"));
+}
+
 // A folder `clinic` that is a site, beside nothing else.
 class Sites : public testing::Test {
  protected:
