@@ -5,9 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/finding_json.h"
+#include "engine/cli/operated_site.h"
 #include "engine/cli/verb.h"
-#include "engine/config/site.h"
-#include "engine/ops/control.h"
 #include "engine/pipeline/audit_trail.h"
 #include "engine/security/audit/reader.h"
 #include "engine/security/audit/verify.h"
@@ -20,19 +19,6 @@ namespace cannula::cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-// The site, or the exit code with which the verb ends.
-std::variant<config::Site, int> site_of(const std::string& named, const Context& context) {
-  const auto folder = site_folder(named);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (loaded.site) return *std::move(loaded.site);
-  print(context.err, render(loaded.findings));
-  return kInvalidSite;
-}
 
 struct VerifyArguments {
   std::string site;
@@ -87,13 +73,12 @@ Result<audit::Verdict> verdict_of(const config::Site& site, const VerifyArgument
 }
 
 int verify(const VerifyArguments& arguments, const Context& context) {
-  const auto site = site_of(arguments.site, context);
-  if (const int* exit = std::get_if<int>(&site)) return *exit;
-  const auto verdict = verdict_of(std::get<config::Site>(site), arguments);
-  if (!verdict) {
-    print_error(context, verdict.error());
-    return kFailed;
-  }
+  const auto site = OperatedSite::open(arguments.site, context);
+  if (!site) return kUsage;
+  const auto known = site->needs_store();
+  const auto verdict =
+      known ? verdict_of(site->site(), arguments) : Result<audit::Verdict>(known.error());
+  if (!verdict) return site->fail(verdict.error());
   if (context.json) {
     ordered_json answer{
         {"sound", verdict->sound()},
@@ -170,16 +155,13 @@ int read(ReadArguments& arguments, bool exports, const Context& context) {
     print_error(context, checked.error());
     return kUsage;
   }
-  const auto found = site_of(arguments.site, context);
-  if (const int* exit = std::get_if<int>(&found)) return *exit;
-  const config::Site& site = std::get<config::Site>(found);
+  const auto operated = OperatedSite::open(arguments.site, context);
+  if (!operated) return kUsage;
+  const config::Site& site = operated->site();
   nlohmann::json question{{"from", arguments.filter.from}, {"to", arguments.filter.to}};
   if (exports) question["format"] = arguments.format;
-  const auto entered = ops::ask_site(site, exports ? "audit-export" : "audit-list", question);
-  if (!entered) {
-    print_error(context, entered.error());
-    return kFailed;
-  }
+  const auto entered = operated->ask(exports ? "audit-export" : "audit-list", question);
+  if (!entered) return operated->fail(entered.error());
   const std::string name = site.root.filename().string();
   std::int64_t left = arguments.limit > 0 ? arguments.limit : -1;
   const auto done =

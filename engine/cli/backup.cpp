@@ -5,10 +5,10 @@
 #include "engine/cli/acting_user.h"
 #include "engine/cli/backup_json.h"
 #include "engine/cli/finding_json.h"
+#include "engine/cli/operated_site.h"
 #include "engine/cli/progress_bar.h"
 #include "engine/cli/sizes.h"
 #include "engine/cli/verb.h"
-#include "engine/config/site.h"
 #include "engine/ops/backups.h"
 #include "engine/ops/text.h"
 #include "engine/store/backup_check.h"
@@ -21,18 +21,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-// Loads the site and does `act`, which prints.
+// Does `act`, which prints, where it is known what the site's store is.
 int with_site(const std::string& named, const Context& context,
               const std::function<int(const config::Site&)>& act) {
-  const auto folder = site_folder(named);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  const config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (loaded.site) return act(*loaded.site);
-  print(context.err, render(loaded.findings));
-  return kInvalidSite;
+  const auto operated = OperatedSite::open(named, context);
+  if (!operated) return kUsage;
+  const auto known = operated->needs_store();
+  return known ? act(operated->site()) : operated->fail(known.error());
 }
 
 json findings_json(const std::vector<Diagnostic>& findings) {

@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "engine/cli/acting_user.h"
-#include "engine/config/site.h"
-#include "engine/ops/control.h"
+#include "engine/cli/operated_site.h"
 #include "engine/ops/text.h"
 
 namespace cannula::cli {
@@ -43,13 +42,13 @@ void show(const Context& context, const json& progress) {
   std::fflush(context.err);
 }
 
-Result<json> follow(const config::Site& site, json progress, const Context& context) {
+Result<json> follow(const OperatedSite& site, json progress, const Context& context) {
   const json which{{"replay", progress["replay"]}, {"actor", acting_user()}};
   while (progress["state"] == "running") {
     show(context, progress);
-    if (interrupted) return ops::ask_site(site, "replay_cancel", which);
+    if (interrupted) return site.ask("replay_cancel", which);
     std::this_thread::sleep_for(kLookAgain);
-    const json rows = TRY(ops::ask_site(site, "replays", which));
+    const json rows = TRY(site.ask("replays", which));
     if (rows["replays"].empty()) {
       return Error{
           "P321", "the engine knows nothing of it any more: it was started anew",
@@ -67,23 +66,12 @@ Result<json> follow(const config::Site& site, json progress, const Context& cont
 int follow_bulk_act(const std::string& site, const std::string& question, const json& request,
                     bool detach, const Context& context,
                     const std::function<std::string(const json&)>& as_text) {
-  const auto folder = site_folder(site);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (!loaded.site) {
-    print(context.err, render(loaded.findings));
-    return kInvalidSite;
-  }
+  const auto operated = OperatedSite::open(site, context);
+  if (!operated) return kUsage;
   const Interrupts interrupts;
-  auto progress = ops::ask_site(*loaded.site, question, request);
-  if (progress && !detach) progress = follow(*loaded.site, *std::move(progress), context);
-  if (!progress) {
-    print_error(context, progress.error());
-    return kFailed;
-  }
+  auto progress = operated->ask(question, request);
+  if (progress && !detach) progress = follow(*operated, *std::move(progress), context);
+  if (!progress) return operated->fail(progress.error());
   if (!context.json && !detach && ::isatty(::fileno(context.err)) != 0) print(context.err, "\r");
   print(context.out, context.json ? ops::dump(*progress) + "\n" : as_text(*progress));
   const std::string state = progress->value("state", "");

@@ -35,6 +35,13 @@ constexpr ErrorCode kCodes[] = {
      "There was not enough memory, or something happened that cannula does not expect; the message "
      "has the words for it. What an engine accepted is in its store, and nothing of that is lost. "
      "When it is not the memory, it is a fault of cannula and worth a report."},
+    {"U110", "The site's files have a mistake that is in the way",
+     "Verbs about messages, channels and the store reach a running engine whatever is wrong with "
+     "the site's files: it goes on with what it has read before. Where none answers, they open the "
+     "store themselves, and for that [store], [keys] and [audit] of site.toml must be free of "
+     "mistakes, and to forget messages all of the site, for each channel says how long it keeps "
+     "them. `cannula check` shows what is wrong. An engine whose [store] directory is not `state` "
+     "is not found while site.toml cannot be read."},
     {"U120", "Rule files that cannot be read",
      "There is no such file, or the site has no files in its rules folder. The verbs of rules take "
      "rule files and folders of sites; without any they work on the site at or above the working "

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "engine/cli/acting_user.h"
+#include "engine/cli/operated_site.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/verb.h"
-#include "engine/config/site.h"
 #include "engine/ops/control.h"
 #include "engine/ops/text.h"
 #include "parsers/text/terminal_text.h"
@@ -84,22 +84,11 @@ std::string prune_text(const json& run) {
 }
 
 int prune(const std::string& named, bool dry_run, const Context& context) {
-  const auto folder = site_folder(named);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  const config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (!loaded.site) {
-    print(context.err, render(loaded.findings));
-    return kInvalidSite;
-  }
-  auto run = ops::ask_site(*loaded.site, "prune", {{"dry_run", dry_run}, {"actor", acting_user()}});
-  if (run) run = follow(*loaded.site, *std::move(run), context);
-  if (!run) {
-    print_error(context, run.error());
-    return kFailed;
-  }
+  const auto site = OperatedSite::open(named, context);
+  if (!site) return kUsage;
+  auto run = site->ask("prune", {{"dry_run", dry_run}, {"actor", acting_user()}});
+  if (run) run = follow(site->site(), *std::move(run), context);
+  if (!run) return site->fail(run.error());
   if (!context.json && ::isatty(::fileno(context.err)) != 0) print(context.err, "\r");
   if (const auto error = run->find("error"); error != run->end() && !context.json) {
     print_error(context, Error{error->value("code", ""), error->value("message", ""),

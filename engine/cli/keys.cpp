@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/acting_user.h"
+#include "engine/cli/operated_site.h"
 #include "engine/cli/verb.h"
-#include "engine/config/site.h"
 #include "engine/pipeline/holds.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/shred.h"
@@ -15,25 +15,15 @@ namespace {
 using nlohmann::json;
 using security::KeyRing;
 
-// Loads the site and does something with its keys; the answer as JSON or as `as_text` makes it.
+// Does something with the keys of a site; the answer as JSON or as `as_text` makes it.
 int with_site(const std::string& path, const Context& context,
               const std::function<Result<json>(const config::Site&)>& act,
               const std::function<std::string(const json&)>& as_text) {
-  const auto folder = site_folder(path);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (!loaded.site) {
-    print(context.err, render(loaded.findings));
-    return kInvalidSite;
-  }
-  const auto answer = act(*loaded.site);
-  if (!answer) {
-    print_error(context, answer.error());
-    return kFailed;
-  }
+  const auto operated = OperatedSite::open(path, context);
+  if (!operated) return kUsage;
+  const auto known = operated->needs_store();
+  const auto answer = known ? act(operated->site()) : Result<json>(known.error());
+  if (!answer) return operated->fail(answer.error());
   print(context.out, context.json ? answer->dump() + "\n" : as_text(*answer));
   return kFine;
 }

@@ -2,8 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/config/site.h"
-#include "engine/ops/control.h"
+#include "engine/cli/operated_site.h"
 #include "engine/ops/text.h"
 
 namespace cannula::cli {
@@ -11,21 +10,10 @@ namespace cannula::cli {
 int answer_question(const std::string& site, const std::string& question,
                     const nlohmann::json& request, const Context& context,
                     const std::function<std::string(const nlohmann::json&)>& as_text) {
-  const auto folder = site_folder(site);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (!loaded.site) {
-    print(context.err, render(loaded.findings));
-    return kInvalidSite;
-  }
-  const auto answer = ops::ask_site(*loaded.site, question, request);
-  if (!answer) {
-    print_error(context, answer.error());
-    return kFailed;
-  }
+  const auto operated = OperatedSite::open(site, context);
+  if (!operated) return kUsage;
+  const auto answer = operated->ask(question, request);
+  if (!answer) return operated->fail(answer.error());
   print(context.out, context.json ? ops::dump(*answer) + "\n" : as_text(*answer));
   if (!context.json && answer->contains("index_behind")) {
     print(context.err, "note: the newest may be missing: " +

@@ -4,6 +4,7 @@
 
 #include "engine/cli/backup_json.h"
 #include "engine/cli/finding_json.h"
+#include "engine/cli/operated_site.h"
 #include "engine/cli/progress_bar.h"
 #include "engine/cli/site_question.h"
 #include "engine/cli/sizes.h"
@@ -196,27 +197,15 @@ int check_backup(const std::string& folder, const Context& context) {
 }
 
 int check(const std::string& named, const Context& context) {
-  std::error_code ignored;
-  if (!named.empty() &&
-      !std::filesystem::exists(std::filesystem::path(named) / "site.toml", ignored) &&
+  if (!named.empty() && !is_site(named) &&
       (store::is_backup(named) || store::is_begun_backup(named))) {
     return check_backup(named, context);
   }
-  const auto folder = site_folder(named);
-  if (!folder) {
-    print_error(context, folder.error());
-    return kUsage;
-  }
-  const config::LoadedSite loaded = config::load_site(*folder, context.transports);
-  if (!loaded.site) {
-    print(context.err, render(loaded.findings));
-    return kInvalidSite;
-  }
-  const auto checked = check_store(*loaded.site);
-  if (!checked) {
-    print_error(context, checked.error());
-    return kFailed;
-  }
+  const auto site = OperatedSite::open(named, context);
+  if (!site) return kUsage;
+  const auto known = site->needs_store();
+  const auto checked = known ? check_store(site->site()) : Result<Checked>(known.error());
+  if (!checked) return site->fail(checked.error());
   if (!context.json) print(context.err, render(checked->found.damage));
   print(context.out, context.json ? check_json(*checked).dump() + "\n" : check_text(*checked));
   return checked->found.damage.empty() ? kFine : kFailed;

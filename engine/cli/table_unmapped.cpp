@@ -86,15 +86,19 @@ std::string csv_row(const Table& table, const json& row) {
 
 int unmapped(const Options& options, const Context& context) {
   std::shared_ptr<const Table> table;
+  std::error_code ignored;
   if (!options.table.empty()) {
     const auto site = read_site_tables(options.site, context);
     const auto found = site ? find_table(*site, options.table)
                             : Result<std::shared_ptr<const Table>>(site.error());
-    if (!found) {
+    // A table with mistakes has codes without a row all the same; its columns alone are not known.
+    const bool is_there =
+        site && std::filesystem::exists(site->root / "tables" / (options.table + ".csv"), ignored);
+    if (!found && (options.csv || !is_there)) {
       print_error(context, found.error());
       return kUsage;
     }
-    table = *found;
+    if (found) table = *found;
   } else if (options.csv) {
     print_error(context, {"U102", "--csv prints rows of one table, and none is named",
                           "add --table NAME; `cannula table list` names them"});

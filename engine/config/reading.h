@@ -102,6 +102,7 @@ class Reading {
   Site site_;
   std::vector<std::string> partner_names_;  // of every file in partners/, readable or not
   std::vector<Listener> listeners_;
+  bool store_known_ = false;  // nothing is wrong with what says where the store is
 };
 
 }  // namespace cannula::config

@@ -184,7 +184,8 @@ struct Site {
 
 struct LoadedSite {
   std::optional<Site> site;  // nothing when a finding is an error
-  // What could be read although a finding is an error, to check the scripts too; never to be run.
+  // What could be read although a finding is an error, to check the scripts too, and to reach the
+  // store and the engine that runs on it; never to be run.
   Site partial;
   std::vector<Diagnostic> findings;  // all of them, in order of file and line
 };
@@ -192,8 +193,7 @@ struct LoadedSite {
 // Reads the folder and checks everything that can be checked without running it: syntax, keys,
 // values, references between files, addresses, secrets that are there, ports named twice. Opens no
 // socket and no store. Lua is checked by the caller. Never throws; findings name files by `root` as
-// it is given here, so that an editor can open them from where the caller stands. `today` decides
-// whether an agreement has expired; today's date (UTC) unless given.
+// it is given here, so that an editor can open them from where the caller stands.
 LoadedSite load_site(const std::filesystem::path& root, std::span<const Transport> transports,
                      std::optional<std::chrono::sys_days> today = {});
 

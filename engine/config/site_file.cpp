@@ -21,6 +21,8 @@ LoadedSite load_site(const fs::path& root, std::span<const Transport> transports
   } catch (const std::exception& failure) {
     // Out of memory, or a path that the file system library cannot turn into text.
     LoadedSite loaded;
+    loaded.partial.root = root;
+    loaded.partial.store.directory = root / "state";
     loaded.findings.push_back(
         about_file(Severity::error, "C102", root,
                    fmt::format("this site cannot be read: {}", failure.what())));
@@ -55,7 +57,7 @@ LoadedSite Reading::load() && {
                          : "there is no such site folder",
         fmt::format("`cannula new {}` makes a site; an empty site.toml is enough for one",
                     root_.string())));
-    return {std::nullopt, {}, std::move(findings_)};
+    return {std::nullopt, {}, std::move(findings_), false};
   }
   read_site_file();
   read_partners();
@@ -74,8 +76,9 @@ LoadedSite Reading::load() && {
                        return a.source->name() < b.source->name();
                      return (a.span ? a.span->begin : 0) < (b.span ? b.span->begin : 0);
                    });
-  if (has_errors(findings_)) return {std::nullopt, std::move(site_), std::move(findings_)};
-  return {std::move(site_), {}, std::move(findings_)};
+  if (has_errors(findings_))
+    return {std::nullopt, std::move(site_), std::move(findings_), store_known_};
+  return {std::move(site_), {}, std::move(findings_), true};
 }
 
 void Reading::hide_all_secrets() {
@@ -103,16 +106,16 @@ void Reading::read_site_file() {
   const auto source = read_source(root_, "site.toml", findings_);
   const Document document = source ? parse_document(source, findings_) : Document{};
   const File file(source, findings_);
-  // The nested tables are read one by one below; here only the names of the file's own keys are
-  // checked.
+  read_store(document.root, file);
+  read_keys(document.root, file);
+  read_audit(document.root, file);
+  store_known_ = !has_errors(findings_);
+
+  // The nested tables are read one by one; here only the names of the file's own keys are checked.
   std::vector<Option> outer(site_options().begin(), site_options().end());
   for (Option& option : outer) option.members = {};
   read_table(file, document.root, outer, "site.toml", site_.root);
-
-  read_store(document.root, file);
-  read_keys(document.root, file);
   read_admin(document.root, file);
-  read_audit(document.root, file);
   read_engine(document.root, file);
   read_site_retention(document.root, file);
   read_secrets(document.root, file);

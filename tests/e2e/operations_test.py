@@ -303,6 +303,49 @@ filename  = "{{id}}.hl7"
         self.engine.wait_until_said("reload: the new configuration is in use")
         self.assertNotIn("RELOAD", run("status", self.site).stdout)
         self.assertEqual(exposition(self.get("/metrics")[2])["cannula_reload_failed"], 0)
+
+    def test_a_mistake_in_the_site_keeps_no_one_from_the_engine_or_the_store(self):
+        self.write("tables/unused.csv", "code,text\nK,Kalium\n")
+        self.send("K", "PARK")
+        done = self.wait_for("done")[0]["id"]
+        channel = (self.site / "channels/lab/channel.toml").read_text(encoding="utf-8")
+        mistakes = {"tables/unused.csv": "code,text\nK,Kalium,more\n", "partners/lab.toml": "nmae = 1\n",
+                    "rules/labs.rules": "rul x\n", "channels/lab/channel.toml": channel.replace("listen", "lisen"),
+                    "site.toml": f'colour = 1\n[admin]\nlisten = "127.0.0.1:{self.admin}"\n'}
+        for name, text in mistakes.items():
+            path = self.site / name
+            before = path.read_text(encoding="utf-8") if path.exists() else None
+            self.write(name, text)
+            self.assertEqual(run("check", self.site).returncode, 78, name)
+
+            def check():
+                for verb in (("status",), ("msg", "list"), ("msg", "show", done), ("msg", "dead"), ("table", "unmapped"),
+                             ("store", "stats"), ("store", "check"), ("channel", "acts"), ("audit", "list"), ("keys", "list"),
+                             ("channel", "pause", "lab", "--work", "--reason", "a look"),
+                             ("channel", "resume", "lab", "--reason", "seen"), ("store", "holds"), ("msg", "replays")):
+                    said = run(*verb, self.site)
+                    self.assertEqual(said.returncode, 0, (name, verb, said.stderr))
+                    self.assertRegex(said.stderr, r"^cannula: note: the site's files have \d+ mistakes?, .*`cannula check ")
+                    self.assertEqual(said.stderr.count("\n"), 1, said.stderr)
+
+            self.twice(check)
+            # What is forgotten at rest depends on all files.
+            said = run("store", "prune", self.site)
+            self.assertEqual((said.returncode, "error[U110]" in said.stderr), (78, True), said.stderr)
+            if before is None:
+                path.unlink()
+            else:
+                path.write_text(before, encoding="utf-8")
+            self.start()
+
+    def test_a_mistake_about_the_store_is_in_the_way_only_while_no_engine_answers(self):
+        self.write("site.toml", f'[store\n[admin]\nlisten = "127.0.0.1:{self.admin}"\n')
+        self.assertTrue(cannula_json("status", self.site)["running"])
+        self.assertEqual(run("channel", "pause", "lab", self.site, "--reason", "a look").returncode, 0)
+        self.assertEqual(self.engine.stop(), 0)
+        said = run("status", self.site)
+        self.assertEqual((said.returncode, "error[U110]" in said.stderr), (78, True), said.stderr)
+
     def test_the_first_failure_of_a_destination_is_seen_with_its_reason(self):
         away, back = free_port(), free_port()
         self.write("channels/relay/main.lua", 'function main(msg) send("ehr", msg) end')

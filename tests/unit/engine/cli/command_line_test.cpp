@@ -105,6 +105,30 @@ TEST_F(Sites, OneInThePlaceOfAnotherArgumentIsSaidToBeSwapped) {
               HasSubstr("cannula table lookup labs K --site " + site));
 }
 
+TEST_F(Sites, AMistakeElsewhereIsANoteForThoseWhoAskTheStore) {
+  std::ofstream(folder_ / "clinic/tables/labs.csv") << "code,text\nK,Kalium,more\n";
+  const std::string site = folder_ / "clinic";
+  for (std::vector<std::string> words : {std::vector<std::string>{"status"},
+                                         {"store", "stats"},
+                                         {"table", "unmapped", "--table", "labs"}}) {
+    words.push_back(site);
+    const Outcome outcome = run_cannula(words);
+    EXPECT_THAT(outcome.err, HasSubstr("note: the site's files have 1 mistake, with which"));
+    EXPECT_THAT(outcome.err, HasSubstr("`cannula check " + site + "` shows it"));
+    EXPECT_THAT(outcome.err, HasSubstr("error[U205]"))
+        << "it came to the store, which is not there";
+  }
+}
+
+TEST_F(Sites, AMistakeAboutTheStoreKeepsItShutUnlessAnEngineAnswers) {
+  for (const char* toml :
+       {"[store]\ndirectry = \"elsewhere\"\n", "[keys]\nmaster = 7\n", "[store\n"}) {
+    std::ofstream(folder_ / "clinic/site.toml") << toml;
+    const Outcome outcome = run_cannula({"status", folder_ / "clinic"});
+    EXPECT_EQ(outcome.code, kInvalidSite) << toml;
+    EXPECT_THAT(outcome.err, HasSubstr("error[U110]: no engine answers")) << toml;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "clinic/state")) << toml;
+  }
 }
 
 TEST(CommandLine, AGroupOfVerbsHasHelp) {
