@@ -61,11 +61,15 @@ class RunningSite {
 
  private:
   std::vector<Diagnostic> go_over() {
-    config::LoadedSite loaded = config::load_site(root_, transports_);
+    const auto in_use = engine_.resources();
+    config::LoadedSite loaded = config::load_site(root_, transports_, {.in_use = in_use.get()});
     if (!loaded.site) {
       log_error_lines("reload: the configuration has errors; the old one stays in use",
                       render(loaded.findings));
       return loaded.findings;
+    }
+    for (const Diagnostic& finding : loaded.findings) {
+      if (finding.severity == Severity::warning) spdlog::warn("reload: {}", render(finding));
     }
     std::vector<Diagnostic> findings =
         engine_.reload(std::make_shared<const config::Site>(*std::move(loaded.site)));

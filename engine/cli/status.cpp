@@ -64,6 +64,12 @@ std::string status_text(const nlohmann::json& status) {
     text += fmt::format("THE RELOAD AT {} FAILED: an older configuration is in use\n{}",
                         failed.value("at", "?"), failed.value("findings", ""));
   }
+  if (status.contains("refused_files") && status["refused_files"].is_object()) {
+    const nlohmann::json& refused = status["refused_files"];
+    text += fmt::format(
+        "TABLES OR RULES READ AT {} WERE NOT TAKEN IN: what they said before is in use\n{}",
+        refused.value("at", "?"), refused.value("findings", ""));
+  }
   for (const auto& [name, channel] : status["channels"].items()) {
     text += fmt::format("\nchannel {}", name);
     if (const std::string address = channel.value("address", ""); !address.empty()) {

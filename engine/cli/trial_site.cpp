@@ -10,7 +10,8 @@ TrialSite load_trial_site(const std::string& named, const Context& context) {
     print_error(context, folder.error());
     return {std::nullopt, kUsage};
   }
-  config::LoadedSite loaded = config::load_site(*folder, context.transports);
+  // What a rule does whose test fails is what somebody may want to see.
+  config::LoadedSite loaded = config::load_site(*folder, context.transports, {.test_rules = false});
   if (loaded.site) return {std::move(loaded.site), kFine};
   print(context.err, render(loaded.findings));
   return {std::nullopt, kInvalidSite};

@@ -19,7 +19,7 @@ class Reading {
   Reading(const std::filesystem::path& root, std::span<const Transport> transports,
           std::chrono::sys_days today);
 
-  LoadedSite load() &&;
+  LoadedSite load(const LoadOptions& options) &&;
 
  private:
   // Something that will be listened on, and where that is written.

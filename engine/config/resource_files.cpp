@@ -20,8 +20,8 @@ constexpr std::string_view kSegmentsSuffix = ".segments";
 
 class ResourceReader {
  public:
-  ResourceReader(const fs::path& root, const rules::Resources* last_good)
-      : root_(root), last_good_(last_good) {}
+  ResourceReader(const fs::path& root, const rules::Resources* last_good, bool test_rules)
+      : root_(root), last_good_(last_good), test_rules_(test_rules) {}
 
   LoadedResources read() && {
     read_tables();
@@ -97,17 +97,51 @@ class ResourceReader {
   }
 
   void read_rule_file(const std::string& name, const std::string& file) {
+    const auto before = set_in_use(name);
     std::shared_ptr<const rules::RuleSet> set;
     if (auto source = read_source(root_, fs::path("rules") / file, findings_)) {
+      if (before && before->source().text() == source->text()) {
+        resources_.rule_sets[name] = before;
+        return;
+      }
       rules::RuleSet::Compiled compiled = rules::RuleSet::compile(name, std::move(source));
       set = std::move(compiled.set);
       add(std::move(compiled.findings));
     }
-    if (set) {
-      resources_.rule_sets[name] = std::move(set);
-    } else if (last_good_ && last_good_->rule_sets.contains(name)) {
-      resources_.rule_sets[name] = last_good_->rule_sets.at(name);
+    if (set && before) add(set->changed_under_their_version(*before));
+    if (set && test_rules_ && !passes_its_tests(*set)) set = nullptr;
+    if (!set) set = before;
+    if (set) resources_.rule_sets[name] = std::move(set);
+  }
+
+  std::shared_ptr<const rules::RuleSet> set_in_use(const std::string& name) const {
+    if (!last_good_) return nullptr;
+    const auto found = last_good_->rule_sets.find(name);
+    return found == last_good_->rule_sets.end() ? nullptr : found->second;
+  }
+
+  // A file is in use a second after it was saved: a rule that does not do what stands beside it is
+  // no better than one that cannot be read.
+  bool passes_its_tests(const rules::RuleSet& set) {
+    constexpr std::size_t kMostShown = 20;
+    std::size_t failed = 0;
+    std::optional<Diagnostic> next;
+    for (rules::TestResult& result : set.run_tests()) {
+      if (result.passed) continue;
+      ++failed;
+      if (failed <= kMostShown) {
+        findings_.push_back(*std::move(result.finding));
+      } else if (!next) {
+        next = std::move(result.finding);
+      }
     }
+    if (next && failed > kMostShown + 1) {
+      next->message =
+          fmt::format("this test and {} more of the file fail", failed - kMostShown - 1);
+      next->hint = fmt::format("`cannula rules test {}` shows them", set.source().name());
+    }
+    if (next) findings_.push_back(*std::move(next));
+    return failed == 0;
   }
 
   void read_hl7() {
@@ -169,6 +203,7 @@ class ResourceReader {
 
   const fs::path& root_;
   const rules::Resources* last_good_;
+  const bool test_rules_;
   rules::Resources resources_;
   std::vector<Diagnostic> findings_;
 };
@@ -188,8 +223,9 @@ void append_stamps(std::string& stamp, const fs::path& folder) {
 
 }  // namespace
 
-LoadedResources load_resources(const fs::path& root, const rules::Resources* last_good) {
-  return ResourceReader(root, last_good).read();
+LoadedResources load_resources(const fs::path& root, const rules::Resources* last_good,
+                               bool test_rules) {
+  return ResourceReader(root, last_good, test_rules).read();
 }
 
 std::string resources_stamp(const fs::path& root) {

@@ -18,9 +18,12 @@ struct LoadedResources {
   std::vector<Diagnostic> findings;  // of all files
 };
 
-// Reads all of them. `last_good`, which may be null, is what is in use. Never throws.
+// Reads all of them, and, if asked to, runs the tests of rules: a set of which one fails has errors
+// (R230).
+// `last_good`, which may be null, is what is in use: rule sets whose text is the same are taken
+// from there, without what there was to warn of. Never throws.
 LoadedResources load_resources(const std::filesystem::path& root,
-                               const rules::Resources* last_good = nullptr);
+                               const rules::Resources* last_good = nullptr, bool test_rules = true);
 
 // Names, sizes and times of the files: differs when one of them has changed. Cheap enough to be
 // asked every second.

@@ -188,6 +188,15 @@ struct LoadedSite {
   // store and the engine that runs on it; never to be run.
   Site partial;
   std::vector<Diagnostic> findings;  // all of them, in order of file and line
+  // [store], [keys] and [audit] are as site.toml says: no finding about them is an error.
+  bool store_known = false;
+};
+
+struct LoadOptions {
+  std::optional<std::chrono::sys_days> today{};  // for agreements that expire; today's (UTC)
+  // Tables and rules in use; rules that have not changed are neither compiled nor tested again.
+  const rules::Resources* in_use = nullptr;
+  bool test_rules = true;  // a rule of which a test fails is an error (R230)
 };
 
 // Reads the folder and checks everything that can be checked without running it: syntax, keys,
@@ -195,7 +204,7 @@ struct LoadedSite {
 // socket and no store. Lua is checked by the caller. Never throws; findings name files by `root` as
 // it is given here, so that an editor can open them from where the caller stands.
 LoadedSite load_site(const std::filesystem::path& root, std::span<const Transport> transports,
-                     std::optional<std::chrono::sys_days> today = {});
+                     const LoadOptions& options = {});
 
 // The nearest folder at or above `from` that holds a site.toml.
 std::optional<std::filesystem::path> find_site(const std::filesystem::path& from);

@@ -14,10 +14,10 @@ namespace cannula::config {
 namespace fs = std::filesystem;
 
 LoadedSite load_site(const fs::path& root, std::span<const Transport> transports,
-                     std::optional<std::chrono::sys_days> today) {
+                     const LoadOptions& options) {
   const auto now = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
   try {
-    return Reading(root, transports, today.value_or(now)).load();
+    return Reading(root, transports, options.today.value_or(now)).load(options);
   } catch (const std::exception& failure) {
     // Out of memory, or a path that the file system library cannot turn into text.
     LoadedSite loaded;
@@ -49,7 +49,7 @@ Reading::Reading(const fs::path& root, std::span<const Transport> transports,
   if (!site_.root.has_filename()) site_.root = site_.root.parent_path();
 }
 
-LoadedSite Reading::load() && {
+LoadedSite Reading::load(const LoadOptions& options) && {
   if (!is_there(root_ / "site.toml")) {
     findings_.push_back(about_file(
         Severity::error, "C109", root_,
@@ -65,7 +65,7 @@ LoadedSite Reading::load() && {
   read_channels();
   check_listeners();
   check_former_names();
-  LoadedResources loaded = load_resources(root_);
+  LoadedResources loaded = load_resources(root_, options.in_use, options.test_rules);
   site_.resources = std::move(loaded.resources);
   findings_.insert(findings_.end(), loaded.findings.begin(), loaded.findings.end());
   hide_all_secrets();

@@ -209,11 +209,14 @@ Result<json> Operations::status() const {
   for (const pipeline::Act& act : TRY(pauses())) {
     channels[act.channel]["pauses"].push_back(act_json(act));
   }
-  json not_ready = nullptr, failed_reload = nullptr;
+  json not_ready = nullptr, failed_reload = nullptr, refused_files = nullptr;
   if (engine_) {
     if (auto why = engine_->why_not_ready()) not_ready = *std::move(why);
     if (const auto failed = engine_->failed_reload()) {
       failed_reload = {{"at", time_text(failed->at)}, {"findings", render(failed->findings)}};
+    }
+    if (const auto refused = engine_->refused_files()) {
+      refused_files = {{"at", time_text(refused->at)}, {"findings", render(refused->findings)}};
     }
   }
   json audit = nullptr;
@@ -226,6 +229,7 @@ Result<json> Operations::status() const {
               {"ready", engine_ && not_ready.is_null()},
               {"not_ready", std::move(not_ready)},
               {"failed_reload", std::move(failed_reload)},
+              {"refused_files", std::move(refused_files)},
               {"disk_low", engine_ && engine_->disk_low()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},

@@ -238,6 +238,10 @@ void reload_failed(const Engine& engine, Samples& samples) {
   samples.add(engine.failed_reload() ? 1 : 0);
 }
 
+void files_refused(const Engine& engine, Samples& samples) {
+  samples.add(engine.refused_files() ? 1 : 0);
+}
+
 void not_taking(const Engine& engine, Samples& samples) {
   engine.each_channel([&](const ChannelView& view) {
     samples.add(label("channel", view.channel.name()),
@@ -378,6 +382,11 @@ constexpr Family kFamilies[] = {
      "1 while the journal cannot be written, and nothing is taken.", journal_stuck},
     {"cannula_reload_failed", "gauge", "",
      "1 when the last reload found mistakes, and an older configuration is in use.", reload_failed},
+    {"cannula_files_refused", "gauge", "",
+     "1 while tables, rules or profiles as they were saved last have mistakes, or rules a test "
+     "that "
+     "fails, and what they said before is in use.",
+     files_refused},
     {"cannula_forgotten_messages_total", "counter", "channel", "Messages that retention forgot.",
      forgotten<&store::PruneReport::Channel::messages>},
     {"cannula_removed_bodies_total", "counter", "channel",

@@ -70,6 +70,11 @@ class Engine : private script::Host {
   // The last reload, when it failed.
   std::optional<FailedReload> failed_reload() const;
 
+  // Tables and rules that were saved and are not in use, because of what is wrong with them.
+  std::optional<RefusedFiles> refused_files() const {
+    return resources_ ? resources_->refused() : std::nullopt;
+  }
+
   // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk. A
   // delivery that is still to be made is not sent twice: it is tried at once.
   Result<void> resend(MessageId id, std::uint32_t ordinal, const std::string& actor,

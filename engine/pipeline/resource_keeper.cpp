@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/config/resource_files.h"
+#include "engine/pipeline/clock.h"
 
 namespace cannula::pipeline {
 
@@ -42,7 +43,13 @@ std::shared_ptr<const rules::Resources> ResourceKeeper::current() const {
 void ResourceKeeper::replace(std::shared_ptr<const rules::Resources> resources) {
   std::scoped_lock lock(mutex_);
   current_ = std::move(resources);
+  refused_.reset();  // all files were good
   due_ = true;
+}
+
+std::optional<RefusedFiles> ResourceKeeper::refused() const {
+  std::scoped_lock lock(mutex_);
+  return refused_;
 }
 
 void ResourceKeeper::look_again() {
@@ -92,9 +99,13 @@ void ResourceKeeper::read_files() {
                    ? "; a file with errors is left out, or in use as it was before"
                    : "");
   taken_in_();
+  std::erase_if(loaded.findings,
+                [](const Diagnostic& finding) { return finding.severity != Severity::error; });
   std::scoped_lock lock(mutex_);
   stamp_ = std::move(stamp);
   current_ = std::move(loaded.resources);
+  refused_.reset();
+  if (!loaded.findings.empty()) refused_ = {now_microseconds(), std::move(loaded.findings)};
   due_ = true;
 }
 

@@ -73,9 +73,18 @@ constexpr std::array kCodes = {
               "nobody sends, and never fire. Look the code up at loinc.org: the message says which "
               "check digit the others would have, but any digit may be the mistyped one. Codes "
               "that are not LOINC's are written code \"K\" or code \"K\" in \"99LAB\"."},
-    ErrorCode{"R230", "A test of a rule failed",
-              "The rule made something else of the test's facts than the test expects. The hint "
-              "says step by step why. Either the rule is wrong or the test."},
+    ErrorCode{
+        "R230", "A test of a rule failed",
+        "The rule made something else of the test's facts than the test expects. The hint "
+        "says step by step why. Either the rule is wrong or the test. A file with such a rule is "
+        "treated as one with a mistake: a running engine goes on with what it said before, a "
+        "reload changes nothing, and a site does not start with it."},
+    ErrorCode{
+        "R231", "A rule changed under its version",
+        "The file was saved with a rule that says something else than the rule of that name "
+        "and version in use. It is in use now all the same, but what was recorded of messages "
+        "names a rule by its version, and cannot be told from what comes. Count the version "
+        "up with each change of a rule; its tests may change without."},
     ErrorCode{"R250", "A clause that needs history",
               "`repeat not within` looks back at earlier results of the patient, which this "
               "version does not keep. It is refused rather than passed over, so that nobody relies "

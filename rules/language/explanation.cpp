@@ -72,11 +72,14 @@ std::string one(const Rule& rule, const std::vector<Term>& terms) {
   text += ".\n" + what_is_missing(rule);
   if (!rule.source.empty()) text += fmt::format("Source: {}\n", rule.source);
   if (!rule.owner.empty()) text += fmt::format("Owner: {}\n", rule.owner);
-  text += fmt::format("Tests: {}\n", rule.tests.size());
   return text;
 }
 
 }  // namespace
+
+std::string saying(const Program& program, const Rule& rule) {
+  return one(rule, program.terms);
+}
 
 std::optional<std::string> explain(const Program& program, std::string_view rule) {
   std::string text;
@@ -84,6 +87,7 @@ std::optional<std::string> explain(const Program& program, std::string_view rule
     if (each.name != rule) continue;
     if (!text.empty()) text += "\n";
     text += one(each, program.terms);
+    text += fmt::format("Tests: {}\n", each.tests.size());
   }
   if (text.empty()) return std::nullopt;
   return text;

@@ -1,6 +1,7 @@
 #include "rules/language/rule_set.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -40,8 +41,48 @@ class CompiledRules : public RuleSet {
     }
     return names;
   }
+  const Source& source() const override { return *program_.source; }
+  std::vector<std::pair<std::string, std::string>> sayings() const override {
+    std::vector<std::pair<std::string, std::string>> sayings;
+    sayings.reserve(program_.rules.size());
+    for (const Rule& rule : program_.rules) {
+      sayings.emplace_back(fmt::format("{} version {}", rule.name, rule.version),
+                           saying(program_, rule));
+    }
+    return sayings;
+  }
+  std::vector<Diagnostic> changed_under_their_version(const RuleSet& before) const override {
+    std::multimap<std::string, std::string> was;
+    for (auto& [rule, text] : before.sayings()) was.emplace(rule, std::move(text));
+    std::vector<Diagnostic> findings;
+    const auto is = sayings();
+    for (std::size_t i = 0; i < is.size(); ++i) {
+      const auto [first, last] = was.equal_range(is[i].first);
+      if (first == last ||
+          std::any_of(first, last, [&](const auto& each) { return each.second == is[i].second; })) {
+        continue;
+      }
+      findings.push_back(changed(program_.rules[i]));
+    }
+    return findings;
+  }
 
  private:
+  Diagnostic changed(const Rule& rule) const {
+    Diagnostic finding;
+    finding.severity = Severity::warning;
+    finding.code = "R231";
+    finding.source = program_.source;
+    finding.span = rule.span;
+    finding.message =
+        fmt::format("{} says something else than the rule in use, and is version {} still",
+                    rule.name, rule.version);
+    finding.hint =
+        fmt::format("write version {}, so that what is on record says which of the two it was",
+                    rule.version + 1);
+    return finding;
+  }
+
   Program program_;
   Dispatch dispatch_;
 };

@@ -88,6 +88,13 @@ class RuleSet {
   // rule.
   virtual std::optional<std::string> explain(std::string_view rule) const = 0;
   virtual std::vector<std::string> rule_names() const = 0;
+  // The file it was compiled from.
+  virtual const Source& source() const = 0;
+  // Rules that say something else than in `before` under the same name and version: what is on
+  // record of both cannot be told apart (R231, warnings). Tests may change.
+  virtual std::vector<Diagnostic> changed_under_their_version(const RuleSet& before) const = 0;
+  // Name and version of each rule, and what it says, in sentences without its tests.
+  virtual std::vector<std::pair<std::string, std::string>> sayings() const = 0;
 };
 
 }  // namespace cannula::rules

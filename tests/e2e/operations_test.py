@@ -346,6 +346,41 @@ filename  = "{{id}}.hl7"
         said = run("status", self.site)
         self.assertEqual((said.returncode, "error[U110]" in said.stderr), (78, True), said.stderr)
 
+    def test_rules_of_which_a_test_fails_are_not_taken_in_and_everybody_is_told(self):
+        def rules(limit, version=1):
+            self.write("rules/labs.rules", 'term potassium is loinc "2823-3" measured in mmol/L\n'
+                       f'rule high version {version} effective 2026-01-01 source "s" on result potassium\n'
+                       f'  when value > {limit} mmol/L then critical "K"\n'
+                       '  test "7.1" given potassium 7.1 mmol/L expect critical\n')
+
+        def refused():
+            return exposition(self.get("/metrics")[2])["cannula_files_refused"]
+
+        rules(6.2)
+        self.engine.wait_until_said("1 rule sets")
+        self.assertEqual(refused(), 0)
+        rules(62)
+        self.engine.wait_until_said('error[R230]: test "7.1" of high expects critical, but nothing came')
+        self.engine.wait_until_said("in use as it was before")
+        text = run("status", self.site).stdout
+        self.assertRegex(text, r"TABLES OR RULES READ AT \S+ WERE NOT TAKEN IN: what they said before is in use\n.*R230")
+        self.assertEqual(refused(), 1)
+        self.assertIn("error[R230]", run("check", self.site).stdout)
+        self.assertEqual(run("check", self.site).returncode, 78)
+        self.engine.process.send_signal(1)
+        self.engine.wait_until_said("reload: the configuration has errors")
+        rules(6.5)
+        self.engine.wait_until_said("warning[R231]: high says something else than the rule in use")
+        for _ in range(600):
+            if refused() == 0:
+                break
+            time.sleep(0.1)
+        self.assertNotIn("NOT TAKEN IN", run("status", self.site).stdout)
+        # It does not start with such rules, as with any mistake.
+        self.assertEqual(self.engine.stop(), 0)
+        rules(62)
+        self.assertEqual(run("run", self.site).returncode, 78)
+
     def test_the_first_failure_of_a_destination_is_seen_with_its_reason(self):
         away, back = free_port(), free_port()
         self.write("channels/relay/main.lua", 'function main(msg) send("ehr", msg) end')

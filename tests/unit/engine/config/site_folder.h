@@ -80,7 +80,7 @@ inline std::span<const Transport> test_transports() {
 // The findings of a site, rendered, with the folder's own name taken out.
 inline std::string findings_of(const SiteFolder& site,
                                std::optional<std::chrono::sys_days> today = {}) {
-  std::string text = render(load_site(site.root(), test_transports(), today).findings);
+  std::string text = render(load_site(site.root(), test_transports(), {.today = today}).findings);
   const std::string root = site.root().string();
   for (std::size_t at = text.find(root); at != std::string::npos; at = text.find(root)) {
     text.erase(at, root.size() + 1);

@@ -74,5 +74,42 @@ TEST_F(TableTest, ATableWithAMistakeLeavesTheLastGoodOneInUse) {
   wait_for(*engine, receipts[0].id, store::MessageState::done);
 }
 
+TEST_F(TableTest, RulesOfWhichATestFailsAreNotTakenInUntilItPasses) {
+  const auto save_rules = [&](const std::string& limit) {
+    std::filesystem::create_directories(folder_.path() / "rules");
+    std::ofstream(folder_.path() / "labs.rules.new")
+        << "term potassium is loinc \"2823-3\" measured in mmol/L\n"
+           "rule high version 1 effective 2026-01-01 source \"s\" on result potassium\n"
+           "  when value > " +
+               limit +
+               " mmol/L then critical \"K\"\n"
+               "  test \"7.1\" given potassium 7.1 mmol/L expect critical\n";
+    std::filesystem::rename(folder_.path() / "labs.rules.new",
+                            folder_.path() / "rules" / "labs.rules");
+  };
+  const auto wait_until = [](const auto& is_so) {
+    for (int i = 0; i < 1000 && !is_so(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return is_so();
+  };
+  save_table("code,name\nA,ALPHA\n");
+  save_rules("6.2");
+  auto engine = start(mapped_site());
+  const auto before = engine->resources();
+  ASSERT_TRUE(before->rule_sets.contains("labs"));
+  EXPECT_FALSE(engine->refused_files());
+
+  save_rules("62");
+  ASSERT_TRUE(wait_until([&] { return engine->refused_files().has_value(); }));
+  EXPECT_EQ(engine->resources()->rule_sets.at("labs"), before->rule_sets.at("labs"));
+  ASSERT_EQ(engine->refused_files()->findings.size(), 1u);
+  EXPECT_EQ(engine->refused_files()->findings[0].code, "R230");
+
+  save_rules("6.5");
+  ASSERT_TRUE(wait_until([&] { return !engine->refused_files(); }));
+  EXPECT_NE(engine->resources()->rule_sets.at("labs"), before->rule_sets.at("labs"));
+}
+
 }  // namespace
 }  // namespace cannula::pipeline
