@@ -308,8 +308,11 @@ constexpr Binding kConverters[] = {
      "systems, others `urn:id:`NAME.",
      &guarded<concept_of>},
     {"quantity", "(value: string|number|Node|nil, unit?: string|Node): table?, string?",
-     "A number with its digits and unit as Quantity, with UCUM's code when the unit is known; "
-     "`<5` has a comparator. nil and the reason when it is no number.",
+     "A number with its digits and unit as Quantity; `<5` has a comparator. nil and the reason "
+     "when "
+     "it is no number. UCUM's code is given when the unit is known: `MG/DL`, `Mg/dL` and "
+     "`mg/dL` are mg/dL. A unit that laboratories use in two ways (`MU/L`, `G/L`), and one that is "
+     "sent as UCUM and is none, is text alone.",
      &guarded<quantity>},
     {"gender", "(text: string|Node|nil): string?",
      "Table 0001 as `male`, `female`, `other` or `unknown`.", &guarded<gender>},

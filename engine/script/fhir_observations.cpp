@@ -351,7 +351,8 @@ Unit unit_of(const Encoded& encoded) {
   };
   std::string code = part(1);
   if (part(3) == "UCUM") {
-    unit.code = code;
+    // A claim, and often one of a feed that writes MG/dL: megagauss by decilitre.
+    if (units::Unit::is_clinical(code)) unit.code = code;
     unit.shown = part(4);
   } else if (auto ucum = units::Unit::ucum_of(code)) {
     unit.code = *std::move(ucum);

@@ -16,8 +16,9 @@ struct Unit {
   std::string shown;
   std::string code;
 };
-// A CWE or CE, or a text alone. With UCUM as its system the code is taken as it is, and the
-// alternate identifier is the laboratory's own writing; else the code is looked at.
+// A CWE or CE, or a text alone. With UCUM as its system the code is taken as it is, where it is a
+// term that a laboratory can mean, and the alternate identifier is the laboratory's own writing;
+// else the code is what the text means in UCUM.
 Unit unit_of(const hl7v2::Encoded& encoded);
 Unit unit_at(const hl7v2::Message& message, const hl7v2::Place& place);
 

@@ -24,9 +24,12 @@ constexpr std::array kCodes = {
     ErrorCode{"R206", "A clause too many or too few",
               "A rule has one `on` and one `then`, and of the other clauses but `missing` and "
               "`test` at most one. Conditions are joined by and, or and not inside of one `when`."},
-    ErrorCode{"R207", "A unit that is none",
-              "Units are UCUM (mmol/L, mg/dL, 10*9/L) or what laboratories usually write instead "
-              "(mEq/L, K/uL)."},
+    ErrorCode{
+        "R207", "A unit that is none",
+        "Units are UCUM (mmol/L, mg/dL, 10*9/L) or what laboratories usually write instead "
+        "(mEq/L, K/uL). What laboratories write for two things, such as MU/L (milliunits or "
+        "a million units) and G/L (grams or 10*9 per litre), must be written so that only one "
+        "is meant."},
     ErrorCode{"R208", "A number of the wrong kind",
               "A term is measured in one kind of quantity, and a number of another kind can never "
               "be compared with it: mg/dL is a mass per volume, mmol/L an amount of substance. "

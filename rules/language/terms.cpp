@@ -145,6 +145,11 @@ std::optional<TermIndex> Terms::resolve(const Node& name) {
 std::optional<WrittenUnit> Terms::unit_of(const Node& node) {
   auto unit = units::Unit::read(node.text);
   if (unit) return WrittenUnit{*unit, node.text};
+  if (const auto readings = units::two_readings(node.text)) {
+    findings_.error("R207", node.span, fmt::format("`{}` is used for two units", node.text),
+                    fmt::format("write {} or {}", readings->one, readings->other));
+    return std::nullopt;
+  }
   const auto near = units::nearest_unit(node.text);
   findings_.error("R207", node.span, fmt::format("`{}` is no unit", node.text),
                   near ? fmt::format("did you mean {}?", *near)

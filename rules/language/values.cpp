@@ -50,7 +50,12 @@ Number in_unit_of(const Quantity& quantity, const Observation& observation,
   }
   if (observation.unit == quantity.unit.text) return {observation.value->value, {}};
   const auto unit = units::Unit::read(observation.unit);
-  if (!unit) return {std::nullopt, fmt::format("`{}` is no known unit", observation.unit)};
+  if (!unit) {
+    const auto readings = units::two_readings(observation.unit);
+    return {std::nullopt, readings ? fmt::format("`{}` may be {} or {}", observation.unit,
+                                                 readings->one, readings->other)
+                                   : fmt::format("`{}` is no known unit", observation.unit)};
+  }
   // A rule without a unit means the number as it is reported: 45 % is not 0.45.
   if (quantity.unit.text.empty() && unit->is_number() && *unit != wanted)
     return {std::nullopt,

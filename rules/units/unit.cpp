@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/units/atoms.h"
+#include "rules/units/clinical.h"
 
 namespace cannula::units {
 namespace {
@@ -29,6 +30,8 @@ class TermReader {
     if (!term(unit, 0)) return false;
     return at_ == text_.size() || fail("cannot stand here");
   }
+  // Whether all of its atoms are of the clinic.
+  bool is_clinical() const { return clinical_; }
   const std::string& problem() const { return problem_; }
   std::size_t begin() const { return begin_; }
   std::size_t end() const { return std::max(at_, begin_ + 1); }
@@ -130,9 +133,11 @@ class TermReader {
     return exponent(unit);
   }
 
-  static bool find(std::string_view name, Unit& unit) {
+  bool find(std::string_view name, Unit& unit) {
     if (const Atom* atom = find_atom(name)) {
       unit = atom->unit;
+      // As a factor a K is a thousand: K/uL.
+      clinical_ = clinical_ && units::is_clinical("", name) && (name != "K" || name == text_);
       return true;
     }
     for (const Prefix& prefix : prefixes()) {
@@ -141,6 +146,7 @@ class TermReader {
       if (atom == nullptr || !atom->metric) continue;
       unit = atom->unit;
       unit.factor *= prefix.factor;
+      clinical_ = clinical_ && units::is_clinical(prefix.code, atom->code);
       return true;
     }
     return false;
@@ -181,6 +187,7 @@ class TermReader {
   std::string_view text_;
   std::size_t at_ = 0;
   std::size_t begin_ = 0;
+  bool clinical_ = true;
   std::string problem_;
 };
 
@@ -228,6 +235,12 @@ Result<Unit> Unit::parse(std::string_view text) {
   return Error{"R301", fmt::format("`{}` is no unit of UCUM: {}", text, reader.problem()),
                "units are written as in mmol/L, mg/dL, 10*9/L, mm[Hg], {copies}/mL",
                Span{reader.begin(), std::min(reader.end(), std::max(text.size(), std::size_t{1}))}};
+}
+
+bool Unit::is_clinical(std::string_view text) {
+  TermReader reader(text);
+  Unit unit;
+  return reader.read_all(unit) && reader.is_clinical();
 }
 
 bool Unit::is_number() const {

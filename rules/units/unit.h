@@ -53,9 +53,13 @@ struct Unit {
   // A UCUM term, case-sensitive: "mmol/L", "10*9/L", "mL/min/{1.73_m2}". Empty is 1. Fails (R301)
   // with the place in `text` where it stops being one.
   static Result<Unit> parse(std::string_view text);
-  // The same, or what laboratories write instead: "mEq/L", "K/uL", "x10E9/L", "MG/DL", "sec",
-  // "mm Hg", "µg/L". A text that could be both is read as laboratories mean it: "MG/L" is mg/L,
-  // not megagauss per litre. nullopt when it is neither.
+  // Whether `text` is a term whose atoms and prefixes a clinical message can mean: not so of
+  // MG/dL, which UCUM reads as megagauss by decilitre, u/L (atomic mass unit), MU/L (megaunit).
+  static bool is_clinical(std::string_view text);
+  // A term that is_clinical(), or what laboratories write instead: "mEq/L", "K/uL", "x10E9/L",
+  // "MG/DL", "Mg/dL", "mM", "sec", "mm Hg", "µg/L". Of gram, litre, mole, unit, equivalent and
+  // osmole the prefix may have either case. nullopt when it is neither, and when it has two
+  // readings.
   static std::optional<Unit> read(std::string_view text);
   // The UCUM term of what read() takes: "mg/dL" for "MG/DL"; nullopt when it is no unit.
   static std::optional<std::string> ucum_of(std::string_view text);
@@ -80,6 +84,14 @@ std::optional<double> convert(double value, const Unit& from, const Unit& to,
 // The kind of quantity in words, for messages: "an amount per volume", "a time"; in base units
 // ("g.m-1.s-2") where there is no usual name.
 std::string kind_of(const Unit& unit);
+
+// Why read() does not take a text that laboratories use in two ways, as UCUM terms: "MU/L" is
+// {"mU/L", "10*6.U/L"}, "G/L" {"g/L", "10*9/L"}. nullopt for all other texts.
+struct TwoReadings {
+  std::string one;
+  std::string other;
+};
+std::optional<TwoReadings> two_readings(std::string_view text);
 
 // The unit that was probably meant, for "did you mean …?".
 std::optional<std::string> nearest_unit(std::string_view text);

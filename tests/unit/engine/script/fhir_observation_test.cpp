@@ -1,4 +1,6 @@
 // What an OBX says, as FHIR: fhir.value, fhir.range, fhir.interpretation; and fhir.by_identifier.
+#include <cstring>
+
 #include "tests/unit/engine/script/script_fixture.h"
 
 namespace cannula::script {
@@ -54,6 +56,28 @@ TEST_F(FhirObservationTest, AUnitInUcumIsShownAsTheLaboratoryWritesIt) {
   EXPECT_THAT(value("NM", "4", "MG/DL^milligrams per deciliter^L"),
               HasSubstr(R"("unit":"milligrams per deciliter","system":"http://unitsofmeasure.org",)"
                         R"("code":"mg/dL")"));
+}
+
+TEST_F(FhirObservationTest, AUnitIsCodedAsTheLaboratoryMeansIt) {
+  const std::pair<const char*, const char*> units[] = {
+      {"Mg/dL", "mg/dL"}, {"G/dL", "g/dL"}, {"ML/min", "mL/min"}, {"u/L", "U/L"}, {"mM", "mmol/L"}};
+  for (const auto& [written, code] : units) {
+    EXPECT_THAT(value("NM", "4", written),
+                HasSubstr(std::string(R"("unit":")") + written +
+                          R"(","system":"http://unitsofmeasure.org","code":")" + code + R"("})"))
+        << written;
+  }
+}
+
+TEST_F(FhirObservationTest, AUnitWithTwoReadingsOrFalselyOfUcumIsText) {
+  for (const char* unit : {"MU/L", "G/L", "MU/L^^UCUM", "MG/dL^^UCUM", "G/L^^UCUM", "K/uL^^UCUM",
+                           "mM^^UCUM", "mIU/L^^UCUM", "blobs^^UCUM"}) {
+    const std::string shown(unit, std::strcspn(unit, "^"));
+    EXPECT_EQ(value("NM", "4", unit),
+              std::string(kHead) + R"(,"valueQuantity":{"value":4,"unit":")" + shown + R"("}})")
+        << unit;
+  }
+  EXPECT_THAT(value("NM", "4", "mg/dL^^UCUM"), HasSubstr(R"("code":"mg/dL")"));
 }
 
 TEST_F(FhirObservationTest, ANumberWithAComparatorIsOneAlsoAsText) {

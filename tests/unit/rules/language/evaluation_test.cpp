@@ -96,6 +96,19 @@ TEST(Evaluation, WhatCannotBeComparedIsHeld) {
             "value 7.1 foo > 6.2 mmol/L: could not tell, `foo` is no known unit");
 }
 
+TEST(Evaluation, AUnitInTheWrongCaseIsTheOneOfTheLaboratory) {
+  EXPECT_EQ(state("when value > 6.2 mmol/L", potassium("7.1", "mM")), State::fired);
+  EXPECT_EQ(state("when value > 6.2 mmol/L", potassium("7.1", "Mmol/L")), State::fired);
+  EXPECT_EQ(state("when value > 6.2 mmol/L", potassium("6.1", "Mmol/L")), State::not_fired);
+}
+
+TEST(Evaluation, AUnitWithTwoReadingsIsHeldAndBothAreSaid) {
+  const Finding finding = judged("when value > 6.2 mmol/L", potassium("7.1", "MM"));
+  EXPECT_TRUE(finding.hold);
+  EXPECT_EQ(finding.because.at(1),
+            "value 7.1 MM > 6.2 mmol/L: could not tell, `MM` may be mm or mmol/L");
+}
+
 TEST(Evaluation, TheRuleSaysWhatIsDoneAboutWhatIsMissing) {
   const facts::Case facts = potassium("7.1", "");
   EXPECT_EQ(state("when value > 6.2 mmol/L missing unit -> fire", facts), State::fired);

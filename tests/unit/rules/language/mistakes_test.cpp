@@ -80,6 +80,14 @@ TEST(Mistakes, AUnitThatIsNone) {
             "      = hint: units are written as in mmol/L, mg/dL, 10*9/L, U/L, %\n");
 }
 
+TEST(Mistakes, AUnitThatIsUsedForTwo) {
+  EXPECT_EQ(errors_of(rule("when value > 0.1 MU/L")),
+            "labs.rules:4:20: error[R207]: `MU/L` is used for two units\n"
+            "    4 |   when value > 0.1 MU/L\n"
+            "      |                    ^~~~\n"
+            "      = hint: write mU/L or 10*6.U/L\n");
+}
+
 TEST(Mistakes, ANumberWithoutItsUnit) {
   EXPECT_EQ(errors_of(rule("when value > 6.2")),
             "labs.rules:4:16: error[R209]: 6.2 has no unit, but potassium is measured in mmol/L\n"

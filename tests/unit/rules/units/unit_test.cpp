@@ -93,7 +93,6 @@ TEST(Units, WhatLaboratoriesWriteIsRead) {
       {"MG/L", "mg/L"},
       {"mg/dl", "mg/dl"},
       {"G/DL", "g/dL"},
-      {"G/L", "g/L"},
       {"g/dL", "g/dL"},
       {"gm/dL", "g/dL"},
       {"PG/ML", "pg/mL"},
