@@ -161,10 +161,12 @@ constexpr std::array kCodes = {
               "inside a document, such as an embedded file, is no such value."},
     ErrorCode{"L240", "A FHIR resource that cannot be built",
               "The text behind says which element, and why; its own code has a page as well."},
-    ErrorCode{"L241", "A time without an offset",
-              "FHIR wants times with their offset from UTC. The HL7 v2 text has none, and the "
-              "channel's source names no timezone: set timezone = \"Europe/Vienna\" or the like "
-              "under [source] in channel.toml."},
+    ErrorCode{
+        "L241", "A time without an offset",
+        "FHIR wants times with their offset from UTC. The HL7 v2 text has none, nor has MSH-7, "
+        "whose offset would be that of all times of the message (HL7 v2 2.14.9.7), and the "
+        "channel's source names no timezone: set timezone = \"Europe/Vienna\" or the like "
+        "under [source] in channel.toml."},
     ErrorCode{"L250", "A value of a data type that cannot be written",
               "Functions such as node:cx() take a table of the parts of the type, by the names "
               "that the Lua reference lists, each a text, a number, or a table where the part has "

@@ -11,7 +11,9 @@
 #include "engine/script/places.h"
 #include "engine/script/time_text.h"
 #include "parsers/fhir/v2_values.h"
+#include "parsers/hl7v2/date_time.h"
 #include "parsers/hl7v2/values.h"
+#include "rules/tables/loinc.h"
 
 namespace cannula::script {
 
@@ -74,6 +76,13 @@ std::string text_argument(lua_State* L, int index, std::string_view what) {
   return without_null(std::string(text_value(L, index, what).value_or("")));
 }
 
+// The message of the node that is the argument; null when it is none.
+const hl7v2::Message* message_argument(lua_State* L, int index) {
+  const Object* object = object_at(L, index);
+  if (object == nullptr || object->kind != Object::Kind::node) return nullptr;
+  return &checked_object<PlaceObject>(L, index, Object::Kind::node).box->read();
+}
+
 void set(lua_State* L, const char* name, std::string_view text) {
   if (text.empty()) return;
   push(L, text);
@@ -111,7 +120,7 @@ int date(lua_State* L) {
 int date_time(lua_State* L) {
   const std::string text = text_argument(L, 1, "fhir.datetime");
   if (text.empty()) return give_nil(L);
-  const auto found = to_date_time(L, text);
+  const auto found = to_date_time(L, text, message_argument(L, 1));
   if (!found) return give_nil(L, "'" + text.substr(0, 40) + "' is not a time");
   push(L, *found);
   return 1;
@@ -128,7 +137,7 @@ int instant(lua_State* L) {
     return 1;
   }
   const std::string text = text_argument(L, 1, "fhir.instant");
-  const auto found = text.empty() ? std::nullopt : to_date_time(L, text);
+  const auto found = text.empty() ? std::nullopt : to_date_time(L, text, message_argument(L, 1));
   if (!found || found->find('T') == std::string::npos) {
     return give_nil(L, text.empty() ? "" : "'" + text.substr(0, 40) + "' is not a time");
   }
@@ -247,6 +256,23 @@ int telecom(lua_State* L) {
   return 1;
 }
 
+// What people read of a concept.
+std::string text_of(const hl7v2::Cwe& cwe) {
+  if (!cwe.original_text.empty()) return cwe.original_text;
+  return cwe.text.empty() ? cwe.alternate_text : cwe.text;
+}
+
+// Whether the code has the form and the check digit of LOINC.
+int is_loinc(lua_State* L) {
+  const auto cwe = value_argument<hl7v2::Cwe>(L, 1);
+  const std::string code = cwe ? fhir::code_of(cwe->identifier) : std::string();
+  const auto mistake = tables::loinc_mistake(code);
+  lua_pushboolean(L, mistake ? 0 : 1);
+  if (!mistake) return 1;
+  push(L, code.empty() ? "there is no code" : mistake->what);
+  return 2;
+}
+
 int concept_of(lua_State* L) {
   return push_concept(L, encoded_argument(L, 1)) ? 1 : give_nil(L);
 }
@@ -290,12 +316,17 @@ constexpr Binding kConverters[] = {
      "`19610615` as `1961-06-15`, as far as it was known. nil and the reason when it is none.",
      &guarded<date>},
     {"datetime", "(text: string|Node|nil): string?, string?",
-     "An HL7 v2 time as dateTime: to the day as it is, else to the second with its offset, which "
-     "is that of the channel's `timezone` where the text has none; without either, an error. nil "
-     "and the reason when it is no time.",
+     "An HL7 v2 time as dateTime: to the day as it is, else to the second with its offset. Where "
+     "it "
+     "has none, that of MSH-7 holds (HL7 v2 2.14.9.7), as it does for rules: of the node's "
+     "message, "
+     "and for a text of the message that the channel received; else that of the channel's "
+     "`timezone`; without any of them, an error. nil and the reason when it is no time.",
      &guarded<date_time>},
     {"instant", "(time: number|string|Node|nil): string?, string?",
-     "Seconds, such as `time.now()`, or an HL7 v2 time as instant.", &guarded<instant>},
+     "Seconds, such as `time.now()`, or an HL7 v2 time as instant, with the offset that "
+     "`fhir.datetime` gives it.",
+     &guarded<instant>},
     {"name", "(node: Node|string|nil): table?", "XPN as HumanName.", &guarded<name>},
     {"identifier", "(node: Node|string|nil, systems?: table<string, string>): table?",
      "CX as Identifier. `systems` gives URIs by assigning authority or identifier type; without it "
@@ -307,6 +338,11 @@ constexpr Binding kConverters[] = {
      "CWE or CE as CodeableConcept; `LN` becomes `http://loinc.org`, and so on for known code "
      "systems, others `urn:id:`NAME.",
      &guarded<concept_of>},
+    {"is_loinc", "(code: string|Node|nil): boolean, string?",
+     "Whether the code, or that of a CWE or CE, is written as LOINC's are: its last digit is "
+     "computed from the others (Mod 10), so that a mistyped one shows. false and the reason when "
+     "it is not, or when there is no code. Whether LOINC has such a code is not looked up.",
+     &guarded<is_loinc>},
     {"quantity", "(value: string|number|Node|nil, unit?: string|Node): table?, string?",
      "A number with its digits and unit as Quantity; `<5` has a comparator. nil and the reason "
      "when "
@@ -320,18 +356,34 @@ constexpr Binding kConverters[] = {
 
 }  // namespace
 
-std::optional<std::string> to_date_time(lua_State* L, std::string_view text) {
+std::optional<std::string> to_date_time(lua_State* L, std::string_view text,
+                                        const hl7v2::Message* message) {
   LuaRuntime& runtime = LuaRuntime::of(L);
-  const bool has_zone = !runtime.program().timezone.empty();
+  if (message == nullptr && runtime.has_session()) {
+    std::deque<MessageBox>& messages = runtime.session().messages;
+    if (!messages.empty() && messages.front().received()) message = &messages.front().read();
+  }
+  fhir::Clock clock;
+  if (message != nullptr) clock.offset = hl7v2::default_offset(*message);
+  if (!runtime.program().timezone.empty()) clock.zone = &runtime.timezone();
   bool needs_zone = false;
-  auto found = fhir::date_time_of(text, has_zone ? &runtime.timezone() : nullptr, &needs_zone);
+  auto found = fhir::date_time_of(text, clock, &needs_zone);
   if (needs_zone) {
     throw ScriptError("L241", "the time '" + std::string(text.substr(0, 40)) +
-                                  "' has no offset from UTC, and the channel's source has no "
-                                  "timezone: set timezone = \"Europe/Vienna\" or the like under "
-                                  "[source]");
+                                  "' has no offset from UTC, nor has MSH-7, and the channel's "
+                                  "source has no timezone: set timezone = \"Europe/Vienna\" or "
+                                  "the like under [source]");
   }
   return found;
+}
+
+std::string concept_in_words(const hl7v2::Encoded& encoded) {
+  const auto cwe = value_of<hl7v2::Cwe>(encoded);
+  if (!cwe) return "";
+  if (std::string text = text_of(*cwe); !text.empty()) return text;
+  std::string code = fhir::code_of(cwe->identifier);
+  if (code.empty()) code = fhir::code_of(cwe->alternate_identifier);
+  return code.empty() ? "" : "[" + code + "]";
 }
 
 // CWE (2.A.13): code, text and system, twice, and the original text.
@@ -358,9 +410,7 @@ bool push_concept(lua_State* L, const hl7v2::Encoded& encoded) {
     lua_rawseti(L, -2, ++count);
   }
   if (count != 0) lua_setfield(L, -2, "coding");
-  std::string text = cwe->original_text;
-  if (text.empty()) text = cwe->text;
-  if (text.empty()) text = cwe->alternate_text;
+  const std::string text = text_of(*cwe);
   if (text.empty() && count == 0) {
     lua_pop(L, 1);
     return false;

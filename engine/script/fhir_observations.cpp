@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "engine/script/fhir_converters.h"
 #include "engine/script/lua_runtime.h"
@@ -75,6 +76,10 @@ int push_text_value(lua_State* L, std::string_view text) {
   return push_value(L, "valueString");
 }
 
+std::string in_words(const hl7v2::Sn& sn) {
+  return sn.comparator + sn.first + sn.separator + sn.second;
+}
+
 // SN (2.A.71) as Quantity, Range or Ratio; what FHIR has no such value for as text.
 int push_structured(lua_State* L, const hl7v2::Sn& sn, const Unit& unit) {
   const auto first = fhir::number_of(sn.first);
@@ -101,7 +106,7 @@ int push_structured(lua_State* L, const hl7v2::Sn& sn, const Unit& unit) {
     lua_setfield(L, -2, "denominator");
     return push_value(L, "valueRatio");
   }
-  const std::string text = sn.comparator + sn.first + sn.separator + sn.second;
+  const std::string text = in_words(sn);
   return text.empty() ? 1 : push_text_value(L, text);
 }
 
@@ -126,6 +131,43 @@ std::string lines_of(lua_State* L, const Message& message, Place field) {
   return lines;
 }
 
+// The repetitions in which something stands.
+std::vector<Encoded> filled_repetitions(lua_State* L, const Message& message, Place field) {
+  std::vector<Encoded> filled;
+  const std::uint32_t count = message.repetitions(field);
+  for (field.repetition = 1; field.repetition <= count; ++field.repetition) {
+    const std::string_view raw = trimmed(message.raw(field));
+    Machine::of(L).work(L, 1);
+    if (!raw.empty() && raw != "\"\"") filled.push_back(hl7v2::encoded_at(message, field));
+  }
+  return filled;
+}
+
+// Several numbers or codes: an Observation has one value, so that they are text, and doubtful.
+int push_several(lua_State* L, const std::vector<Encoded>& values, const std::string& type,
+                 const Unit& unit) {
+  std::string lines;
+  for (const Encoded& each : values) {
+    Machine::of(L).work(L, 4 + each.text.size() / 4);
+    std::string line;
+    if (is_coded(type)) {
+      line = concept_in_words(each);
+    } else if (type == "SN") {
+      line = in_words(hl7v2::read<hl7v2::Sn>(each));
+    } else {
+      line = hl7v2::formatted(each.text, each.delimiters);
+    }
+    if (line.empty()) continue;
+    if (!lines.empty()) lines += '\n';
+    lines += line;
+    if (!unit.shown.empty() && !is_coded(type)) lines += " " + unit.shown;
+  }
+  push_text_value(L, lines);
+  push(L, "OBX-5 has " + std::to_string(values.size()) + " values of type " + type +
+              ", and an Observation can have one: they are given as text");
+  return 2;
+}
+
 int value(lua_State* L) {
   const auto& obx = checked_object<PlaceObject>(L, 1, Object::Kind::segment);
   lua_createtable(L, 0, 1);
@@ -134,26 +176,28 @@ int value(lua_State* L) {
   Place field{obx.place.segment, 5, 0, 0, 0};
   if (message.raw(field).empty() || message.is_null(field)) return 1;
   const std::string type = message.get(Place{field.segment, 2, 1, 0, 0}).value_or("");
-  Place first = field;
-  first.repetition = 1;
-  if (type == "SN") {
-    return push_structured(L, hl7v2::read<hl7v2::Sn>(hl7v2::encoded_at(message, first)),
-                           unit_at(message, {field.segment, 6, 1, 0, 0}));
+  const Unit unit = unit_at(message, {field.segment, 6, 1, 0, 0});
+  std::string text;
+  if (type == "SN" || type == "NM" || is_coded(type) || is_moment(type)) {
+    const std::vector<Encoded> values = filled_repetitions(L, message, field);
+    if (values.empty()) return 1;
+    if (values.size() > 1) return push_several(L, values, type, unit);
+    if (type == "SN") return push_structured(L, hl7v2::read<hl7v2::Sn>(values.front()), unit);
+    if (is_coded(type)) {
+      return push_concept(L, values.front()) ? push_value(L, "valueCodeableConcept") : 1;
+    }
+    text = hl7v2::formatted(values.front().text, values.front().delimiters);
+  } else {
+    text = lines_of(L, message, field);
   }
-  const std::string text = lines_of(L, message, field);
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) return 1;
-  if (is_coded(type)) {
-    push_concept(L, hl7v2::encoded_at(message, first));
-    return push_value(L, "valueCodeableConcept");
-  }
   if (is_moment(type)) {
-    const auto moment = to_date_time(L, text);
+    const auto moment = to_date_time(L, text, &message);
     if (!moment) return push_text_value(L, text);
     push(L, *moment);
     return push_value(L, "valueDateTime");
   }
   // Numbers come as NM, and with a unit also as text or with an OBX-2 that is missing or unknown.
-  const Unit unit = unit_at(message, {field.segment, 6, 1, 0, 0});
   if (type == "NM" || !unit.shown.empty()) {
     if (const auto number = compared(text)) {
       push_quantity(L, number->number, number->comparator, unit);
@@ -321,8 +365,13 @@ constexpr Binding kBindings[] = {
     {"value", "(obx: Segment): table, string?",
      "OBX-5 as an Observation's value[x], by OBX-2 and OBX-6: `{ valueQuantity = … }`, or "
      "`valueCodeableConcept`, `valueRange`, `valueRatio`, `valueDateTime`, `valueString`; `{}` "
-     "where nothing stands. Repetitions are lines of text. A number has its digits as sent. And in "
-     "words what is doubtful: an NM that is no number. Copied into an Observation, whatever it is: "
+     "where nothing stands. A number has its digits as sent. Repetitions of text are its lines. "
+     "Several codes or numbers (two organisms in one CWE) are lines of `valueString` as well, "
+     "since "
+     "an Observation has one value: texts, or codes in brackets where there is no text, and "
+     "numbers with their unit. And in words what is doubtful, which belongs before a person: an NM "
+     "that is no number, several values where there can be one. Copied into an Observation, "
+     "whatever it is: "
      "`local value, doubt = fhir.value(obx)`, then `for name, part in pairs(value) do "
      "elements[name] = part end` and `fhir.Observation(elements)`.",
      &guarded<value>},

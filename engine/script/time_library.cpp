@@ -72,7 +72,9 @@ constexpr Binding kBindings[] = {
      &guarded<format>},
     {"parse", "(text: string?, zone?: string): number?, string?",
      "Reads an HL7 v2 or ISO 8601 time. One without an offset is what a clock in `zone` showed: an "
-     "IANA name or an offset; when absent the channel's `timezone`, UTC where it has none. Of an "
+     "IANA name or an offset; when absent the channel's `timezone`, UTC where it has none; MSH-7 "
+     "is "
+     "not looked at, as `fhir.datetime` does. Of an "
      "hour that the end of summer time repeats, the first is taken. nil and the reason when it is "
      "none.",
      &guarded<parse>},

@@ -92,7 +92,7 @@ std::optional<std::string> date_of(std::string_view text) {
   return date;
 }
 
-std::optional<std::string> date_time_of(std::string_view text, const TimeZone* zone,
+std::optional<std::string> date_time_of(std::string_view text, const Clock& clock,
                                         bool* needs_zone) {
   *needs_zone = false;
   const auto time = hl7v2::DateTime::parse(text);
@@ -108,8 +108,10 @@ std::optional<std::string> date_time_of(std::string_view text, const TimeZone* z
   if (!time->fraction.empty()) out += "." + time->fraction;
   if (time->offset) {
     append_offset(out, *time->offset);
-  } else if (zone != nullptr) {
-    append_offset(out, zone->offset_at_local(time->clock_seconds() * 1'000'000));
+  } else if (clock.offset) {
+    append_offset(out, *clock.offset);
+  } else if (clock.zone != nullptr) {
+    append_offset(out, clock.zone->offset_at_local(time->clock_seconds() * 1'000'000));
   } else {
     *needs_zone = true;
     return std::nullopt;

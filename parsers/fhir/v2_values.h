@@ -3,6 +3,7 @@
 // what it leaves open is left out.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,10 +16,15 @@ namespace cannula::fhir {
 // when it is no date.
 std::optional<std::string> date_of(std::string_view text);
 
-// DTM (2.A.22) or ISO 8601 as dateTime. To the day it has no offset; a time without one is what a
-// clock in `zone` showed. FHIR wants seconds: they are filled up with zeros. nullopt when it is no
-// time. `needs_zone` when there is none and it would be needed: then nullopt too.
-std::optional<std::string> date_time_of(std::string_view text, const TimeZone* zone,
+// Where a clock stood whose time carries no offset: that of the message goes before the zone.
+struct Clock {
+  std::optional<std::chrono::minutes> offset;  // hl7v2::default_offset
+  const TimeZone* zone = nullptr;              // may be null; not owned
+};
+// DTM (2.A.22) or ISO 8601 as dateTime. To the day it has no offset; a time without one is what
+// `clock` showed. FHIR wants seconds: they are filled up with zeros. nullopt when it is no time.
+// `needs_zone` when the clock has neither and it would be needed: then nullopt too.
+std::optional<std::string> date_time_of(std::string_view text, const Clock& clock,
                                         bool* needs_zone);
 
 // A number of HL7 v2 (NM, 2.A.46: "+7.10", "007", ".5") as JSON writes it, with the same digits

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "parsers/hl7v2/message.h"
+
 namespace cannula::hl7v2 {
 namespace {
 
@@ -161,6 +163,11 @@ std::int64_t DateTime::microseconds(const TimeZone& zone) const {
   const std::int64_t clock = clock_seconds() * kSecond + rest;
   const auto from_utc = offset ? *offset : zone.offset_at_local(clock);
   return clock - from_utc.count() * 60 * kSecond;
+}
+
+std::optional<std::chrono::minutes> default_offset(const Message& message) {
+  const auto time = DateTime::parse(message.get(Place{0, 7, 1, 1, 0}).value_or(""));
+  return time ? time->offset : std::nullopt;
 }
 
 std::string_view name_of(DateTime::Precision precision) {

@@ -17,6 +17,8 @@
 
 namespace cannula::hl7v2 {
 
+class Message;
+
 struct DateTime {
   enum class Precision { year, month, day, hour, minute, second };
 
@@ -51,6 +53,10 @@ struct DateTime {
 
   friend bool operator==(const DateTime&, const DateTime&) = default;
 };
+
+// The offset of the times in `message` that carry none: that of MSH-7 (2.14.9.7). nullopt when
+// MSH-7 is no time or has none itself: they are local times of the sender.
+std::optional<std::chrono::minutes> default_offset(const Message& message);
 
 // "year" … "second".
 std::string_view name_of(DateTime::Precision precision);

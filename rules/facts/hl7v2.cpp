@@ -3,6 +3,7 @@
 // by the structure of the message, so that a message that departs from it loses nothing.
 #include <algorithm>
 
+#include "parsers/hl7v2/date_time.h"
 #include "parsers/hl7v2/escape.h"
 #include "parsers/hl7v2/message.h"
 #include "parsers/text/time_zone.h"
@@ -70,8 +71,7 @@ class Reader {
     if (!zone.empty()) {
       if (auto found = TimeZone::find(zone)) zone_ = *found;
     }
-    // "If the offset is given in MSH-7, it is the default of the message" (2.14.9.7).
-    message_offset_ = offset_in(text({0, 7, 1, 1}));
+    message_offset_ = hl7v2::default_offset(message);
   }
 
   Case read();

@@ -32,8 +32,7 @@ std::optional<std::int64_t> fraction(std::string_view text) {
   return value;
 }
 
-}  // namespace
-
+// The offset at the end of a time, if it carries one.
 std::optional<std::chrono::minutes> offset_in(std::string_view text) {
   const std::size_t at = offset_at(text);
   const std::string_view offset = text.substr(at);
@@ -44,6 +43,8 @@ std::optional<std::chrono::minutes> offset_in(std::string_view text) {
   const int total = hours * 60 + minutes;
   return std::chrono::minutes(offset.front() == '-' ? -total : total);
 }
+
+}  // namespace
 
 std::optional<Moment> read_moment(std::string_view text, const OffsetOf& offset_of) {
   const std::size_t offset_begin = offset_at(text);

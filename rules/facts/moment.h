@@ -17,7 +17,4 @@ using OffsetOf = std::function<std::chrono::minutes(std::int64_t wall_clock)>;
 // that carries none. nullopt for anything else, and for days that are not in the calendar.
 std::optional<Moment> read_moment(std::string_view text, const OffsetOf& offset_of);
 
-// The offset at the end of a time, if it carries one.
-std::optional<std::chrono::minutes> offset_in(std::string_view text);
-
 }  // namespace cannula::facts

@@ -63,9 +63,12 @@ constexpr ErrorCode kCodes[] = {
      "NAME.table.toml lists this column under `required`, so each row must have something there."},
     {"R115", "A cell holds what a spreadsheet program made of it",
      "#N/A, #REF! and the like stand where a formula failed, and would be sent to other systems as "
-     "if "
-     "they were codes. A key such as 1.23457E+11 was a long number until the program shortened it: "
-     "format the column as Text before the numbers are entered."},
+     "if they were codes. A key such as 1.23457E+11 was a long number until the program shortened "
+     "it. In a column of LOINC codes Sep-28, 28-Sep and 2028-09-01 were the code 2028-9, which the "
+     "program took for a month. Format the column as Text before the codes are entered; what is "
+     "destroyed must be entered again, and the message says which code it may have been. Import "
+     "the "
+     "CSV file (Data, From Text) with that column as Text instead of opening it."},
     {"R116", "A key holds a character that cannot be seen",
      "It looks like a blank or like nothing, as it often comes from web pages, and makes the key "
      "different from the code in the messages. Type the key anew."},
@@ -88,9 +91,11 @@ constexpr ErrorCode kCodes[] = {
      "the mistyped one. The columns of LOINC codes are those that NAME.table.toml lists under "
      "`loinc`; without that, the column called loinc."},
     {"R122", "A text where a LOINC code stands",
-     "The column holds LOINC codes (see R121), and this is not written as one. The table is used "
-     "all the same. An empty cell says that there is no code; `loinc = []` in NAME.table.toml says "
-     "that the column is of something else."},
+     "The column holds LOINC codes (see R121), and this is not written as one. It would be sent as "
+     "a LOINC code all the same, so that it is an error; where it has at least their shape, such "
+     "as "
+     "LAB12-3, it is a warning, and the table is used. An empty cell says that there is no code; "
+     "`loinc = []` in NAME.table.toml says that the column is of something else."},
 };
 
 }  // namespace

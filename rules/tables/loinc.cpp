@@ -54,7 +54,131 @@ std::string meant_by(std::string_view text) {
   return with_check_digit(digits);
 }
 
+// The beginnings of the names of months, in small letters.
+struct MonthName {
+  std::string_view begin;
+  unsigned month;
+};
+constexpr MonthName kMonthNames[] = {
+    {"jan", 1},  {"ene", 1},      {"gen", 1},  {"feb", 2},      {"f\u00e9v", 2}, {"mar", 3},
+    {"mrz", 3},  {"m\u00e4r", 3}, {"mrt", 3},  {"apr", 4},      {"abr", 4},      {"avr", 4},
+    {"may", 5},  {"mai", 5},      {"mag", 5},  {"mei", 5},      {"jun", 6},      {"jui", 6},
+    {"giu", 6},  {"jul", 7},      {"lug", 7},  {"aug", 8},      {"ago", 8},      {"ao\u00fb", 8},
+    {"sep", 9},  {"set", 9},      {"oct", 10}, {"okt", 10},     {"ott", 10},     {"nov", 11},
+    {"dec", 12}, {"dez", 12},     {"dic", 12}, {"d\u00e9c", 12}};
+constexpr std::size_t kLongestMonth = 12;  // bytes
+
+// 0 when the text is no month's name.
+unsigned month_of(std::string_view text) {
+  std::string small(text);
+  for (char& c : small) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (small.size() > kLongestMonth || small.find_first_of("0123456789") != std::string::npos)
+    return 0;
+  if (small.starts_with("juil")) return 7;
+  for (const MonthName& name : kMonthNames) {
+    if (small.starts_with(name.begin)) return name.month;
+  }
+  return 0;
+}
+
+// Pieces between - . / , and blanks; none when there are more than three. A time behind the day is
+// left out.
+std::vector<std::string_view> pieces_of_date(std::string_view text) {
+  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+    text = text.substr(0, text.find_last_of(" T", colon));
+  }
+  std::vector<std::string_view> pieces;
+  constexpr std::string_view kMarks = "-./, ";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(kMarks, at), text.size());
+    if (end > at) pieces.push_back(text.substr(at, end - at));
+    if (pieces.size() > 3) return {};
+    at = end + 1;
+  }
+  return pieces;
+}
+
+unsigned number_of(std::string_view digits) {
+  unsigned number = 0;
+  for (const char c : digits) number = number * 10 + static_cast<unsigned>(c - '0');
+  return number;
+}
+
+void add_if_right(std::vector<std::string>& codes, std::string_view digits, unsigned check) {
+  const std::string_view all =
+      digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
+  if (check == 0 || check > 9 || all.empty()) return;
+  if (loinc_check_digit(all) != static_cast<char>('0' + check)) return;
+  codes.push_back(with_check_digit(all));
+}
+
+// Year and month: 2028 and 9 are of 2028-9. Of 28 the century is lost; spreadsheets know days from
+// 1900 to 9999.
+void add_codes_of_year(std::vector<std::string>& codes, std::string_view year, unsigned month) {
+  if (year.size() == 4) return add_if_right(codes, year, month);
+  if (year.size() != 2) return;
+  for (unsigned century = 19; century <= 99; ++century) {
+    add_if_right(codes, std::to_string(century) + std::string(year), month);
+  }
+}
+
 }  // namespace
+
+bool is_shaped_like_loinc(std::string_view text) {
+  if (text.size() < 3 || text[text.size() - 2] != '-' || !are_digits(text.substr(text.size() - 1)))
+    return false;
+  const std::string_view body = text.substr(0, text.size() - 2);
+  return std::all_of(body.begin(), body.end(),
+                     [](char c) {
+                       return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                              (c >= 'a' && c <= 'z');
+                     }) &&
+         body.find_first_of("0123456789") != std::string_view::npos;
+}
+
+std::optional<std::vector<std::string>> loinc_before_spreadsheet(std::string_view text) {
+  const std::vector<std::string_view> pieces = pieces_of_date(text);
+  if (pieces.size() < 2) return std::nullopt;
+  unsigned named_month = 0;
+  std::vector<std::string_view> numbers;
+  for (const std::string_view piece : pieces) {
+    if (are_digits(piece) && (piece.size() <= 2 || piece.size() == 4)) {
+      numbers.push_back(piece);
+    } else if (named_month != 0 || (named_month = month_of(piece)) == 0) {
+      return std::nullopt;
+    }
+  }
+  std::vector<std::string> codes;
+  if (named_month != 0) {  // Sep-28, 28-Sep, 1-Sep-28
+    if (numbers.size() == 1) {
+      add_codes_of_year(codes, numbers[0], named_month);
+      if (numbers[0].size() > 2) return codes;
+      add_if_right(codes, numbers[0], named_month);                             // 30-7
+      add_if_right(codes, std::to_string(named_month), number_of(numbers[0]));  // 8-3
+    } else {
+      if (number_of(numbers[0]) == 1) add_codes_of_year(codes, numbers[1], named_month);
+      add_if_right(codes, numbers[0], named_month);
+      add_if_right(codes, std::to_string(named_month), number_of(numbers[0]));
+    }
+    return codes;
+  }
+  if (numbers[0].size() == 4) {  // 2028-09, 2028-09-01
+    if (numbers[1].size() > 2 || (numbers.size() == 2 && numbers[1].size() != 2))
+      return std::nullopt;
+    add_codes_of_year(codes, numbers[0], number_of(numbers[1]));
+    return codes;
+  }
+  if (numbers.size() != 3 || numbers[1].size() > 2) return std::nullopt;
+  // 01.09.2028, 9/1/2028: day and month either way round
+  const unsigned a = number_of(numbers[0]), b = number_of(numbers[1]);
+  if (a == 1) add_codes_of_year(codes, numbers[2], b);
+  if (b == 1 && a != 1) add_codes_of_year(codes, numbers[2], a);
+  add_if_right(codes, numbers[0], b);
+  if (numbers[0] != numbers[1]) add_if_right(codes, numbers[1], a);
+  return codes;
+}
 
 char loinc_check_digit(std::string_view digits) {
   int sum = 0;

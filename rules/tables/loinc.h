@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cannula::tables {
 
@@ -17,6 +18,15 @@ struct LoincMistake {
 // (LA6576-8, LP…, LL…, LG…) only the form is looked at. Whether LOINC has such a code is not known
 // here. Any bytes; any thread.
 std::optional<LoincMistake> loinc_mistake(std::string_view text);
+
+// What spreadsheets make of LOINC codes: 2028-9 is shown, and saved, as Sep-28, 2028-09-01 or
+// 01.09.2028. nullopt when `text` is no such date; else the codes that it can come from, none where
+// nobody can tell. Month names in English, German, French, Spanish, Italian and Dutch. Any bytes;
+// any thread.
+std::optional<std::vector<std::string>> loinc_before_spreadsheet(std::string_view text);
+
+// Whether the text looks like a code, as local codes do: letters or digits, a hyphen, a digit.
+bool is_shaped_like_loinc(std::string_view text);
 
 // The check digit of digits: Mod 10 (Luhn), LOINC Users' Guide, appendix "Calculating Mod 10 check
 // digits". `digits` are '0' to '9' only.

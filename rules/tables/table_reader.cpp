@@ -76,6 +76,8 @@ class TableReader {
   bool check_key(const CsvRow& row);
   void check_cells(const CsvRow& row);
   void check_loinc(const CsvRow& row);
+  void report_no_loinc(std::string_view text, Span span, std::string_view column,
+                       const std::string& what);
   Days read_days(const CsvRow& row);
   std::optional<std::chrono::sys_days> read_day(const CsvRow& row, std::size_t column);
   void report_clash(const StoredTable::Clash& clash);
@@ -309,8 +311,8 @@ void TableReader::check_cells(const CsvRow& row) {
   check_loinc(row);
 }
 
-// What was meant as a LOINC code and is none would be sent, or looked for, in vain: an error. Other
-// texts, such as `none`, may be meant, and are only pointed at.
+// What stands in a column of LOINC codes is sent as one: whatever cannot be one is an error. A
+// code of another kind (LAB12-3) may be meant, and is only pointed at.
 void TableReader::check_loinc(const CsvRow& row) {
   if (row.cells.size() > columns_.cells) return;  // which cell is which is not known then
   for (const std::size_t column : columns_.loinc) {
@@ -319,10 +321,7 @@ void TableReader::check_loinc(const CsvRow& row) {
     const auto mistake = loinc_mistake(text);
     if (!mistake) continue;
     if (mistake->better.empty()) {
-      findings_.warning(
-          "R122", span_of(row, column), mistake->what,
-          "leave the cell empty where there is no code; if the column is not of LOINC "
-          "codes, write loinc = [] in the table's .table.toml file");
+      report_no_loinc(text, span_of(row, column), columns_.names[column], mistake->what);
     } else {
       findings_.error("R121", span_of(row, column), mistake->what,
                       fmt::format("did you mean {}? Look the code up: any of its digits may be the "
@@ -330,6 +329,25 @@ void TableReader::check_loinc(const CsvRow& row) {
                                   mistake->better));
     }
   }
+}
+
+void TableReader::report_no_loinc(std::string_view text, Span span, std::string_view column,
+                                  const std::string& what) {
+  if (const auto codes = loinc_before_spreadsheet(text)) {
+    std::string hint = "format the column as Text, then enter the code again";
+    if (codes->size() == 1) hint += fmt::format("; it was probably {}", codes->front());
+    if (codes->size() > 1) hint += fmt::format("; it was one of {}", fmt::join(*codes, ", "));
+    return findings_.error(
+        "R115", span,
+        fmt::format("{} in `{}` is a day or month, which a spreadsheet makes of a LOINC code",
+                    in_quotes(text), column),
+        hint);
+  }
+  const std::string hint =
+      "leave the cell empty where there is no code; if the column is not of LOINC codes, write "
+      "loinc = [] in the table's .table.toml file";
+  if (is_shaped_like_loinc(text)) return findings_.warning("R122", span, what, hint);
+  findings_.error("R122", span, what, hint);
 }
 
 // With from > to where the row's days are wrong, which was reported then.

@@ -120,6 +120,30 @@ TEST_F(FhirObservationTest, CodesTimesAndTexts) {
             std::string(kHead) + R"(,"valueString":"first\nsecond\nthird!"})");
 }
 
+// R4: Observation.value[x] is one.
+TEST_F(FhirObservationTest, SeveralCodesOrNumbersAreLinesAndDoubtful) {
+  EXPECT_EQ(
+      value("CWE", "112283007^E. coli^SCT~56415008^Klebsiella^SCT~K12^^L"),
+      std::string(kHead) +
+          R"(,"valueString":"E. coli\nKlebsiella\n[K12]","note":[{"text":"OBX-5 has 3 values )"
+          R"(of type CWE, and an Observation can have one: they are given as text"}]})");
+  EXPECT_THAT(value("CE", "A^a~B^b"), HasSubstr(R"("valueString":"a\nb")"));
+  EXPECT_THAT(value("SN", ">^100~^3^-^5", "mg/dL"),
+              HasSubstr(R"("valueString":">100 mg/dL\n3-5 mg/dL","note")"));
+  EXPECT_THAT(value("NM", "4.1~4.2", "mmol/L"),
+              HasSubstr(R"("valueString":"4.1 mmol/L\n4.2 mmol/L","note")"));
+  EXPECT_THAT(value("DT", "20260114~20260115"),
+              HasSubstr(R"("valueString":"20260114\n20260115","note")"));
+}
+
+TEST_F(FhirObservationTest, OneCodeOrNumberAmongEmptyRepetitionsIsTheValue) {
+  EXPECT_THAT(value("CWE", "~112283007^E. coli^SCT~\"\""),
+              testing::AllOf(HasSubstr("valueCodeableConcept"), testing::Not(HasSubstr("note"))));
+  EXPECT_THAT(value("NM", "~4.1~", "mmol/L"), HasSubstr(R"("valueQuantity":{"value":4.1,)"));
+  EXPECT_EQ(value("CWE", "^^SCT"), std::string(kHead) + "}");
+  EXPECT_EQ(value("CWE", "~"), std::string(kHead) + "}");
+}
+
 TEST_F(FhirObservationTest, NothingNullAndBlanksAreNoValue) {
   for (const char* text : {"", "\"\"", "  ", "~"}) {
     EXPECT_EQ(value("ST", text), std::string(kHead) + "}") << text;

@@ -160,6 +160,52 @@ TEST_F(FhirTest, DatesAndTimes) {
   EXPECT_EQ(sent("send('ehr', fhir.instant(time.now()))"), "2026-01-15T09:30:42.123456Z");
 }
 
+// HL7 v2 2.14.9.7, and the same for rules: rules/facts.
+TEST_F(FhirTest, ATimeWithoutAnOffsetHasThatOfMsh7) {
+  const std::string message =
+      "MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115120500+0000||ORU^R01^ORU_R01|L1|P|2.5.1\r"
+      "OBR|1|A1|F1|24323-8^Panel^LN|||202601151200|||||||20260115130000+0100\r"
+      "OBX|1|DTM|K^When^L||202601151201||||||F|||20260115120500\r";
+  const auto both = [&](const std::string& what) {
+    const std::string body = "send('ehr', tostring(" + what + "))";
+    const std::string with = sent_in("America/New_York", body, message);
+    EXPECT_EQ(with, sent_in("", body, message)) << what;
+    return with;
+  };
+  EXPECT_EQ(both("fhir.datetime(msg.OBX[14])"), "2026-01-15T12:05:00+00:00");
+  EXPECT_EQ(both("fhir.datetime(msg['OBX-14'])"), "2026-01-15T12:05:00+00:00");
+  EXPECT_EQ(both("fhir.datetime('202601151205')"), "2026-01-15T12:05:00+00:00");
+  EXPECT_EQ(both("fhir.instant(msg['OBR-7'])"), "2026-01-15T12:00:00+00:00");
+  EXPECT_EQ(both("fhir.instant(msg.OBR[7])"), "2026-01-15T12:00:00+00:00");
+  EXPECT_EQ(both("fhir.datetime(msg['OBR-14'])"), "2026-01-15T13:00:00+01:00");
+  EXPECT_EQ(both("fhir.value(msg.OBX).valueDateTime"), "2026-01-15T12:01:00+00:00");
+  EXPECT_EQ(both("fhir.datetime('20260115')"), "2026-01-15");
+}
+
+TEST_F(FhirTest, ANodeHasTheOffsetOfItsOwnMessage) {
+  const std::string body =
+      "local other = hl7.parse('MSH|^~\\\\&|A|B|C|D|20260115+0100||ORU^R01|2|P|2.5.1\\r"
+      "OBR|1|||||20260115120000\\r')\n"
+      "send('ehr', fhir.datetime(other.OBR[6]) .. ' ' .. fhir.datetime(other['OBR-6']))";
+  EXPECT_EQ(sent_in("America/New_York", body),
+            "2026-01-15T12:00:00+01:00 2026-01-15T12:00:00-05:00");
+}
+
+TEST_F(FhirTest, ACodeThatIsWrittenAsLoinc) {
+  EXPECT_EQ(sent("send('ehr', tostring(fhir.is_loinc(msg.OBX[3])))"), "true");
+  EXPECT_EQ(sent("send('ehr', tostring(fhir.is_loinc('LA6576-8')))"), "true");
+  EXPECT_EQ(sent("local is, why = fhir.is_loinc('2823-4') send('ehr', tostring(is) .. why)"),
+            "false`2823-4` is no LOINC code: the check digit of 2823 is 3");
+  for (const char* code : {"nil", "''", "msg.ZZZ[3]", "'\"\"'"}) {
+    EXPECT_EQ(sent(std::string("local is, why = fhir.is_loinc(") + code +
+                   ") send('ehr', tostring(is) .. ' ' .. why)"),
+              "false there is no code")
+        << code;
+  }
+  EXPECT_THAT(sent("local is, why = fhir.is_loinc('K^Potassium^L') send('ehr', why)"),
+              HasSubstr("`K` is no LOINC code"));
+}
+
 TEST_F(FhirTest, NamesIdentifiersAndAddresses) {
   EXPECT_EQ(sent("send('ehr', json.encode(fhir.name(msg.PID[5])))"),
             R"({"family":"Muster","given":["Anna","B"]})");

@@ -19,7 +19,9 @@ TEST(V2Values, DatesKeepTheirPrecision) {
 TEST(V2Values, TimesHaveTheirOffsetOrThatOfTheZone) {
   const TimeZone vienna = TimeZone::find("Europe/Vienna").value();
   bool needs_zone = false;
-  const auto read = [&](std::string_view text) { return date_time_of(text, &vienna, &needs_zone); };
+  const auto read = [&](std::string_view text) {
+    return date_time_of(text, {std::nullopt, &vienna}, &needs_zone);
+  };
   EXPECT_EQ(read("20260115093042"), "2026-01-15T09:30:42+01:00");
   EXPECT_EQ(read("20260715093042"), "2026-07-15T09:30:42+02:00");
   EXPECT_EQ(read("202601150930"), "2026-01-15T09:30:00+01:00");
@@ -31,9 +33,21 @@ TEST(V2Values, TimesHaveTheirOffsetOrThatOfTheZone) {
   EXPECT_EQ(read("20260115253042"), std::nullopt);
   EXPECT_EQ(read("soon"), std::nullopt);
   EXPECT_FALSE(needs_zone);
-  EXPECT_EQ(date_time_of("20260115093042", nullptr, &needs_zone), std::nullopt);
+  EXPECT_EQ(date_time_of("20260115093042", {}, &needs_zone), std::nullopt);
   EXPECT_TRUE(needs_zone);
-  EXPECT_EQ(date_time_of("20260115", nullptr, &needs_zone), "2026-01-15");
+  EXPECT_EQ(date_time_of("20260115", {}, &needs_zone), "2026-01-15");
+}
+
+TEST(V2Values, TheOffsetOfTheMessageGoesBeforeTheZone) {
+  const TimeZone vienna = TimeZone::find("Europe/Vienna").value();
+  bool needs_zone = false;
+  const Clock clock{std::chrono::minutes(-210), &vienna};
+  EXPECT_EQ(date_time_of("20260715093042", clock, &needs_zone), "2026-07-15T09:30:42-03:30");
+  EXPECT_EQ(date_time_of("20260715093042+0000", clock, &needs_zone), "2026-07-15T09:30:42+00:00");
+  EXPECT_EQ(date_time_of("20260715", clock, &needs_zone), "2026-07-15");
+  EXPECT_EQ(date_time_of("2026071509", {std::chrono::minutes(60), nullptr}, &needs_zone),
+            "2026-07-15T09:00:00+01:00");
+  EXPECT_FALSE(needs_zone);
 }
 
 TEST(V2Values, NumbersKeepTheirDigits) {

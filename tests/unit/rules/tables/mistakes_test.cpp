@@ -346,11 +346,35 @@ TEST(TableMistakes, AMistypedLoincCode) {
 TEST(TableMistakes, ATextWhereALoincCodeStands) {
   EXPECT_EQ(
       findings_of("code,LOINC\nK,none\n"),
-      R"text(tables/labs.csv:2:3: warning[R122]: `none` is no LOINC code, which is digits, a hyphen and a check digit, such as 2823-3
+      R"text(tables/labs.csv:2:3: error[R122]: `none` is no LOINC code, which is digits, a hyphen and a check digit, such as 2823-3
     2 | K,none
       |   ^~~~
       = hint: leave the cell empty where there is no code; if the column is not of LOINC codes, write loinc = [] in the table's .table.toml file
 )text");
+}
+
+TEST(TableMistakes, ACodeOfAnotherKindWhereALoincCodeStandsIsAWarning) {
+  const auto read = read_table("code,loinc\nK,LAB12-3\n");
+  ASSERT_EQ(read.findings.size(), 1U);
+  EXPECT_EQ(read.findings.front().code, "R122");
+  EXPECT_EQ(read.findings.front().severity, Severity::warning);
+  EXPECT_NE(read.table, nullptr);
+}
+
+TEST(TableMistakes, ALoincCodeThatASpreadsheetMadeAMonthOf) {
+  EXPECT_EQ(
+      findings_of("code,loinc\nCA,2028-09-01\n"),
+      R"text(tables/labs.csv:2:4: error[R115]: `2028-09-01` in `loinc` is a day or month, which a spreadsheet makes of a LOINC code
+    2 | CA,2028-09-01
+      |    ^~~~~~~~~~
+      = hint: format the column as Text, then enter the code again; it was probably 2028-9
+)text");
+  for (const std::string cell : {"Sep-28", "28-Sep", "Okt 28", "Feb-51", "01.09.2028"}) {
+    const auto read = read_table("code,loinc\nCA," + cell + "\n");
+    ASSERT_EQ(read.findings.size(), 1U) << cell;
+    EXPECT_EQ(read.findings.front().code, "R115") << cell;
+    EXPECT_EQ(read.table, nullptr) << cell;
+  }
 }
 
 TEST(TableMistakes, ARowWithACellTooManySaysNothingOfItsLoincCode) {
