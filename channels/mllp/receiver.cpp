@@ -52,10 +52,8 @@ asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
       service->ports.report.log(Level::warning,
                                 "a connection came from " + address + ": " + place.note);
     }
-    if (full) {
-      service->ports.report.count(place.free ? "connections_evicted_total"
-                                             : "connections_refused_total");
-    }
+    if (full && place.free) service->ports.report.count("connections_evicted_total");
+    if (full && !place.free) service->ports.report.count("connections_refused_total");
     if (!place.free) continue;
     asio::co_spawn(service->ports.executor, Connection::serve(service, *std::move(socket), address),
                    ending_of(service));

@@ -88,15 +88,15 @@ struct Answer {
   } kind = Kind::retry;
   Bytes response;  // what came back, whole; null when nothing did
   Error reason;    // for retry and refused
+  std::optional<std::chrono::milliseconds> retry_after;  // the other side's own wish
+  // What came with `response`, as a JSON object, or empty: of HTTP {"status": 201, "headers":
+  // {name: text}} with names in small letters.
+  std::string attributes{};
   // `reason` has no word of the other side's, although there is a response: it may be logged.
   bool own_words = false;
   // The other side's words that belong to `reason`, with control characters made visible. Kept with
   // the message, and never logged: they may name a patient.
   std::string quoted{};
-  std::optional<std::chrono::milliseconds> retry_after;  // the other side's own wish
-  // What came with `response`, as a JSON object, or empty: of HTTP {"status": 201, "headers":
-  // {name: text}} with names in small letters.
-  std::string attributes{};
 };
 
 // Delivers to one destination. Several deliver() may be under way at once, up to concurrency(); the

@@ -7,6 +7,7 @@
 #include "engine/cli/finding_json.h"
 #include "engine/cli/operated_site.h"
 #include "engine/cli/verb.h"
+#include "engine/ops/control.h"
 #include "engine/pipeline/audit_trail.h"
 #include "engine/security/audit/reader.h"
 #include "engine/security/audit/verify.h"

@@ -349,7 +349,8 @@ void Destination::note_failure(const Remembered& ended, config::RetryConfig::Act
     return;
   }
   if (answer.reason.code.starts_with('P') && !is_missing_secret(answer.reason)) return;
-  const std::string why = answer.response ? answer.reason.code : answer.reason.text();
+  const bool may_be_logged = !answer.response || answer.own_words;
+  const std::string why = may_be_logged ? answer.reason.text() : answer.reason.code;
   const bool is_first = breaker_.failures_in_a_row() == 0;
   if (note_no_answer(why)) {
     ports_.report.log(Report::Level::warning,

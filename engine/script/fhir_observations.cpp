@@ -174,7 +174,8 @@ int value(lua_State* L) {
   if (!obx.present) return 1;
   const Message& message = obx.box->read();
   Place field{obx.place.segment, 5, 0, 0, 0};
-  if (message.raw(field).empty() || message.is_null(field)) return 1;
+  const bool repeats = message.repetitions(field) > 1;
+  if (!repeats && (message.raw(field).empty() || message.is_null(field))) return 1;
   const std::string type = message.get(Place{field.segment, 2, 1, 0, 0}).value_or("");
   const Unit unit = unit_at(message, {field.segment, 6, 1, 0, 0});
   std::string text;

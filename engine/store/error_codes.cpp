@@ -78,7 +78,17 @@ constexpr ErrorCode kCodes[] = {
      "somebody started an older Cannula on the store than the one that wrote to it last. Nothing "
      "was changed. Start the newer one again; to go back for good, put back the backup that was "
      "made before the upgrade."},
-    {"J119", "the journal's file is not in its folder any more",
+    {"J119", "something stands in the journal that the store has not sealed",
+     "As of the position that the file `keys` names, and in every segment whose header names keys, "
+     "all records are sealed, and marks and headers of segments have seals. What was found there "
+     "has none that holds: somebody put it there who could make checksums and had no key. It is "
+     "not read, worked or delivered; what stood in its place may be gone. First keep a copy of "
+     "the store's folder as it is: what is found now may not be found after a repair, and "
+     "`index.db` may be the only trace of what stood there. Compare with the last backup "
+     "(`cannula store check` on it) and with the audit trail (`cannula audit verify`, `cannula "
+     "msg show`), and find out who had access to the disk. Then restore from a backup that is "
+     "sound."},
+    {"J120", "the journal's file is not in its folder any more",
      "The store's folder, or the segment that is being written, was removed, moved or replaced "
      "while "
      "the engine runs. What is written to a removed file is lost when the file is closed, so "

@@ -79,12 +79,12 @@ Result<void> Journal::look_whether_in_place(bool closely) {
   }
   displaced_ = !in_place;
   if (in_place) return {};
-  return Error{"J119",
+  return Error{"J120",
                fmt::format("{}, which is being written, is no longer in its folder: it was removed "
                            "or moved while the store is open",
                            path_of(segments_.back()).string()),
                "put the folder back as it was, and work resumes by itself; or see `cannula explain "
-               "J119` before the engine is stopped"};
+               "J120` before the engine is stopped"};
 }
 
 bool Journal::is_displaced() const {

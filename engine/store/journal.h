@@ -66,7 +66,7 @@ class Journal {
   // `last_id` is the highest message id given so far. `first` is end(), or behind it when batches
   // between have failed. After an error the batch is not there; the next append() begins a new
   // segment, which declares whatever is left of it to be nothing.
-  // J119, and the batch is not there: the segment was removed or moved while it is open.
+  // J120, and the batch is not there: the segment was removed or moved while it is open.
   Result<void> append(std::string_view batch, Position first, std::uint64_t last_id);
 
   // Called for each frame from `from` (where a frame begins) up to `to`, in order; false ends the
@@ -106,7 +106,7 @@ class Journal {
   // `base` and is not the last. False as for prune().
   Result<bool> replace(Position base, Position as_of, std::uint64_t records);
   FileSystem& file_system() const { return *settings_.file_system; }
-  // Whether the file of the last segment is not in its folder, so that append() would say J119.
+  // Whether the file of the last segment is not in its folder, so that append() would say J120.
   bool is_displaced() const;
   // The next append() begins a segment, so that what is on disk now can be taken away.
   void roll() { roll_.store(true); }

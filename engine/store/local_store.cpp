@@ -53,6 +53,7 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
                                        .read_only = false,
                                        .keys = options.keys.get()},
                                       store->recovery_));
+  store->note_sealed_from();
   if (store->recovery_.made_new) store->recovery_.left_behind = std::move(traces);
   store->identity_ = identity_text(store->journal_->identity());
   // The index is SQLite's, which has a way to the disk of its own.

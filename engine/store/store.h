@@ -226,7 +226,7 @@ class Store {
   // Why the disk did not take what was written last; nothing while it takes it.
   virtual std::optional<Error> trouble() const = 0;
   // Whether the journal's file is gone from its folder, so that the next write will be refused
-  // (J119).
+  // (J120).
   virtual bool is_displaced() const = 0;
   // Writes a mark that says nothing, without waiting for it: while there is trouble and nobody
   // writes, this is how it is known to have passed.

@@ -141,7 +141,7 @@ class AckWriter {
   // and 16 empty; an application acknowledgement in enhanced mode asks for nothing more (2.8.3).
   void write_msh(AckCode code, const AckDetails& details) {
     out_ += "MSH";
-    echo_field(header_.encoding_characters);
+    field(header_.encoding_characters);  // what all of it is written in
     echo_field(header_.receiving_application);
     echo_field(header_.receiving_facility);
     echo_field(header_.sending_application);

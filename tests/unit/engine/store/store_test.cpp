@@ -76,11 +76,11 @@ TEST_F(StoreTest, nothing_is_acknowledged_into_a_folder_that_was_removed) {
   for (int i = 0; i < 3; ++i) {
     const auto refused = store->commit({accepted("lab")});
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, "J119");
+    EXPECT_EQ(refused.error().code, "J120");
     EXPECT_NE(refused.error().hint, "");
   }
   ASSERT_TRUE(store->trouble());
-  EXPECT_EQ(store->trouble()->code, "J119");
+  EXPECT_EQ(store->trouble()->code, "J120");
   store->probe();
   EXPECT_FALSE(store->commit({accepted("lab")})) << "another folder is no better";
 }
@@ -94,7 +94,7 @@ TEST_F(StoreTest, a_segment_that_another_one_replaced_is_noticed_within_a_second
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   const auto refused = store->commit({accepted("lab")});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "J119");
+  EXPECT_EQ(refused.error().code, "J120");
   std::filesystem::remove_all(aside);
 }
 

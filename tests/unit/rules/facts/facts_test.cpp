@@ -158,6 +158,19 @@ TEST(FactsOfHl7v2, ATimeWithoutAnOffsetIsInTheZoneOfTheChannel) {
   EXPECT_EQ(facts.observations[0].time->microseconds, 1784097000 * kSecond);  // 06:30 UTC
 }
 
+// The same in FHIR: tests/unit/engine/script/fhir_test.cpp.
+TEST(FactsOfHl7v2, ATimeWithoutAnOffsetHasThatOfMsh7) {
+  const auto message = hl7v2::Message::parse(
+      make_bytes("MSH|^~\\&|LAB|TEST|EHR|TEST|20260715063000+0100||ORU^R01^ORU_R01|1|P|2.5.1\r"
+                 "OBR|1\rOBX|1|NM|A||1|||||||||20260715083000\r"
+                 "OBX|2|NM|A||1|||||||||20260715083000-0500\r"));
+  ASSERT_TRUE(message.has_value());
+  const Case facts = from_hl7v2(*message, "America/New_York");
+  ASSERT_EQ(facts.observations.size(), 2U);
+  EXPECT_EQ(facts.observations[0].time->microseconds, 1784100600 * kSecond);  // 07:30 UTC
+  EXPECT_EQ(facts.observations[1].time->microseconds, 1784122200 * kSecond);  // 13:30 UTC
+}
+
 TEST(FactsOfHl7v2, SpecimenConditionsAreOfTheOrder) {
   const Case facts = facts_of("OBR|1\rOBX|1|NM|A||1\rSPM|1|||BLD" + std::string(20, '|') +
                               "HEM^Hemolyzed~RH\rOBR|2" + std::string(14, '|') +

@@ -75,34 +75,34 @@ TEST(Table, BlanksAroundKeysDoNotMatter) {
 
 TEST(Table, ARowIsFoundOnItsDaysOnly) {
   const auto table = good_table(
-      "code,loinc,active_from,active_to\n"
+      "code,ward,active_from,active_to\n"
       "K,new,2026-07-01,\n"
       "K,old,,2026-03-31\n"
       "K,spring,2026-04-01,2026-06-30\n"
       "NA,only,2026-01-01,2026-01-01\n");
-  EXPECT_EQ(at(*table, "K", "loinc", day(1999, 1, 1)), "old");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2026, 3, 31)), "old");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2026, 4, 1)), "spring");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2026, 6, 30)), "spring");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2026, 7, 1)), "new");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2099, 1, 1)), "new");
-  EXPECT_EQ(at(*table, "NA", "loinc", day(2025, 12, 31)), "(none)");
-  EXPECT_EQ(at(*table, "NA", "loinc", day(2026, 1, 1)), "only");
-  EXPECT_EQ(at(*table, "NA", "loinc", day(2026, 1, 2)), "(none)");
+  EXPECT_EQ(at(*table, "K", "ward", day(1999, 1, 1)), "old");
+  EXPECT_EQ(at(*table, "K", "ward", day(2026, 3, 31)), "old");
+  EXPECT_EQ(at(*table, "K", "ward", day(2026, 4, 1)), "spring");
+  EXPECT_EQ(at(*table, "K", "ward", day(2026, 6, 30)), "spring");
+  EXPECT_EQ(at(*table, "K", "ward", day(2026, 7, 1)), "new");
+  EXPECT_EQ(at(*table, "K", "ward", day(2099, 1, 1)), "new");
+  EXPECT_EQ(at(*table, "NA", "ward", day(2025, 12, 31)), "(none)");
+  EXPECT_EQ(at(*table, "NA", "ward", day(2026, 1, 1)), "only");
+  EXPECT_EQ(at(*table, "NA", "ward", day(2026, 1, 2)), "(none)");
 
   const std::string_view key[] = {"K"};
   const auto all = table->find_all(key);
   ASSERT_EQ(all.size(), 3U);
-  EXPECT_EQ(all[0].get("loinc"), "old");
+  EXPECT_EQ(all[0].get("ward"), "old");
   EXPECT_EQ(all[0].active_from(), std::nullopt);
   EXPECT_EQ(all[0].active_to(), day(2026, 3, 31));
-  EXPECT_EQ(all[2].get("loinc"), "new");
+  EXPECT_EQ(all[2].get("ward"), "new");
 }
 
 TEST(Table, DaysThatLeaveAGapAreNotFoundInIt) {
   const auto table =
-      good_table("code,loinc,active_from,active_to\nK,a,2026-01-01,2026-01-31\nK,b,2026-03-01,\n");
-  EXPECT_EQ(at(*table, "K", "loinc", day(2026, 2, 10)), "(none)");
+      good_table("code,ward,active_from,active_to\nK,a,2026-01-01,2026-01-31\nK,b,2026-03-01,\n");
+  EXPECT_EQ(at(*table, "K", "ward", day(2026, 2, 10)), "(none)");
 }
 
 TEST(Table, EveryRowOfALargeTableIsFound) {
