@@ -96,10 +96,6 @@ Response response_of_reply(const Reply& reply) {
   return response;
 }
 
-}  // namespace
-
-namespace {
-
 // Which names are to be told: each once, and no more than any sender needs.
 class FirstNames {
  public:

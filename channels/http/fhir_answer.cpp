@@ -40,19 +40,14 @@ FhirFault refused(std::string what) {
           .quoted = {}};
 }
 
-// The type of the Bundle that is to be carried out; empty when it is none.
-std::string transaction_type(const FhirRequest& request) {
-  if (request.method != "POST" || !request.body || !looks_like_json(*request.body)) return {};
+void read_bundle(FhirRequest& request) {
+  if (request.method != "POST" || !request.body || !looks_like_json(*request.body)) return;
   const std::string_view path = request.path;
-  if (path.ends_with("/Bundle") || path.ends_with("/Bundle/")) return {};  // filed as it is
+  if (path.ends_with("/Bundle") || path.ends_with("/Bundle/")) return;  // filed as it is
   const auto document = tree::Document::parse(request.body);
-  if (!document || !is_carried_out(*document)) return {};
-  return document->root().member("type").text();
-}
-
-std::size_t entries_of(const FhirRequest& request) {
-  const auto document = tree::Document::parse(request.body);
-  return document ? document->root().member("entry").size() : 0;
+  if (!document || !is_carried_out(*document)) return;
+  request.bundle = document->root().member("type").text();
+  request.entries = document->root().member("entry").size();
 }
 
 // "422" of "422 Unprocessable Entity"; empty when it is no status.
@@ -64,18 +59,18 @@ std::string status_of(tree::Node entry) {
   return is_one ? status : std::string();
 }
 
-std::optional<FhirFault> fault_in_bundle(const FhirRequest& request, const std::string& type,
-                                         const Outcome& answer, const tree::Document& document) {
+std::optional<FhirFault> fault_in_bundle(const FhirRequest& request, const Outcome& answer,
+                                         const tree::Document& document) {
   const tree::Node root = document.root();
-  const std::string wanted = type + "-response";
+  const std::string wanted = request.bundle + "-response";
   if (root.member("resourceType").text() != "Bundle" || root.member("type").text() != wanted) {
     return not_fhir(answer, "what came is no Bundle of type " + wanted);
   }
-  const std::size_t asked = entries_of(request);
   const tree::Node entries = root.member("entry");
-  if (entries.size() != asked) {
+  if (entries.size() != request.entries) {
     return not_fhir(answer, "its " + wanted + " has " + std::to_string(entries.size()) +
-                                " entries, where " + std::to_string(asked) + " were sent");
+                                " entries, where " + std::to_string(request.entries) +
+                                " were sent");
   }
   std::size_t number = 0;
   std::size_t failed = 0;
@@ -91,17 +86,16 @@ std::optional<FhirFault> fault_in_bundle(const FhirRequest& request, const std::
     if (++failed == 1) first = "entry " + std::to_string(number) + " with " + status;
   }
   if (failed == 0) return std::nullopt;
-  return refused("the server answered " + said(answer) + ", but of the " + std::to_string(asked) +
-                 " entries of the " + type + " it refused " + std::to_string(failed) + ", first " +
-                 first);
+  return refused("the server answered " + said(answer) + ", but of the " +
+                 std::to_string(request.entries) + " entries of the " + request.bundle +
+                 " it refused " + std::to_string(failed) + ", first " + first);
 }
 
-std::optional<FhirFault> fault_in_nothing(const FhirRequest& request, bool transaction,
-                                          const Outcome& answer) {
+std::optional<FhirFault> fault_in_nothing(const FhirRequest& request, const Outcome& answer) {
   const auto has = [&](std::string_view name) { return !header_of(answer.headers, name).empty(); };
   if (request.method == "HEAD") return std::nullopt;
   if (answer.status == 202 && has("content-location") && request.async) return std::nullopt;
-  if (transaction || request.method == "GET") {
+  if (!request.bundle.empty() || request.method == "GET") {
     return not_fhir(answer, "with nothing, where FHIR wants a resource");
   }
   const bool operation = request.path.find("/$") != std::string::npos;
@@ -144,25 +138,19 @@ FhirRequest fhir_request_of(const Outgoing& request) {
   const auto names = [&](std::string_view header, std::string_view word) {
     return lower(header_of(request.headers, header)).find(word) != std::string::npos;
   };
-  return {.method = request.method,
-          .path = request.url.substr(0, request.url.find('?')),
-          .if_none_exist = !header_of(request.headers, "If-None-Exist").empty(),
-          .async = names("Prefer", "respond-async"),
-          .xml = names("Accept", "xml"),
-          .body = request.body};
-}
-
-bool is_transaction(const FhirRequest& request) {
-  return !transaction_type(request).empty();
-}
-
-bool is_batch(const FhirRequest& request) {
-  return transaction_type(request) == "batch";
+  FhirRequest asked{.method = request.method,
+                    .path = request.url.substr(0, request.url.find('?')),
+                    .if_none_exist = !header_of(request.headers, "If-None-Exist").empty(),
+                    .async = names("Prefer", "respond-async"),
+                    .xml = names("Accept", "xml"),
+                    .body = request.body,
+                    .bundle = {}};
+  read_bundle(asked);
+  return asked;
 }
 
 std::optional<FhirFault> fault_in(const FhirRequest& request, const Outcome& answer) {
-  const std::string type = transaction_type(request);
-  if (is_blank(answer.body)) return fault_in_nothing(request, !type.empty(), answer);
+  if (is_blank(answer.body)) return fault_in_nothing(request, answer);
   if (request.xml && is_fhir_xml(answer.body)) {
     const auto has = [&](std::string_view text) {
       return answer.body.find(text) != std::string::npos;
@@ -188,7 +176,7 @@ std::optional<FhirFault> fault_in(const FhirRequest& request, const Outcome& ans
     return refused("the server answered " + said(answer) +
                    " with an OperationOutcome whose issue has severity error");
   }
-  if (!type.empty()) return fault_in_bundle(request, type, answer, *document);
+  if (!request.bundle.empty()) return fault_in_bundle(request, answer, *document);
   return std::nullopt;
 }
 

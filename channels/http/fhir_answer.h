@@ -20,12 +20,13 @@ struct FhirRequest {
   bool async = false;  // Prefer: respond-async
   bool xml = false;    // Accept names XML
   Bytes body;
+  // Of a Bundle in JSON that the server is to carry out (R4, http.html#transaction): "transaction"
+  // or "batch", and how many entries it has. Empty for all else.
+  std::string bundle;
+  std::size_t entries = 0;
 };
+// Reads the body once, for all that is asked about it.
 FhirRequest fhir_request_of(const Outgoing& request);
-
-// A Bundle that the server is to carry out (R4, http.html#transaction), in JSON.
-bool is_transaction(const FhirRequest& request);  // or a batch
-bool is_batch(const FhirRequest& request);
 
 struct FhirFault {
   Answer::Kind kind = Answer::Kind::retry;

@@ -116,7 +116,8 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
     if (before.empty()) before = std::move(request->updates);
     make_update(*request, before);
   }
-  const FhirRequest asked = fhir_request_of(*request);
+  std::optional<FhirRequest> asked;
+  if (settings_.fhir) asked = fhir_request_of(*request);
   const std::size_t size = request->body->size();
   Transfer transfer(settings_.transfer, *std::move(request));
   asio::steady_timer done(ports_.executor, steady_clock::time_point::max());
@@ -141,17 +142,17 @@ asio::awaitable<Answer> HttpSender::attempt(const Parcel& parcel) {
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
   References created;
-  if (settings_.fhir && outcome.status >= 200 && outcome.status < 300) {
-    created = created_by(asked.method, asked.body, outcome.headers, outcome.body);
+  if (asked && outcome.status >= 200 && outcome.status < 300) {
+    created = created_by(asked->method, asked->body, outcome.headers, outcome.body);
     // What was an update created nothing: what it was an update of is still what is there.
     created.resize(std::max(created.size(), before.size()));
     for (std::size_t i = 0; i < before.size(); ++i) {
       if (created[i].empty()) created[i] = std::move(before[i]);
     }
   }
-  Answer answer = verdict_on(std::move(outcome), now, settings_.fhir ? &asked : nullptr);
+  Answer answer = verdict_on(std::move(outcome), now, asked ? &*asked : nullptr);
   // Of a batch some entries may have been carried out although others were not.
-  if (answer.kind == Answer::Kind::delivered || is_batch(asked)) {
+  if (answer.kind == Answer::Kind::delivered || (asked && asked->bundle == "batch")) {
     answer.attributes = with_created(answer.attributes, created);
   }
   co_return answer;

@@ -29,7 +29,7 @@ bool is_redirect(unsigned status) {
 // It would meet every message alike, so no message is dead of it.
 bool is_of_the_destination(unsigned status, const FhirRequest* asked) {
   if (status == 401 || status == 403 || status == 407 || is_redirect(status)) return true;
-  return status == 404 && asked != nullptr && is_transaction(*asked);
+  return status == 404 && asked != nullptr && !asked->bundle.empty();
 }
 
 std::string what_to_put_right(unsigned status) {
