@@ -1,0 +1,282 @@
+// Channels of an engine: built from their configuration, their sources opened and closed, their
+// work begun and ended. engine.cpp starts, stops and reloads them together.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <spdlog/spdlog.h>
+
+#include "engine/pipeline/running_channel.h"
+#include "engine/pipeline/secretless.h"
+#include "engine/security/secrets.h"
+
+namespace cannula::pipeline {
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kPatienceForFates{
+    2000};  // at stop, for senders that wait for more than the disk
+
+Result<std::string> read_secret(const SecretReference& reference) {
+  security::Secret secret = TRY(security::read_secret(reference));
+  if (!secret.warning.empty()) spdlog::warn("{}", secret.warning);
+  return secret.text;
+}
+
+void await_there(asio::any_io_executor executor, asio::awaitable<void> work) {
+  asio::co_spawn(executor, std::move(work), asio::use_future).get();
+}
+
+// T101: the port is another program's, or the address not (yet) this machine's.
+bool is_closed_listener(const Error& error) {
+  return error.code == "T101";
+}
+
+Diagnostic finding_of(const std::string& channel, const Error& error) {
+  Diagnostic finding;
+  finding.code = error.code;
+  finding.message = "channel " + channel + ": " + error.message;
+  finding.hint = error.hint;
+  return finding;
+}
+
+}  // namespace
+
+void WireReport::log(Level level, std::string_view text) {
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                          spdlog::level::warn, spdlog::level::err};
+  spdlog::log(kLevels[static_cast<std::size_t>(level)], "{}: {}", name_, text);
+}
+
+void WireReport::count(std::string_view counter, std::int64_t by) {
+  counters_.add(counter, by);
+  if (!audit_) return;
+  if (counter == "connections_failed_total") {
+    enter("connection.failed", "TLS was not agreed on; the engine's log says why");
+  } else if (counter == "connections_refused_total") {
+    enter("connection.refused", "too many connections; the engine's log says whose");
+  }
+}
+
+void WireReport::enter(const char* act, const char* why) {
+  audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner},
+                        .act = act,
+                        .object = {.channel = channel_},
+                        .reason = why});
+}
+
+Result<std::string> Engine::secret(const std::string&, const std::string& name) const {
+  const auto site = this->site();
+  auto found = site->secrets.find(name);
+  if (found == site->secrets.end()) {
+    return Error{"P306",
+                 "there is no secret named \"" + name + "\"",
+                 "name it under [secrets] in site.toml",
+                 {}};
+  }
+  return read_secret(found->second);
+}
+
+const Transport* Engine::transport(std::string_view type) const {
+  auto found = std::find_if(transports_.begin(), transports_.end(),
+                            [&](const Transport& transport) { return transport.type == type; });
+  return found == transports_.end() ? nullptr : &*found;
+}
+
+Ports Engine::ports(const config::Site& site, Report& report) {
+  return Ports{io_->next(), report, &read_secret, site.root};
+}
+
+std::shared_ptr<const script::Program> Engine::program_of(const config::Site& site,
+                                                          const config::ChannelConfig& config) {
+  auto program = std::make_shared<script::Program>();
+  program->channel = config.name;
+  program->main = config.script;
+  program->modules = site.modules;
+  program->timezone = config.timezone;
+  program->charset = config.charset;
+  for (const auto& destination : config.destinations)
+    program->destinations.push_back(destination.name);
+  return program;
+}
+
+// Everything of a channel except that nothing of it runs yet. The script is loaded once to see that
+// it can be.
+std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
+                                               const config::ChannelConfig& config,
+                                               std::vector<Diagnostic>& findings) {
+  auto program = program_of(site, config);
+  script::Limits limits;
+  limits.memory = config.script_memory;
+  limits.time = config.script_time;
+  script::MemoryPool pool(config.script_memory);
+  auto loaded = script::Runtime::load(program, limits, *this, pool);
+  if (auto* errors = std::get_if<std::vector<Diagnostic>>(&loaded)) {
+    findings.insert(findings.end(), errors->begin(), errors->end());
+    return nullptr;
+  }
+  const auto unknown = script::check_names(*program, *site.resources);
+  findings.insert(findings.end(), unknown.begin(), unknown.end());
+  if (!unknown.empty()) return nullptr;
+  auto running = std::make_unique<Running>();
+  running->config = config;
+  running->channel =
+      std::make_shared<Channel>(config, program, *store_, *scheduler_, background_->get_executor());
+  running->channel->on_parked_until_mapped([this] { resources_->look_again(); });
+  running->channel->on_stop(
+      [this, channel = running->channel.get()](MessageId id) { stop_on_error(*channel, id); });
+  running->channel->set_disk_low(disk_low_);
+  running->channel->set_wants_responses(
+      std::get<std::unique_ptr<script::Runtime>>(loaded)->has_response_handler());
+  running->source_report = std::make_unique<WireReport>(
+      "channel " + config.name, running->channel->metrics().transport,
+      config.source.has("connect") ? nullptr : audit_.get(), config.name);
+
+  std::shared_ptr<const security::AccessList> access;
+  if (!config.partner.empty()) {
+    access = std::make_shared<const security::AccessList>(site.partners.at(config.partner));
+  }
+  running->intake = std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_,
+                                                    audit_.get(), [this] { return resources(); });
+
+  const bool hold_key = config.order.on_hold == config::OrderConfig::OnHold::hold_key;
+  for (const config::DestinationConfig& destination : config.destinations) {
+    auto metrics = std::make_shared<DestinationMetrics>();
+    running->destination_reports.push_back(std::make_unique<WireReport>(
+        "channel " + config.name + ", destination " + destination.name, metrics->transport));
+    Ports given = ports(site, *running->destination_reports.back());
+    running->destination_executors.push_back(given.executor);
+    const Transport* type = transport(destination.type);
+    const MakeSender make = [type, values = destination.values, given] {
+      return type->make_sender(values, given);
+    };
+    auto sender = run_there(given.executor, make);
+    const std::optional<Error> lacks = sender ? std::nullopt : std::optional(sender.error());
+    if (lacks) {
+      Diagnostic finding = finding_of(config.name + ", destination " + destination.name, *lacks);
+      if (!is_missing_secret(*lacks)) {
+        findings.push_back(std::move(finding));
+        continue;
+      }
+      running->missing_secrets.push_back(std::move(finding));
+      sender = secretless_sender(make);
+    }
+    auto attached = std::make_shared<Destination>(
+        running->channel->names(), destination, hold_key, *store_, *running->channel, given,
+        background_->get_executor(), *std::move(sender), metrics, clock_);
+    if (lacks) attached->begin_away(*lacks);
+    running->channel->attach(std::move(attached));
+  }
+  return running;
+}
+
+bool Engine::open_source(const config::Site& site, Running& running,
+                         std::vector<Diagnostic>& findings) {
+  if (!running.config.enabled) return true;
+  Ports given = ports(site, *running.source_report);
+  running.executor = given.executor;
+  const Transport* type = transport(running.config.source_type);
+  Result<void> opened = run_there(given.executor, [&]() -> Result<void> {
+    running.receiver = TRY(type->make_receiver(running.config.source, given, *running.intake));
+    TRY(running.receiver->start());
+    std::unique_lock lock(mutex_);
+    running.address = running.receiver->address();
+    running.not_open.reset();
+    return {};
+  });
+  if (opened) return true;
+  findings.push_back(finding_of(running.config.name, opened.error()));
+  close_source(running, milliseconds(0));
+  return false;
+}
+
+// A secret that is not there, and a port that another program has, keep this channel waiting, and
+// no other.
+void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& findings) {
+  for (const Diagnostic& finding : running.missing_secrets) {
+    spdlog::error("{} ({}) [{}]; what is sent there waits until it can be delivered",
+                  finding.message, finding.hint, finding.code);
+  }
+  std::vector<Diagnostic> own;
+  if (open_source(*site_, running, own)) return;
+  Error why(own.front().code, own.front().message, own.front().hint);
+  if (!is_missing_secret(why) && !is_closed_listener(why)) {
+    findings.push_back(std::move(own.front()));
+    return;
+  }
+  spdlog::error("{}; the channel takes nothing meanwhile, and is tried again every few seconds",
+                why.text());
+  std::unique_lock lock(mutex_);
+  running.not_open = std::move(why);
+}
+
+// An engine that nobody can reach, because of ports, had better say so and end: perhaps another one
+// runs. Empty when a source is open, or when all wait for secrets.
+std::vector<Diagnostic> Engine::why_nothing_is_open() const {
+  std::vector<Diagnostic> closed;
+  for (const auto& [name, running] : channels_) {
+    if (!running->config.enabled) continue;
+    if (!running->not_open) return {};
+    if (!is_closed_listener(*running->not_open)) continue;
+    const Error& why = *running->not_open;
+    closed.push_back({Severity::error, why.code, why.message, nullptr, std::nullopt, why.hint, ""});
+  }
+  return closed;
+}
+
+// On the background thread: the secrets in files may have come meanwhile, and ports be free.
+void Engine::open_waiting_sources() {
+  std::unique_lock one_at_a_time(acts_, std::try_to_lock);
+  if (!one_at_a_time || !ready_) return;
+  for (auto& [name, running] : channels_) {
+    if (!running->not_open) continue;
+    std::vector<Diagnostic> still;
+    if (open_source(*site_, *running, still))
+      spdlog::info("channel {} can be opened now{}{}", name,
+                   running->address.empty() ? "" : " and listens on ", running->address);
+  }
+}
+
+void Engine::close_source(Running& running, milliseconds grace) {
+  if (!running.receiver) return;
+  auto closed = asio::co_spawn(
+      running.executor, [&]() -> asio::awaitable<void> { co_await running.receiver->stop(grace); },
+      asio::use_future);
+  if (closed.wait_for(std::min(grace, kPatienceForFates)) != std::future_status::ready) {
+    running.channel->abandon_waiters();
+  }
+  closed.get();
+  run_there(running.executor, [&] {
+    running.receiver.reset();
+    return true;
+  });
+  std::unique_lock lock(mutex_);
+  running.address.clear();
+}
+
+bool Engine::begin_work(Running& running, std::vector<Diagnostic>& findings) {
+  if (auto restored = running.channel->restore(); !restored) {
+    findings.push_back(finding_of(running.config.name, restored.error()));
+    return false;
+  }
+  restore_pauses(*running.channel);
+  for (auto& [name, destination] : running.channel->destinations()) destination->start();
+  scheduler_->add(running.channel);
+  return true;
+}
+
+void Engine::end_work(Running& running) {
+  running.channel->stop_work();
+  scheduler_->remove(running.config.name);
+  flush_store();  // outcomes on their way reach the destinations, or the disk, before those stop
+  std::size_t i = 0;
+  for (const config::DestinationConfig& config : running.config.destinations) {
+    auto found = running.channel->destinations().find(config.name);
+    const asio::any_io_executor executor = running.destination_executors.at(i++);
+    if (found != running.channel->destinations().end())
+      await_there(executor, found->second->stop());
+  }
+  running.channel->abandon_waiters();
+}
+
+}  // namespace cannula::pipeline
