@@ -55,6 +55,8 @@ void WireReport::count(std::string_view counter, std::int64_t by) {
     enter("connection.failed", "TLS was not agreed on; the engine's log says why");
   } else if (counter == "connections_refused_total") {
     enter("connection.refused", "too many connections; the engine's log says whose");
+  } else if (counter == "connections_evicted_total") {
+    enter("connection.evicted", "too many connections: one that was idle went for a new one");
   }
 }
 

@@ -245,20 +245,24 @@ class Audit(unittest.TestCase):
         file.write_text(f'[source]\ntype = "mllp"\npartner = "lab"\n{source}\n[[destination]]\nname = "out"\n'
                         'type = "file"\ndirectory = "out"\nfilename = "{id}.hl7"\n')
 
-    def test_connections_without_tls_are_entered(self):
+    def test_connections_without_tls_and_beyond_the_limit_are_entered(self):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-subj", "/CN=localhost", "-keyout", self.site / "key.pem", "-out", self.site / "cert.pem"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (self.site / "key.pem").chmod(0o600)
-        self.channel(f'listen = "127.0.0.1:{self.port}"\n'
+        self.channel(f'listen = "127.0.0.1:{self.port}"\nmax_connections = 1\n'
                      'tls = { certificate = "cert.pem", key = "key.pem" }')
         self.start()
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain:
-            plain.sendall(b"MSH|^~\\&|LAB\r" * 20)
-            while plain.recv(1024):
-                pass
+            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as one_too_many:
+                self.engine.wait_until_said("M106")  # else the first may have failed before the second is accepted
+                for peer in (plain, one_too_many):
+                    peer.sendall(b"MSH|^~\\&|LAB\r" * 20)
+                    while peer.recv(1024):
+                        pass
         self.engine.stop()
-        self.assertEqual([entry["object"]["channel"] for entry in self.trail("--act", "connection.failed")], ["lab"])
+        self.assertIn("lab", [entry["object"]["channel"] for entry in self.trail("--act", "connection.failed")])
+        self.assertIn("too many", self.trail("--act", "connection.evicted")[0]["reason"])
 
     def test_a_peer_that_cannot_be_reached_is_no_security_event(self):
         self.channel(f'connect = "127.0.0.1:{self.port}"')
