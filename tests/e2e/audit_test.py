@@ -12,7 +12,7 @@ import unittest
 
 from engine import Program, cannula, cannula_json, free_port
 
-MESSAGE = "MSH|^~\\&|LAB|X|EHR|Y|20261123120000||{event}|{number}|P|2.5\rPID|1||4711||Testperson^Tom\rOBX|1|NM|2823-3^K^LN||4.1\r"
+MESSAGE = "MSH|^~\\&|LAB|X|EHR|Y|20261123120000||{event}|{number}|P|2.5\rPID|1||QX4711||Testperson^Tom\rOBX|1|NM|2823-3^K^LN||4.1\r"
 
 
 class Audit(unittest.TestCase):
@@ -89,7 +89,7 @@ class Audit(unittest.TestCase):
         self.assertEqual(self.verify(), [])
         text = "".join(file.read_text() for file in (self.site / "state/audit").glob("*.log"))
         self.assertNotIn("Testperson", text)
-        self.assertNotIn("4711", text)
+        self.assertNotIn("QX4711", text)
 
     def test_tampering_of_each_kind_is_found(self):
         self.start()

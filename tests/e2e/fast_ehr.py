@@ -105,6 +105,11 @@ def _serve(pipe, order_of):
         loop = asyncio.get_running_loop()
         done = loop.create_future()
 
+        def obey(asked):
+            if asked:
+                ehr.mode = asked
+            pipe.send(json.loads(json.dumps(ehr.counts())))
+
         def commands():
             while True:
                 try:
@@ -114,9 +119,7 @@ def _serve(pipe, order_of):
                 if asked is None:
                     loop.call_soon_threadsafe(done.set_result, None)
                     return
-                if asked:
-                    loop.call_soon_threadsafe(setattr, ehr, "mode", asked)
-                pipe.send(json.loads(json.dumps(ehr.counts())))
+                loop.call_soon_threadsafe(obey, asked)
 
         threading.Thread(target=commands, daemon=True).start()
         await done
@@ -144,7 +147,8 @@ class FastEhr:
             self.process.kill()
 
     def answers(self, answer, **how):
-        """200, 422, 429 (retry_after=, times=), "close" (at once, without an answer), "forget" (takes it, then closes)."""
+        """200, 422, 429 (retry_after=, times=), "close" (at once, without an answer), "forget" (takes it, then closes).
+        Returns the counts of the moment from which it answers so."""
         self.pipe.send({"answer": answer, **how})
         return self.pipe.recv()
 
