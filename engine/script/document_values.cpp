@@ -24,11 +24,6 @@ namespace {
 const char kNull = 0;   // the registry's key of json.null
 const char kArray = 0;  // and of the metatable that json.array gives
 
-// Bytes that a text is given room for before it is written: of each value in the document, and in
-// all.
-constexpr std::size_t kBytesOfValue = 8;
-constexpr std::size_t kLongestReserved = 16u << 10;
-
 constexpr int kDeepest = 100;        // levels of tables
 constexpr int kDeepestPlain = 1000;  // levels of a document as tables
 
@@ -366,7 +361,6 @@ std::string json_text(lua_State* L, int index, int indent) {
   }
   if (!node) return "null";
   std::string text;
-  text.reserve(std::min(node.document()->next_id() * kBytesOfValue, kLongestReserved));
   node.document()->encode_to(text, node, indent);
   Machine::of(L).work(L, text.size() / 16);
   return text;

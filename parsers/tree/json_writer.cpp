@@ -1,6 +1,8 @@
 // JSON out: values as they stand, in their order.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <memory>
 
 #include "parsers/tree/document.h"
 #include "parsers/tree/json_text.h"
@@ -10,11 +12,9 @@ namespace cannula::tree {
 // Goes along the links of the tree, so that no depth is too deep.
 class JsonWriter {
  public:
-  JsonWriter(const Document& document, std::string& out, int indent)
-      : document_(document), out_(out), indent_(indent), at_(out.size()) {}
+  JsonWriter(const Document& document, int indent) : document_(document), indent_(indent) {}
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
-  ~JsonWriter() { out_.resize(at_); }
 
   void write(NodeId root) {
     NodeId at = root;
@@ -40,15 +40,21 @@ class JsonWriter {
     }
   }
 
+  std::string_view written() const { return {buffer_, at_}; }
+
  private:
-  // The string is longer than what was written, so that most pieces need no more than a copy.
   char* room(std::size_t size) {
-    if (out_.size() - at_ < size) [[unlikely]]
+    if (size_ - at_ < size) [[unlikely]]
       grow(size);
-    return out_.data() + at_;
+    return buffer_ + at_;
   }
   [[gnu::noinline]] void grow(std::size_t size) {
-    out_.resize(std::max(at_ + size + 512, 2 * out_.size()));
+    const std::size_t wanted = std::max(at_ + size, 2 * size_);
+    auto longer = std::make_unique_for_overwrite<char[]>(wanted);
+    std::memcpy(longer.get(), buffer_, at_);
+    longer_ = std::move(longer);
+    buffer_ = longer_.get();
+    size_ = wanted;
   }
   void put(char letter) {
     *room(1) = letter;
@@ -104,14 +110,21 @@ class JsonWriter {
   }
 
   const Document& document_;
-  std::string& out_;
   const int indent_;
   std::size_t level_ = 0;
-  std::size_t at_;  // how much of out_ is written
+  // Most documents of a message need no more than this, and no memory is asked for.
+  std::array<char, 16384> first_;
+  std::unique_ptr<char[]> longer_;
+  char* buffer_ = first_.data();
+  std::size_t size_ = first_.size();
+  std::size_t at_ = 0;  // how much of buffer_ is written
 };
 
 void Document::encode_to(std::string& out, Node node, int indent) const {
-  if (node) JsonWriter(*node.document(), out, indent).write(node.id());
+  if (!node) return;
+  JsonWriter writer(*node.document(), indent);
+  writer.write(node.id());
+  out += writer.written();
 }
 
 std::string Document::encode(Node node, int indent) const {
