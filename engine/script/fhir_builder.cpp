@@ -1,8 +1,11 @@
 #include "engine/script/fhir_builder.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "engine/script/lua_runtime.h"
+#include "engine/script/observation_nodes.h"
 
 namespace cannula::script {
 
@@ -67,6 +70,12 @@ class QuickBuilder {
 
   bool gave_up() const { return gave_up_; }
 
+  NodeId resource(int index, const Type& type, const PlaceObject* obx) {
+    obx_ = obx;
+    return object(index, type, true, 0);
+  }
+
+ private:
   // The object of the table at `index`; kNone also when it would be empty.
   NodeId object(int index, const Type& type, bool resource, int level) {
     if (level > kDeepest || lua_getmetatable(L_, index) != 0) return give_up();
@@ -80,6 +89,7 @@ class QuickBuilder {
       lua_settop(L_, name);
     }
     if (members_.size() == first && !resource) return kNone;
+    if (resource && obx_ != nullptr && !beside_value(type)) return give_up();
     if (!order(first)) return give_up();
     const NodeId made = document_.make_object();
     if (resource) {
@@ -92,7 +102,20 @@ class QuickBuilder {
     return made;
   }
 
- private:
+  // The members of the Observation, which is the whole, that its table is silent about.
+  bool beside_value(const Type& type) {
+    const auto made = make_beside_value(L_, *obx_, document_);
+    if (!made) return false;
+    for (const auto& [name, node] : {std::pair("interpretation", made->interpretation),
+                                     {"referenceRange", made->reference_range}}) {
+      const Element* const element = type.find(name);
+      const bool is_there = std::any_of(members_.begin(), members_.end(),
+                                        [&](const Member& one) { return one.element == element; });
+      if (node != kNone && !is_there) members_.push_back({element, node});
+    }
+    return true;
+  }
+
   struct Member {
     const Element* element;
     NodeId node;
@@ -227,14 +250,16 @@ class QuickBuilder {
   std::size_t made_ = 0;
   std::vector<Member> members_;  // of the objects under way, one behind the other
   bool gave_up_ = false;
+  const PlaceObject* obx_ = nullptr;
 };
 
 }  // namespace
 
-NodeId build_quickly(lua_State* L, DocumentBox& box, int index, const Type& type) {
+NodeId build_quickly(lua_State* L, DocumentBox& box, int index, const Type& type,
+                     const PlaceObject* obx) {
   const int top = lua_gettop(L);
   QuickBuilder builder(L, box);
-  const NodeId made = builder.object(lua_absindex(L, index), type, true, 0);
+  const NodeId made = builder.resource(lua_absindex(L, index), type, obx);
   lua_settop(L, top);
   charge(L, LuaRuntime::of(L).session(), box);
   return builder.gave_up() ? kNone : made;

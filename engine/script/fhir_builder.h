@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/script/document_objects.h"
+#include "engine/script/places.h"
 #include "parsers/fhir/model.h"
 
 namespace cannula::script {
@@ -48,8 +49,10 @@ class ElementCache {
   std::size_t used_ = 0;
 };
 
-// A detached resource of that type made of the table at `index`; kNone when it gave up. Leaves the
-// stack as it was.
-tree::NodeId build_quickly(lua_State* L, DocumentBox& box, int index, const fhir::Type& type);
+// A detached resource of that type made of the table at `index`, and of an Observation of what
+// stands beside the value of `obx`, which may be null, where the table is silent; kNone when it
+// gave up. Leaves the stack as it was.
+tree::NodeId build_quickly(lua_State* L, DocumentBox& box, int index, const fhir::Type& type,
+                           const PlaceObject* obx);
 
 }  // namespace cannula::script

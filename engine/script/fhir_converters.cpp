@@ -300,7 +300,7 @@ int quantity(lua_State* L) {
   if (!number || !known) {
     return give_nil(L, "'" + (comparator + text).substr(0, 40) + "' is not a number");
   }
-  push_quantity(L, *number, comparator, unit_of(encoded_argument(L, 2)));
+  push_quantity(L, *number, comparator, LuaRuntime::of(L).units().find(encoded_argument(L, 2)));
   return 1;
 }
 

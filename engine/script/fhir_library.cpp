@@ -10,6 +10,7 @@
 #include "engine/script/fhir_converters.h"
 #include "engine/script/fhir_observations.h"
 #include "engine/script/lua_runtime.h"
+#include "engine/script/observation_nodes.h"
 #include "engine/script/places.h"
 #include "parsers/fhir/arrange.h"
 
@@ -42,6 +43,26 @@ const Type& type_of(Node resource) {
   return **type;
 }
 
+// The OBX of fhir.Observation(elements, obx); null when there is none.
+const PlaceObject* obx_argument(lua_State* L, const Type& type) {
+  if (lua_isnoneornil(L, 2)) return nullptr;
+  if (type.name() != "Observation") {
+    throw ScriptError("L240", "fhir." + std::string(type.name()) +
+                                  " takes one table of elements; a segment can be given to "
+                                  "fhir.Observation, its OBX");
+  }
+  const auto& segment = checked_object<PlaceObject>(L, 2, Object::Kind::segment);
+  const std::string name(segment.present ? segment.box->read().name_of(segment.place.segment)
+                                         : std::string_view(segment.name));
+  if (name != "OBX") {
+    throw ScriptError("L240", "fhir.Observation takes an OBX beside its table, not " + name);
+  }
+  if (lua_type(L, 1) != LUA_TTABLE) {
+    throw ScriptError("L240", "fhir.Observation takes a table of elements before the OBX");
+  }
+  return &segment;
+}
+
 // fhir.Patient{…}; the upvalue is its Type.
 int construct(lua_State* L) {
   const auto& type = *static_cast<const Type*>(lua_touserdata(L, lua_upvalueindex(1)));
@@ -54,9 +75,14 @@ int construct(lua_State* L) {
   }
   Document& document = box.read();
   NodeId first = document.next_id();
-  NodeId root = lua_type(L, 1) == LUA_TTABLE ? build_quickly(L, box, 1, type) : kNone;
+  const PlaceObject* const obx = obx_argument(L, type);
+  NodeId root = lua_type(L, 1) == LUA_TTABLE ? build_quickly(L, box, 1, type, obx) : kNone;
   if (root == kNone) {
     first = document.next_id();
+    if (obx != nullptr) {
+      push_beside_value(L, 1, 2);
+      lua_replace(L, 1);
+    }
     root = tree_value(L, box, 1, "fhir." + name, false);
     if (root == kNone || document.node(root).kind() != Kind::object) root = document.make_object();
     arrange_or_throw(document, root, type);
@@ -399,6 +425,13 @@ Library transaction_object() {
           kTransactionMembers};
 }
 
+constexpr const char* kAboutObservation =
+    "A resource of FHIR R4: <http://hl7.org/fhir/R4/resourcelist.html>. With an OBX after the "
+    "table, what stands beside its value is taken from it where the table is silent: "
+    "`interpretation` (OBX-8, as of `fhir.interpretation`) and `referenceRange` (OBX-7 in the unit "
+    "of OBX-6, as of `fhir.range`). The value is not, for it may be doubtful: `fhir.value` says "
+    "so.";
+
 Library fhir_library() {
   static const std::vector<Binding> bindings = [] {
     std::vector<Binding> all = {
@@ -407,6 +440,10 @@ Library fhir_library() {
       all.insert(all.end(), converters.begin(), converters.end());
     }
     for (const std::string_view name : Model::r4().resources()) {
+      if (name == "Observation") {
+        all.push_back({name, "(elements?: table, obx?: Segment): Document", kAboutObservation});
+        continue;
+      }
       all.push_back({name, "(elements?: table): Document",
                      "A resource of FHIR R4: <http://hl7.org/fhir/R4/resourcelist.html>."});
     }

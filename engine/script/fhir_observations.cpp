@@ -21,8 +21,6 @@ using hl7v2::Encoded;
 using hl7v2::Message;
 using hl7v2::Place;
 
-constexpr std::string_view kUcum = "http://unitsofmeasure.org";
-
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
@@ -177,7 +175,8 @@ int value(lua_State* L) {
   const bool repeats = message.repetitions(field) > 1;
   if (!repeats && (message.raw(field).empty() || message.is_null(field))) return 1;
   const std::string type = message.get(Place{field.segment, 2, 1, 0, 0}).value_or("");
-  const Unit unit = unit_at(message, {field.segment, 6, 1, 0, 0});
+  const Unit& unit =
+      LuaRuntime::of(L).units().find(hl7v2::encoded_at(message, {field.segment, 6, 1, 0, 0}));
   std::string text;
   if (type == "SN" || type == "NM" || is_coded(type) || is_moment(type)) {
     const std::vector<Encoded> values = filled_repetitions(L, message, field);
@@ -213,13 +212,16 @@ int value(lua_State* L) {
 
 // -- OBX-7
 
-Unit unit_argument(lua_State* L, int index) {
+const Unit& unit_argument(lua_State* L, int index) {
+  static const hl7v2::Delimiters kUsual;
+  UnitCache& units = LuaRuntime::of(L).units();
   const Object* object = object_at(L, index);
   if (object == nullptr || object->kind != Object::Kind::node) {
-    return unit_of({text_value(L, index, "the unit").value_or(""), hl7v2::Delimiters()});
+    return units.find({text_value(L, index, "the unit").value_or(""), kUsual});
   }
   const auto& node = checked_object<PlaceObject>(L, index, Object::Kind::node);
-  return node.present ? unit_at(node.box->read(), node.place) : Unit();
+  return units.find(node.present ? hl7v2::encoded_at(node.box->read(), node.place)
+                                 : Encoded{"", kUsual});
 }
 
 int range(lua_State* L) {
@@ -234,32 +236,21 @@ int range(lua_State* L) {
   } else {
     text = text_value(L, 1, "fhir.range").value_or("");
   }
-  if (trimmed(text).empty() || text == "\"\"") {
-    lua_pushnil(L);
-    return 1;
-  }
-  Machine::of(L).work(L, text.size() / 4);
-  lua_createtable(L, 0, 3);
-  push(L, text);
-  lua_setfield(L, -2, "text");
-  if (const auto both = limits(text)) {
-    const Unit unit = unit_argument(L, 2);
-    push_quantity(L, both->first, "", unit);
-    lua_setfield(L, -2, "low");
-    push_quantity(L, both->second, "", unit);
-    lua_setfield(L, -2, "high");
-  } else if (const auto one = compared(text); one && !one->comparator.empty()) {
-    push_quantity(L, one->number, "", unit_argument(L, 2));
-    lua_setfield(L, -2, one->comparator[0] == '<' ? "high" : "low");
-  }
+  push_range(L, text, [L]() -> const Unit& { return unit_argument(L, 2); });
   return 1;
 }
 
 // -- OBX-8
 
-// One code of table 0078 as CodeableConcept; what FHIR has no code for as text.
-void push_interpretation(lua_State* L, std::string_view code) {
+void interpret(std::string_view code, const EachInterpretation& each) {
+  const std::string_view kept = trimmed(code);
+  if (kept.empty() || code == "\"\"") return;
   const std::string_view name = fhir::interpretation_of(code);
+  each(name.empty() ? code : kept, name);
+}
+
+// What FHIR has no code for as text.
+void push_interpretation(lua_State* L, std::string_view code, std::string_view name) {
   lua_createtable(L, 0, 1);
   if (name.empty()) {
     push(L, code);
@@ -267,9 +258,9 @@ void push_interpretation(lua_State* L, std::string_view code) {
   }
   lua_createtable(L, 1, 0);
   lua_createtable(L, 0, 3);
-  push(L, "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation");
+  push(L, kInterpretationSystem);
   lua_setfield(L, -2, "system");
-  push(L, trimmed(code));
+  push(L, code);
   lua_setfield(L, -2, "code");
   push(L, name);
   lua_setfield(L, -2, "display");
@@ -277,33 +268,31 @@ void push_interpretation(lua_State* L, std::string_view code) {
   lua_setfield(L, -2, "coding");
 }
 
-int interpretation(lua_State* L) {
-  lua_Integer count = 0;
-  const auto add = [&](std::string_view code) {
-    if (trimmed(code).empty() || code == "\"\"") return;
-    if (count == 0) lua_createtable(L, 1, 0);
-    push_interpretation(L, code);
-    lua_rawseti(L, -2, ++count);
+// Into the list on top of the stack; a nil there becomes one.
+EachInterpretation append_interpretation(lua_State* L) {
+  return [L](std::string_view code, std::string_view name) {
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_createtable(L, 1, 0);
+    }
+    push_interpretation(L, code, name);
+    lua_rawseti(L, -2, static_cast<lua_Integer>(lua_rawlen(L, -2)) + 1);
   };
+}
+
+int interpretation(lua_State* L) {
   const Object* object = object_at(L, 1);
   if (object == nullptr || object->kind != Object::Kind::node) {
-    add(text_value(L, 1, "fhir.interpretation").value_or(""));
-  } else if (const auto& node = checked_object<PlaceObject>(L, 1, Object::Kind::node);
-             node.present) {
-    const Message& message = node.box->read();
-    Place place = node.place;
-    const bool whole = place.repetition == 0;
-    const std::uint32_t last = whole ? message.repetitions(place) : place.repetition;
-    std::string space;
-    for (place.repetition = whole ? 1 : last; place.repetition <= last; ++place.repetition) {
-      Machine::of(L).work(L, 4);
-      // CWE since 2.7, IS before: the code is the first component of either.
-      Place code = place;
-      if (code.component == 0) code.component = 1;
-      add(message.text(code, space));
-    }
+    lua_pushnil(L);
+    interpret(text_value(L, 1, "fhir.interpretation").value_or(""), append_interpretation(L));
+    return 1;
   }
-  if (count == 0) lua_pushnil(L);
+  const auto& node = checked_object<PlaceObject>(L, 1, Object::Kind::node);
+  if (node.present) {
+    push_interpretations(L, node.box->read(), node.place);
+  } else {
+    lua_pushnil(L);
+  }
   return 1;
 }
 
@@ -392,6 +381,54 @@ constexpr Binding kBindings[] = {
 
 }  // namespace
 
+std::optional<RangeText> range_of(std::string_view text) {
+  if (trimmed(text).empty() || text == "\"\"") return std::nullopt;
+  RangeText found;
+  if (auto both = limits(text)) {
+    found.low = std::move(both->first);
+    found.high = std::move(both->second);
+  } else if (auto one = compared(text); one && !one->comparator.empty()) {
+    (one->comparator[0] == '<' ? found.high : found.low) = std::move(one->number);
+  }
+  return found;
+}
+
+void push_range(lua_State* L, std::string_view text,
+                const std::function<const Unit&()>& unit_where_needed) {
+  const auto found = range_of(text);
+  if (!found) return lua_pushnil(L);
+  Machine::of(L).work(L, text.size() / 4);
+  lua_createtable(L, 0, 3);
+  push(L, text);
+  lua_setfield(L, -2, "text");
+  if (found->low.empty() && found->high.empty()) return;
+  const Unit& unit = unit_where_needed();
+  for (const auto& [name, limit] : {std::pair("low", &found->low), {"high", &found->high}}) {
+    if (limit->empty()) continue;
+    push_quantity(L, *limit, "", unit);
+    lua_setfield(L, -2, name);
+  }
+}
+
+void push_interpretations(lua_State* L, const Message& message, const Place& place) {
+  lua_pushnil(L);
+  interpretations(L, message, place, append_interpretation(L));
+}
+
+void interpretations(lua_State* L, const Message& message, Place place,
+                     const EachInterpretation& each) {
+  const bool whole = place.repetition == 0;
+  const std::uint32_t last = whole ? message.repetitions(place) : place.repetition;
+  std::string space;
+  for (place.repetition = whole ? 1 : last; place.repetition <= last; ++place.repetition) {
+    Machine::of(L).work(L, 4);
+    // CWE since 2.7, IS before: the code is the first component of either.
+    Place code = place;
+    if (code.component == 0) code.component = 1;
+    interpret(message.text(code, space), each);
+  }
+}
+
 Unit unit_of(const Encoded& encoded) {
   Unit unit;
   if (encoded.text.empty() || encoded.text == "\"\"") return unit;
@@ -412,8 +449,13 @@ Unit unit_of(const Encoded& encoded) {
   return unit;
 }
 
-Unit unit_at(const Message& message, const Place& place) {
-  return unit_of(hl7v2::encoded_at(message, place));
+const Unit& UnitCache::find(const Encoded& encoded) {
+  const auto found = encoded.delimiters == delimiters_ ? units_.find(encoded.text) : units_.end();
+  if (found != units_.end()) return found->second;
+  if (encoded.text.size() > kLongest) return uncached_ = unit_of(encoded);
+  if (encoded.delimiters != delimiters_ || units_.size() == kMost) units_.clear();
+  delimiters_ = encoded.delimiters;
+  return units_.emplace(encoded.text, unit_of(encoded)).first->second;
 }
 
 void push_quantity(lua_State* L, std::string_view number, std::string_view comparator,

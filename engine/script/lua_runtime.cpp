@@ -4,6 +4,7 @@
 #include "engine/script/exchange_objects.h"
 #include "engine/script/fhir_builder.h"
 #include "engine/script/fhir_library.h"
+#include "engine/script/fhir_observations.h"
 #include "engine/script/findings.h"
 #include "engine/script/message_objects.h"
 #include "engine/script/modules.h"
@@ -82,7 +83,8 @@ LuaRuntime::LuaRuntime(std::shared_ptr<const Program> program, const Limits& lim
     : program_(std::move(program)),
       host_(host),
       machine_(limits, pool, this),
-      elements_(std::make_unique<ElementCache>()) {}
+      elements_(std::make_unique<ElementCache>()),
+      units_(std::make_unique<UnitCache>()) {}
 
 LuaRuntime::~LuaRuntime() = default;
 

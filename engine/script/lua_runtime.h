@@ -14,6 +14,7 @@
 namespace cannula::script {
 
 class ElementCache;
+class UnitCache;
 
 class LuaRuntime final : public Runtime {
  public:
@@ -39,6 +40,7 @@ class LuaRuntime final : public Runtime {
   // What the channel's configuration says of its source.
   std::optional<CharacterSet> charset() const { return charset_; }
   ElementCache& elements() { return *elements_; }
+  UnitCache& units() { return *units_; }
   const TimeZone& timezone() const { return timezone_; }  // the channel's; UTC when it names none
   bool frozen() const { return frozen_; }
 
@@ -73,6 +75,7 @@ class LuaRuntime final : public Runtime {
   Machine machine_;
   KeyCache keys_;
   const std::unique_ptr<ElementCache> elements_;
+  const std::unique_ptr<UnitCache> units_;
   TimeZone timezone_ = TimeZone::utc();
   std::optional<CharacterSet> charset_;
   Session* session_ = nullptr;

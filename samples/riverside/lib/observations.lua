@@ -22,29 +22,30 @@ function observations.is_document(obx)
 end
 
 local function code(obx)
-  local codings = {}
+  local codings, display, own, own_text = {}, obx["3.2"], obx["3.4"], obx["3.5"]
   if obx["3.3"] == "LN" then
-    codings[1] = { system = "http://loinc.org", code = obx["3.1"], display = obx["3.2"] }
+    codings[1] = { system = "http://loinc.org", code = obx["3.1"], display = display }
   end
-  if obx["3.4"] then
-    codings[#codings + 1] = { system = house.systems.code, code = obx["3.4"], display = obx["3.5"] }
+  if own then
+    codings[#codings + 1] = { system = house.systems.code, code = own, display = own_text }
   end
-  return { coding = codings, text = obx["3.5"] or obx["3.2"] }
+  return { coding = codings, text = own_text or display }
 end
 
--- What one item becomes in the EHR. `report` tells when its order was taken and issued, `source` of its patient, `subject`, and
--- its laboratory.
+-- What one item becomes in the EHR; reference range and interpretation are those of its OBX. `report` tells when its order was
+-- taken and issued, `source` of its patient, `subject`, and its laboratory, `performer`.
 function observations.resource(item, report, source)
   local obx, value = item.obx, item.value
-  return fhir.Observation {
-    identifier = { { system = house.systems.observation, value = item.key } },
+  local performer = obx["23.1"]
+  return fhir.Observation({
+    identifier = { system = house.systems.observation, value = item.key },
     status = item.status,
     category = CATEGORY,
     code = code(obx),
     subject = source.subject,
     effectiveDateTime = fhir.datetime(obx["14"]) or report.taken,
     issued = report.issued,
-    performer = { { display = obx["23.1"] or source.laboratory } },
+    performer = performer and { display = performer } or source.performer,
     valueQuantity = value.valueQuantity,
     valueCodeableConcept = value.valueCodeableConcept,
     valueString = value.valueString,
@@ -52,10 +53,8 @@ function observations.resource(item, report, source)
     valueRatio = value.valueRatio,
     valueDateTime = value.valueDateTime,
     dataAbsentReason = next(value) == nil and NO_VALUE or nil,
-    interpretation = fhir.interpretation(obx[8]),
-    note = item.notes[1] and { { text = table.concat(item.notes, "\n") } } or nil,
-    referenceRange = fhir.range(obx[7], obx[6]),
-  }
+    note = item.notes[1] and { text = table.concat(item.notes, "\n") } or nil,
+  }, obx)
 end
 
 -- Of a document, what the status of its OBX says of it.
@@ -65,13 +64,13 @@ local DOCUMENT_STATUS = { registered = "preliminary", preliminary = "preliminary
 -- What a document becomes in the EHR: a resource of its own, so that it stays when a later message brings the report without it.
 function observations.document(document, source, report)
   return fhir.DocumentReference {
-    identifier = { { system = house.systems.document, value = document.key } },
+    identifier = { system = house.systems.document, value = document.key },
     status = document.status == "entered-in-error" and "entered-in-error" or "current",
     docStatus = DOCUMENT_STATUS[document.status] or "entered-in-error",
     type = code(document.obx),
     subject = source.subject,
     description = document.attachment.title,
-    content = { { attachment = document.attachment } },
+    content = { attachment = document.attachment },
     context = { related = { report } },
   }
 end
@@ -141,9 +140,9 @@ function observations.of(order, report_key)
 
   for segment in order:each() do
     if segment.name == "OBX" then
-      local status = observations.status(segment)
-      if not status or observations.is_document(segment) then last = nil end  -- notes below are not of the one before
-      if status and observations.is_document(segment) then
+      local status, is_document = observations.status(segment), observations.is_document(segment)
+      if not status or is_document then last = nil end  -- notes below are not of the one before
+      if status and is_document then
         add_document(segment, status)
       elseif status then
         add_result(segment, status)

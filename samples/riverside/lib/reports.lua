@@ -146,7 +146,7 @@ local function remember(report, source, status, conclusion)
   state["report " .. report.key] = filed
 end
 
--- Adds what reports.read() has read of one order to the transaction. `source` tells of the message: received_at, laboratory,
+-- Adds what reports.read() has read of one order to the transaction. `source` tells of the message: received_at, performer,
 -- patient_number, and subject, the reference of its patient. Returns how many observations it added; nil when there was
 -- nothing to add, because all had come out of turn.
 function reports.add(transaction, report, source)
@@ -157,7 +157,7 @@ function reports.add(transaction, report, source)
   local status = report.late and report.filed.status or status_of(report, here)
   local conclusion = #found.notes > 0 and table.concat(found.notes, "\n") or report.filed.conclusion
   local reference = transaction:update(fhir.DiagnosticReport {
-    identifier = { { system = house.systems.report, value = report.key } },
+    identifier = { system = house.systems.report, value = report.key },
     basedOn = placer(report.order),
     status = status,
     category = CATEGORY,
@@ -165,7 +165,7 @@ function reports.add(transaction, report, source)
     subject = source.subject,
     effectiveDateTime = report.taken,
     issued = report.issued,
-    performer = { { display = source.laboratory } },
+    performer = source.performer,
     result = #result > 0 and result or nil,
     conclusion = conclusion,
   }, "DiagnosticReport?" .. fhir.by_identifier(house.systems.report, report.key))

@@ -38,9 +38,10 @@ end
 local function translate_unit(obx, row)
   local unit, agreed = obx["6.1"], row and row.unit
   if not unit then return nil end
-  local known = obx["6.3"] ~= "UCUM" and lookup("units-to-ucum", unit)
+  local system = obx["6.3"]
+  local known = system ~= "UCUM" and lookup("units-to-ucum", unit)
   if known then
-    obx["6.4"], obx["6.5"], obx["6.6"] = unit, obx["6.2"], obx["6.3"]
+    obx["6.4"], obx["6.5"], obx["6.6"] = unit, obx["6.2"], system
     obx["6.1"], obx["6.2"], obx["6.3"] = known.ucum, known.ucum, "UCUM"
   end
   if agreed and agreed ~= (known and known.ucum or unit) then
@@ -50,7 +51,13 @@ end
 
 -- A result that was posted by mistake may have been acted upon: somebody has to hear of it.
 local function is_withdrawn(obx)
-  return obx["11"] == "W" or obx["11"] == "D"
+  local status = obx["11"]
+  return status == "W" or status == "D"
+end
+
+-- A result in the laboratory's own words, where it has any.
+local function name_of(obx)
+  return obx["3.5"] or obx["3.2"] or obx["3.1"] or "a result"
 end
 
 -- Bytes that are no text in the character set that MSH-18 names reach a script as this character (U+FFFD).
@@ -73,10 +80,9 @@ local function translate(msg)
       unknown[#unknown + 1] = missing
       doubts[#doubts + 1] = not missing and translate_unit(obx, row) or nil
     end
-    local name = obx["3.5"] or obx["3.2"] or obx["3.1"] or "a result"
-    if is_withdrawn(obx) then withdrawn[#withdrawn + 1] = name .. " is withdrawn by the laboratory" end
+    if is_withdrawn(obx) then withdrawn[#withdrawn + 1] = name_of(obx) .. " is withdrawn by the laboratory" end
     if is_unreadable(obx["5"]) then
-      doubts[#doubts + 1] = name .. " holds characters that are not in the character set that MSH-18 names, "
+      doubts[#doubts + 1] = name_of(obx) .. " holds characters that are not in the character set that MSH-18 names, "
         .. (msg["MSH-18"] or "none")
     end
   end
@@ -115,8 +121,8 @@ local function file(msg, patient_number, orders, priority)
   local transaction = fhir.transaction()
   local subject = transaction:create(house.patient(msg, patient_number),
     { unless_exists = fhir.by_identifier(house.systems.patient, patient_number) })
-  local source = { laboratory = msg["MSH-4.1"] or msg.partner, subject = subject, patient_number = patient_number,
-                   received_at = msg.received_at }
+  local source = { performer = { display = msg["MSH-4.1"] or msg.partner }, subject = subject,
+                   patient_number = patient_number, received_at = msg.received_at }
   local filed, anything = 0, false
   for _, report in ipairs(orders) do
     local added = reports.add(transaction, report, source)

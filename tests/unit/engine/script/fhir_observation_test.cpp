@@ -41,6 +41,62 @@ class FhirObservationTest : public ScriptTest {
 
 constexpr std::string_view kHead = R"({"resourceType":"Observation")";
 
+// What stands beside the value of an OBX is the same whichever way it is asked for: by the second
+// argument, quickly or the long way (an element with a sibling), or by the converters.
+TEST_F(FhirObservationTest, WhatStandsBesideTheValueIsTakenFromTheSegment) {
+  constexpr std::string_view kRanges[] = {"3.5-5.1", "<5",    ">= 60",   "-2 - 2",
+                                          "",        "  ",    "\"\"",    "see text",
+                                          "3,5-5.1", "1-2-3", "A\\T\\B", "0.7-1.3^x~2-3"};
+  constexpr std::string_view kFlags[] = {
+      "H", "HH~A", "", "\"\"", "odd", " L ", "H^high^HL70078~~N"};
+  constexpr std::string_view kUnits[] = {"mmol/L", "", "MG/DL", "blobs", "10*3/uL^x^UCUM^K/uL"};
+  for (const std::string_view range : kRanges) {
+    for (const std::string_view flags : kFlags) {
+      for (const std::string_view unit : kUnits) {
+        const std::string message = obx("NM", "4", unit, range, flags);
+        const std::string by_converters = sent(
+            "local obx = msg.OBX\n"
+            "send('ehr', fhir.Observation{ status = 'final', _status = { id = 'x' },\n"
+            "  interpretation = fhir.interpretation(obx[8]), referenceRange = fhir.range(obx[7], "
+            "obx[6]) })",
+            message);
+        EXPECT_EQ(sent("send('ehr', fhir.Observation({ status = 'final', _status = { id = 'x' } }, "
+                       "msg.OBX))",
+                       message),
+                  by_converters);
+        std::string without_sibling = by_converters;
+        const std::string_view sibling = R"(,"_status":{"id":"x"})";
+        ASSERT_NE(without_sibling.find(sibling), std::string::npos) << by_converters;
+        without_sibling.erase(without_sibling.find(sibling), sibling.size());
+        EXPECT_EQ(sent("send('ehr', fhir.Observation({ status = 'final' }, msg.OBX))", message),
+                  without_sibling);
+      }
+    }
+  }
+}
+
+TEST_F(FhirObservationTest, WhatTheTableSaysIsNotTakenFromTheSegment) {
+  EXPECT_EQ(
+      sent("send('ehr', fhir.Observation({ interpretation = { text = 'mine' }, referenceRange "
+           "= { text = 'none' } }, msg.OBX))",
+           obx("NM", "4", "mmol/L", "3.5-5.1", "H")),
+      std::string(kHead) +
+          R"(,"interpretation":[{"text":"mine"}],"referenceRange":[{"text":"none"}]})");
+  EXPECT_EQ(sent("send('ehr', fhir.Observation({ status = 'final' }, msg.OBX))",
+                 "MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||1\r"),
+            std::string(kHead) + R"(,"status":"final"})");
+}
+
+TEST_F(FhirObservationTest, OnlyAnObxCanStandBesideTheTableAndOnlyOfAnObservation) {
+  const std::string message = obx("NM", "4");
+  EXPECT_THAT(failure("fhir.Patient({}, msg.OBX)", message), HasSubstr("[L240]"));
+  EXPECT_THAT(failure("fhir.Observation({}, msg.PID)", message), HasSubstr("not PID"));
+  EXPECT_THAT(failure("fhir.Observation(nil, msg.OBX)", message), HasSubstr("takes a table"));
+  EXPECT_THAT(failure("fhir.Observation(fhir.Observation(), msg.OBX)", message),
+              HasSubstr("before the OBX"));
+  EXPECT_THAT(failure("fhir.Observation({}, 'OBX')", message), HasSubstr("[L210]"));
+}
+
 TEST_F(FhirObservationTest, ANumberIsAQuantityWithItsDigits) {
   EXPECT_EQ(value("NM", "+7.10", "mmol/L"),
             std::string(kHead) + R"(,"valueQuantity":{"value":7.10,"unit":"mmol/L",)"
