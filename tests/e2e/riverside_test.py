@@ -34,7 +34,7 @@ RIVERSIDE = [
      {"lab-results/critical-potassium", "lab-results/critical-troponin", "lab-portal/critical"}),
     (LIB + "results.lua", 'if obx["3.6"] == "LN" then', 'if obx["3.6"] == "XX" then', {"lab-results/loinc-as-alternate"}),
     (LIB + "results.lua", 'if system == "LN" and code then', "if false then", {"lab-results/loinc-already"}),
-    (LIB + "results.lua", 'return obx["11"] == "W"', 'return obx["11"] == "w"', {"lab-results/wrong-patient"}),
+    (LIB + "results.lua", 'return status == "W"', 'return status == "w"', {"lab-results/wrong-patient"}),
     (LIB + "results.lua", "agreed ~= (known and known.ucum or unit)", "false", {"lab-results/other-unit", "lab-results/odd-numbers"}),
     (LIB + "results.lua", "or verdict.doubtful or", "or", {"lab-results/no-unit"}),
     # observations.lua and what it stands on
@@ -60,8 +60,9 @@ RIVERSIDE = [
      {"lab-results/structured-numbers", "lab-results/coded-values", "lab-results/below-limit-as-text",
       "lab-results/no-value-type", "lab-results/null-value", "lab-results/odd-numbers", "lab-results/normal-blood-count",
       "lab-results/number-that-is-none"}),
-    (LIB + "observations.lua", "fhir.range(obx[7], obx[6])", "nil", {"lab-results/normal-panel"}),
-    (LIB + "observations.lua", "fhir.interpretation(obx[8])", "nil", {"lab-results/normal-panel"}),
+    (LIB + "observations.lua", "  }, obx)", "  })", {"lab-results/normal-panel"}),
+    (LIB + "observations.lua", "  }, obx)", "    referenceRange = { text = 'none' },\n  }, obx)", {"lab-results/normal-panel"}),
+    (LIB + "observations.lua", "  }, obx)", "    interpretation = { text = 'none' },\n  }, obx)", {"lab-results/normal-panel"}),
     # attachments.lua, house.lua, reports.lua
     (LIB + "attachments.lua", 'PDF = "application/pdf"', 'PDF = "text/plain"', {"lab-results/embedded-pdf"}),
     (LIB + "house.lua", 'repetition[5]:is("MR") and', "", {"lab-results/numbers-of-several"}),
