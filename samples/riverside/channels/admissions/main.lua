@@ -1,9 +1,10 @@
 -- Who is where: each event of a patient's stay as Patient and Encounter, updated by the clinic's own numbers.
 local house = require("house")
 
--- Admitted, discharged, registered, changed, merged (HL7 v2.5.1, chapter 3).
-local EVENTS = { A01 = true, A03 = true, A04 = true, A08 = true, A40 = true }
+-- Admitted, discharged, registered, changed, admission or visit cancelled, discharge cancelled, merged (HL7 v2.5.1, chapter 3).
+local EVENTS = { A01 = true, A03 = true, A04 = true, A08 = true, A11 = true, A13 = true, A40 = true }
 local STARTS = { A01 = true, A04 = true }
+local CANCELS = { A11 = true, A13 = true }
 
 local function visit_number(msg)
   return msg["PV1-19.1"] or msg["PID-18.1"]
@@ -23,21 +24,47 @@ local function place(msg)
   return #parts > 0 and { { location = { display = table.concat(parts, " ") } } } or nil
 end
 
--- The visit as it is now. A change (A08) often leaves out when the stay began or ended: what was said before still holds.
-local function encounter(msg, subject, number)
+-- What was said of the visit cannot be so and this too: registration has to say which of them is right.
+local function contradiction(event, known)
+  if known.cancelled and (event == "A03" or event == "A13") then return "has been cancelled (A11)" end
+  if event == "A11" and known.finished then return "has ended: its discharge has to be cancelled first (A13)" end
+end
+
+-- The visit as it is after this message. A change (A08) often leaves out when the stay began or ended: what was said before
+-- still holds. A11 takes back what began the visit: an admission (A01), after which whoever was registered before (A04)
+-- still is, or all of it (3.3.11). A13 takes back a discharge, whatever PV1 still says of it (3.3.13).
+local function as_it_is_now(msg, known)
   local event = msg["MSH-9.2"]
-  local known = STARTS[event] and {} or state["visit " .. number] or {}
-  local begun = fhir.datetime(msg["PV1-44"]) or known.begun
-  local ended = fhir.datetime(msg["PV1-45"]) or known.ended
-  if event == "A03" then ended = ended or fhir.datetime(msg["EVN-6"] or msg["EVN-2"]) end
-  state["visit " .. number] = { begun = begun, ended = ended }
+  if event == "A11" and known.registered then return known.registered end
+  if event == "A11" or known.cancelled and not STARTS[event] then return { cancelled = true, class = class(msg) } end
+  local visit = { class = class(msg), place = place(msg), by = known.by, registered = known.registered }
+  if STARTS[event] then
+    visit.by = event
+    visit.registered = event == "A01" and (known.by == "A04" and known or known.registered) or nil
+    known = {}
+  end
+  visit.begun = fhir.datetime(msg["PV1-44"]) or known.begun
+  if event == "A13" then return visit end
+  visit.ended = fhir.datetime(msg["PV1-45"]) or known.ended
+  visit.disposition = not msg:isnull("PV1-36") and (msg["PV1-36.1"] or known.disposition) or nil
+  if event == "A03" then visit.ended = visit.ended or fhir.datetime(msg["EVN-6"] or msg["EVN-2"]) end
+  visit.finished = visit.ended ~= nil or event == "A03" or known.finished or nil
+  return visit
+end
+
+-- A visit that was cancelled has no time and no bed: it did not take place.
+local function encounter(visit, subject, number)
+  local disposition = visit.finished and visit.disposition
   return fhir.Encounter {
     identifier = { { system = house.systems.visit, value = number } },
-    status = (ended or event == "A03") and "finished" or "in-progress",
-    class = class(msg),
+    status = visit.cancelled and "cancelled" or visit.finished and "finished" or "in-progress",
+    class = visit.class,
     subject = subject,
-    period = (begun or ended) and { start = begun, ["end"] = ended } or nil,
-    location = place(msg),
+    period = (visit.begun or visit.ended) and { start = visit.begun, ["end"] = visit.ended } or nil,
+    location = visit.place,
+    hospitalization = disposition and {
+      dischargeDisposition = { coding = { { system = "http://terminology.hl7.org/CodeSystem/v2-0112", code = disposition } } },
+    } or nil,
   }
 end
 
@@ -76,7 +103,14 @@ function main(msg)
   local patient = transaction:update(house.patient(msg, number), "Patient?" .. fhir.by_identifier(house.systems.patient, number))
   local visit = visit_number(msg)
   if visit then
-    transaction:update(encounter(msg, patient, visit), "Encounter?" .. fhir.by_identifier(house.systems.visit, visit))
+    local known = state["visit " .. visit] or {}
+    local why = contradiction(event, known)
+    if why then park("visit " .. visit .. " " .. why .. ": registration has to say how it stands") end
+    local now = as_it_is_now(msg, known)
+    state["visit " .. visit] = now
+    transaction:update(encounter(now, patient, visit), "Encounter?" .. fhir.by_identifier(house.systems.visit, visit))
+  elseif CANCELS[event] then
+    reject(event .. " without a visit number, in PV1-19 or PID-18: nobody can tell what it takes back")
   end
   send("ehr", transaction)
 end
