@@ -17,6 +17,7 @@ find_library(CANNULA_LUA_ARCHIVE liblua5.4-c++.a)
 if(CANNULA_LUA_ARCHIVE)
   set_target_properties(PkgConfig::lua PROPERTIES INTERFACE_LINK_LIBRARIES "${CANNULA_LUA_ARCHIVE};m;${CMAKE_DL_LIBS}")
 endif()
+pkg_check_modules(icu REQUIRED IMPORTED_TARGET icu-uc)  # case folding and composition of Unicode
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(p11kit REQUIRED IMPORTED_TARGET p11-kit-1)  # tokens (PKCS#11): their modules and addresses

@@ -152,7 +152,8 @@ Verb store_hold_verb() {
             arguments.text("--accession", "NUMBER", options->accession,
                            "With this accession or filler number (OBR-3, OBR-18, ORC-3).");
             arguments.text("--name", "NAME", options->name,
-                           "Of patients with this family name, or \"FAMILY, GIVEN\".");
+                           "Of patients with this family name, or \"FAMILY, GIVEN\"; case makes no "
+                           "difference.");
             arguments.text("--channel", "NAME", options->channel, "Of this channel.");
             arguments.text("--from", "TIME", options->from,
                            "Received since then: 2h (ago), 2026-11-23 or 2026-11-23T15:04 (UTC).");

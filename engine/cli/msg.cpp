@@ -220,8 +220,10 @@ Verb msg_list_verb() {
                                "Only of the patient with this number (PID-3).");
                 arguments.text("--accession", "NUMBER", options->accession,
                                "Only with this accession or filler number (OBR-3, OBR-18, ORC-3).");
-                arguments.text("--name", "NAME", options->name,
-                               "Only of patients with this family name, or \"FAMILY, GIVEN\".");
+                arguments.text(
+                    "--name", "NAME", options->name,
+                    "Only of patients with this family name, or \"FAMILY, GIVEN\"; case makes "
+                    "no difference.");
                 arguments.text("--destination", "NAME", options->destination,
                                "Only with a delivery to it.");
                 arguments.text("--before", "ID", options->before,

@@ -69,7 +69,7 @@ Result<Hold> hold_of(const json& asked, const store::Store& store) {
                          "give one for each; a message under any of them is kept");
     }
     hold.kind = kind;
-    hold.search = pipeline::search_key_of(kind, text, store);
+    hold.search = pipeline::search_keys_for(kind, text, store);
   }
   if (!hold.message && hold.kind.empty() && hold.channel.empty() && hold.received_from == 0 &&
       hold.received_to == 0) {

@@ -31,7 +31,7 @@ Result<store::MessageQuery> query_of(const json& request, const store::Store& st
   for (const std::string_view kind :
        {store::kPatientNumber, store::kAccession, store::kPatientName}) {
     if (const std::string text = text_of(request, kind.data()); !text.empty()) {
-      query.search_keys.push_back(pipeline::search_key_of(kind, text, store));
+      query.search_keys.push_back(pipeline::search_keys_for(kind, text, store));
     }
   }
   if (const std::string state = text_of(request, "state"); !state.empty()) {

@@ -252,7 +252,9 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
   log_what_stops(*outcome);
-  if (message && !item.response) outcome->search_keys = search_keys_of(*message, store_);
+  if (!item.response) {
+    outcome->search_keys = search_keys_of(message, item.body, config_.charset, store_);
+  }
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();

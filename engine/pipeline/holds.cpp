@@ -31,7 +31,13 @@ json to_json(const Hold& hold) {
   if (hold.message) value["message"] = hold.message.text();
   if (!hold.kind.empty()) {
     value["kind"] = hold.kind;
-    value["search"] = hold.search;
+    // An earlier version reads one number. Of several it says that this is no hold, and forgets
+    // nothing: better than to forget what the others cover.
+    if (hold.search.size() == 1) {
+      value["search"] = hold.search.front();
+    } else {
+      value["search"] = hold.search;
+    }
   }
   return value;
 }
@@ -46,7 +52,10 @@ Hold hold_of(const json& value) {
   hold.received_from = value.value("from", store::Timestamp{0});
   hold.received_to = value.value("to", store::Timestamp{0});
   hold.kind = value.value("kind", "");
-  hold.search = value.value("search", std::uint64_t{0});
+  if (const auto search = value.find("search"); search != value.end()) {
+    hold.search = search->is_array() ? search->get<store::SearchKeys>()
+                                     : store::SearchKeys{search->get<std::uint64_t>()};
+  }
   if (value.contains("message")) {
     hold.message = MessageId::parse(value.at("message").get<std::string>()).value();
   }
@@ -65,8 +74,8 @@ bool Hold::covers(const store::MessageRow& row,
   if (!channel.empty() && row.channel != channel) return false;
   if (row.received_at < received_from) return false;
   if (received_to != 0 && row.received_at >= received_to) return false;
-  return kind.empty() ||
-         std::find(search_keys.begin(), search_keys.end(), search) != search_keys.end();
+  return kind.empty() || std::find_first_of(search_keys.begin(), search_keys.end(), search.begin(),
+                                            search.end()) != search_keys.end();
 }
 
 std::string Hold::what() const {

@@ -20,9 +20,9 @@ struct Hold {
   std::string actor;
   std::string reason;
   MessageId message{};  // one message; 0: not by its id
-  std::string kind{};   // "mrn", "accession", "name": what `search` is the hash of; empty: none
-  std::uint64_t search = 0;  // Store::search_key()
-  std::string channel{};     // empty: all
+  std::string kind{};   // "mrn", "accession", "name": what `search` are hashes of; empty: none
+  store::SearchKeys search{};  // a message with one of them is held
+  std::string channel{};       // empty: all
   store::Timestamp received_from = 0;
   store::Timestamp received_to = 0;  // exclusive; 0: no bound
 

@@ -243,9 +243,9 @@ Result<std::vector<MessageRow>> IndexReader::Session::rows_of(
 }
 
 Result<std::vector<MessageRow>> IndexReader::Session::rows_found(const MessageQuery& query) {
-  std::vector<std::uint64_t> hashes = query.search_keys;
-  if (!query.control_id.empty()) hashes.push_back(seal_.search(kControlId, query.control_id));
-  std::vector<MessageId> found = TRY(messages_with(*connection_, hashes));
+  std::vector<SearchKeys> wanted = query.search_keys;
+  if (!query.control_id.empty()) wanted.push_back({seal_.search(kControlId, query.control_id)});
+  std::vector<MessageId> found = TRY(messages_with(*connection_, wanted));
   std::erase_if(found, [&](MessageId id) {
     return id <= query.after || (query.before && id >= query.before);
   });

@@ -140,12 +140,15 @@ Result<void> add_messages_of(Connection& connection, const SearchRun& run, std::
   return {};
 }
 
-Result<std::vector<MessageId>> messages_with(Connection& connection, std::uint64_t hash) {
+Result<std::vector<MessageId>> messages_with_one_of(Connection& connection,
+                                                    const SearchKeys& hashes) {
   // Read in one snapshot with the blocks: the statement is open until the last of them.
   Statement& runs = *TRY(connection.prepared(fmt::format(fmt::runtime(kSelectRuns), "main")));
   std::vector<MessageId> messages;
   while (TRY(runs.step())) {
-    TRY(add_messages_of(connection, run_of(runs), static_cast<std::int64_t>(hash), messages));
+    for (const std::uint64_t hash : hashes) {
+      TRY(add_messages_of(connection, run_of(runs), static_cast<std::int64_t>(hash), messages));
+    }
   }
   std::sort(messages.begin(), messages.end());
   messages.erase(std::unique(messages.begin(), messages.end()), messages.end());
@@ -275,10 +278,10 @@ Result<std::optional<SearchPair>> MergedPairs::next() {
 }
 
 Result<std::vector<MessageId>> messages_with(Connection& connection,
-                                             const std::vector<std::uint64_t>& hashes) {
+                                             const std::vector<SearchKeys>& wanted) {
   std::vector<MessageId> found;
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    std::vector<MessageId> some = TRY(messages_with(connection, hashes[i]));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    std::vector<MessageId> some = TRY(messages_with_one_of(connection, wanted[i]));
     if (i == 0) {
       found = std::move(some);
       continue;

@@ -87,8 +87,8 @@ class MergedPairs {
   std::optional<SearchPair> last_;
 };
 
-// The messages that have all of these hashes, by rising id.
+// The messages that have one hash of each of these, by rising id.
 Result<std::vector<MessageId>> messages_with(Connection& connection,
-                                             const std::vector<std::uint64_t>& hashes);
+                                             const std::vector<SearchKeys>& wanted);
 
 }  // namespace cannula::store

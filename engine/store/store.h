@@ -31,6 +31,9 @@ constexpr std::string_view kPatientNumber = "mrn";
 constexpr std::string_view kAccession = "accession";
 constexpr std::string_view kPatientName = "name";
 
+// Keyed hashes that a text may stand in the index as; mostly one.
+using SearchKeys = std::vector<std::uint64_t>;
+
 // Where a record starts, counted in bytes over all segments since the store was made. Never reused.
 using Position = std::uint64_t;
 
@@ -116,8 +119,8 @@ struct MessageQuery {
   Timestamp received_to = 0;  // 0: no bound
   bool newest_first = false;
   std::size_t limit = 100;
-  // Messages whose outcome had all of these search keys.
-  std::vector<std::uint64_t> search_keys{};
+  // Messages whose outcome had, of each of these, one search key.
+  std::vector<SearchKeys> search_keys{};
 };
 
 // A delivery, or (ordinal 0) a whole message.

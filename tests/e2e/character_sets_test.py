@@ -85,6 +85,19 @@ class CharacterSetsTest(unittest.TestCase):
         shown = cannula("msg", "show", cannula_json("msg", "list", self.site)["messages"][0]["id"], self.site)
         self.assertIn("山田", shown)
 
+    def test_a_name_is_found_as_it_is_typed_whatever_set_it_came_in(self):
+        for n, (name, coding, label) in enumerate((("Müller^Zoë", "latin-1", "8859/1"), ("MÜLLER^ZOË", "utf-8", "UNICODE UTF-8"),
+                                                   ("Mu\u0308ller^Zoe\u0308", "utf-8", ""), ("Łukasiewicz^Ina", "iso8859-2", "8859/2"))):
+            message = f"MSH|^~\\&|LAB|NORTH|||20260115||ADT^A08|N{n}|P|2.5.1||||||{label}\rPID|1||47{n}||{name}||\r"
+            self.assertIn(b"MSA|AA", self.over_mllp(message.encode(coding)))
+            self.sent("out")
+        for typed, found in (("Müller", ["N2", "N1", "N0"]), ("müller,  zoë", ["N2", "N1", "N0"]), ("MU\u0308LLER", ["N2", "N1", "N0"]),
+                             ("łukasiewicz", ["N3"]), ("Muller", [])):
+            rows = cannula_json("msg", "list", self.site, "--name", typed)["messages"]
+            self.assertEqual([row["control_id"] for row in rows], found, typed)
+        held = cannula("store", "hold", self.site, "--name", "müller", "--reason", "case 12")
+        self.assertIn("it covers 3 messages now", held)
+
 
 if __name__ == "__main__":
     unittest.main()

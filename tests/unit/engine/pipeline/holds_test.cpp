@@ -28,7 +28,7 @@ class HoldsTest : public testing::Test {
     hold.actor = "a.analyst";
     hold.reason = "case 12/2026";
     hold.kind = "mrn";
-    hold.search = 4711;
+    hold.search = {4711};
     return hold;
   }
   static store::MessageRow row(std::uint64_t id, std::string channel, store::Timestamp at) {
@@ -56,6 +56,25 @@ TEST_F(HoldsTest, all_that_a_hold_says_has_to_be_so) {
   one.message.value = 7;
   EXPECT_TRUE(one.covers(row(7, "lab", 1), {}));
   EXPECT_FALSE(one.covers(row(8, "lab", 1), {}));
+}
+
+TEST_F(HoldsTest, a_name_that_may_stand_as_several_keys_is_held_by_any_of_them) {
+  Hold hold = by_number();
+  hold.kind = "name";
+  hold.search = {1, 2};
+  ASSERT_TRUE(open()->add(hold));
+  const auto holds = open();
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {7, 2}), "H1");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {1}), "H1");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {7}), "");
+}
+
+TEST_F(HoldsTest, a_hold_of_one_key_is_written_as_earlier_versions_read_it) {
+  ASSERT_TRUE(open()->add(by_number()));
+  std::ifstream file(directory_ / "holds.jsonl");
+  std::string line;
+  std::getline(file, line);
+  EXPECT_THAT(line, HasSubstr("\"search\":4711"));
 }
 
 TEST_F(HoldsTest, what_was_held_is_held_after_a_restart_until_it_is_released) {

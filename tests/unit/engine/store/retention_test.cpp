@@ -105,7 +105,7 @@ class RetentionTest : public StoreFixture {
 
   static MessageQuery by_key(std::uint64_t key) {
     MessageQuery query;
-    query.search_keys = {key};
+    query.search_keys = {{key}};
     return query;
   }
 };

@@ -90,9 +90,9 @@ TEST_F(StoreSealingTest, everything_comes_back_with_the_keys) {
     EXPECT_EQ(row(*store, id).reason, "look at Muster");
     EXPECT_THAT(value(store->messages({.control_id = "C-Muster"})), SizeIs(1));
     MessageQuery by_name;
-    by_name.search_keys = {store->search_key(kPatientName, "Muster")};
+    by_name.search_keys = {{store->search_key(kPatientName, "Muster")}};
     EXPECT_THAT(value(store->messages(by_name)), SizeIs(1));
-    by_name.search_keys = {store->search_key(kPatientNumber, "Muster")};
+    by_name.search_keys = {{store->search_key(kPatientNumber, "Muster")}};
     EXPECT_THAT(value(store->messages(by_name)), IsEmpty());
     EXPECT_EQ(value(store->script_state("lab")).at(0).key, "last Muster");
     EXPECT_EQ(value(store->unmapped("codes", 10)).at(0).key, "K Muster");

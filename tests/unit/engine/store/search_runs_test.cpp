@@ -35,9 +35,16 @@ class SearchRunsTest : public StoreFixture {
     value(runs_.write(*connection_));
     value(connection_->execute("COMMIT"));
   }
-  std::vector<std::uint64_t> found(std::vector<std::uint64_t> hashes) const {
+  // What has all of these.
+  std::vector<std::uint64_t> found(std::initializer_list<std::uint64_t> hashes) const {
+    std::vector<SearchKeys> wanted;
+    for (const std::uint64_t hash : hashes) wanted.push_back({hash});
+    return found_of(wanted);
+  }
+  // What has one of each of these.
+  std::vector<std::uint64_t> found_of(const std::vector<SearchKeys>& wanted) const {
     std::vector<std::uint64_t> ids;
-    for (const MessageId id : value(messages_with(*connection_, hashes))) ids.push_back(id.value);
+    for (const MessageId id : value(messages_with(*connection_, wanted))) ids.push_back(id.value);
     return ids;
   }
   void expect_all_found() const {
@@ -92,6 +99,16 @@ TEST_F(SearchRunsTest, several_hashes_find_what_has_all_of_them) {
   commit();
   EXPECT_THAT(found({1, 2}), ElementsAre(20, 30));
   EXPECT_THAT(found({1, 2, 3}), IsEmpty());
+}
+
+TEST_F(SearchRunsTest, of_several_forms_of_a_text_one_is_enough_and_each_message_comes_once) {
+  add(1, 10), add(2, 10), add(5, 10);
+  commit();
+  add(2, 20), add(3, 30), add(5, 30);
+  commit();
+  EXPECT_THAT(found_of({{1, 2, 3}}), ElementsAre(10, 20, 30));
+  EXPECT_THAT(found_of({{1, 2, 3}, {5}}), ElementsAre(10, 30));
+  EXPECT_THAT(found_of({{1, 2, 3}, {}}), IsEmpty());
 }
 
 TEST_F(SearchRunsTest, a_pair_that_came_twice_is_found_once_and_in_the_end_kept_once) {

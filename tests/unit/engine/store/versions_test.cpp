@@ -121,7 +121,7 @@ class VersionFixture : public StoreFixture {
     EXPECT_EQ(value(store.script_state("lab-results")).at(0).value, "\"LAB-1\"");
     if (!version.sealed()) return;
     MessageQuery by_number;
-    by_number.search_keys = {store.search_key(kPatientNumber, "4711")};
+    by_number.search_keys = {{store.search_key(kPatientNumber, "4711")}};
     EXPECT_THAT(value(store.messages(by_number)), SizeIs(1));
   }
 
