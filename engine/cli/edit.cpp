@@ -16,6 +16,7 @@ using nlohmann::json;
 struct EditOptions {
   std::string id, file, site, reason;
   std::vector<std::string> set;
+  bool force = false;
 };
 
 Error usage(std::string what, std::string hint) {
@@ -24,6 +25,7 @@ Error usage(std::string what, std::string hint) {
 
 Result<json> request_of(const EditOptions& options) {
   json request{{"id", options.id}, {"reason", options.reason}, {"actor", acting_user()}};
+  if (options.force) request["force"] = true;
   if (options.file.empty() == options.set.empty()) {
     return usage("an edit needs either a file or --set",
                  "`--file FILE` is the whole new message, `--set PATH=VALUE` changes the old one");
@@ -67,6 +69,9 @@ Verb msg_edit_verb() {
                             "empty VALUE clears it.");
             arguments.required_text("--reason", "TEXT", options->reason,
                                     "Why; kept with the message.");
+            arguments.flag("--force", options->force,
+                           "Takes the message although it looks as if it had a mistake: a segment "
+                           "that no version of HL7 has, a lost MSH or control id.");
           },
       .run =
           [options](const Context& context) {
@@ -77,9 +82,11 @@ Verb msg_edit_verb() {
             }
             return answer_question(
                 options->site, "edit", *request, context, [&](const json& answer) {
-                  return fmt::format(
-                      "edited {} as {}{}\n", answer.value("edited", ""), answer.value("as", ""),
-                      answer.contains("note") ? ": " + answer.value("note", "") : "");
+                  std::string text = fmt::format("edited {} as {}", answer.value("edited", ""),
+                                                 answer.value("as", ""));
+                  if (answer.contains("differs")) text += ", with " + answer.value("differs", "");
+                  if (answer.contains("note")) text += ": " + answer.value("note", "");
+                  return text + "\n";
                 });
           }};
 }

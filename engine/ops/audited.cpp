@@ -85,6 +85,7 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
       entry.detail["hold"] = hold;
   }
   if (verb == "prune" && request.value("dry_run", false)) entry.detail["dry_run"] = "true";
+  if (verb == "edit" && request.value("force", false)) entry.detail["force"] = "true";
   if (verb == "backup" || verb == "restore") {
     entry.code = text_of(request, "code");
     for (const char* name : {"made", "number", "up_to", "entry"}) {

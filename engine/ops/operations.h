@@ -81,7 +81,9 @@ class Operations {
   // {"replay": number, "actor"}; answers with how far it came.
   Result<nlohmann::json> cancel_replay(const nlohmann::json& asked);
   // A new message of another one: {"id", "body" or "body_base64" or "set": [[path, value]…],
-  // "actor", "reason"}; answers {"edited": id, "as": id}.
+  // "actor", "reason", "force" (optional)}; answers {"edited": id, "as": id}, and where it has
+  // other segments than the original "segments": {NAME: how many more} and "differs", which says
+  // so. P338 for what looks like a mistake (edited_message.h), unless forced.
   Result<nlohmann::json> edit(const nlohmann::json& asked);
   // {"acts": [act…]}, the newest first. Query: {"limit"}.
   Result<nlohmann::json> acts(const nlohmann::json& query) const;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/asked.h"
+#include "engine/ops/edited_message.h"
 #include "engine/ops/operations.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/acts.h"
@@ -234,14 +235,21 @@ Result<json> Operations::edit(const json& asked) {
   const store::MessageRow row = TRY(pipeline::may_resend(store_, id, 0));
   Bytes body = TRY(edited_body(row, asked));
   if (body->empty()) return bad_request("the edited message is empty", "");
-  if (engine_) {
-    const MessageId edited = TRY(engine_->edit(id, std::move(body), actor, reason));
-    return json{{"edited", id.text()}, {"as", edited.text()}};
-  }
   const store::Record received = TRY(store_.read(row.accepted_at_position));
   const auto* original = std::get_if<store::Accepted>(&received);
   if (!original)
     return Error{"P301", "the received message " + id.text() + " is not in the journal", ""};
+  const EditedMessage looked = look_at_edited(original->body, body, resources_->segments.get());
+  if (!asked.value("force", false)) TRY(refuse_mistakes(looked));
+  json answer{{"edited", id.text()}};
+  if (!looked.more_segments.empty()) {
+    answer["segments"] = looked.more_segments;
+    answer["differs"] = describe_segments(looked);
+  }
+  if (engine_) {
+    answer["as"] = TRY(engine_->edit(id, std::move(body), actor, reason)).text();
+    return answer;
+  }
   std::vector<store::Record> records;
   records.emplace_back(pipeline::edited_record(*original, std::move(body), actor, reason));
   if (pipeline::is_replaced_by_edit(row)) {
@@ -249,9 +257,9 @@ Result<json> Operations::edit(const json& asked) {
                                           "edited and sent as a new message: " + reason});
   }
   const auto committed = TRY(store_.commit(std::move(records)));
-  return json{{"edited", id.text()},
-              {"as", committed.front().id.text()},
-              {"note", "no engine runs: it is worked when one is started"}};
+  answer["as"] = committed.front().id.text();
+  answer["note"] = "no engine runs: it is worked when one is started";
+  return answer;
 }
 
 }  // namespace cannula::ops

@@ -156,6 +156,12 @@ constexpr ErrorCode kCodes[] = {
      "channel has 10,000 senders already: usually somebody puts something else into MSH-3 or "
      "MSH-4. "
      "The message is on record as rejected."},
+    {"P338", "An edited message looks as if it had a mistake",
+     "It was compared with the one that it was made of: a line begins with the name of no segment "
+     "(of no version of HL7, of no `hl7/*.segments` of the site, not of Z and two characters, and "
+     "not in the original), has its name alone, or MSH or the control id (MSH-10) is gone. Each is "
+     "named with its line. Nothing was changed. Correct it and edit again, or give `--force` when "
+     "it is meant so."},
 };
 
 }  // namespace

@@ -221,6 +221,40 @@ url       = "http://{self.ehr.address}/in"
         self.assertIn("Beispiel", json.dumps(shown))
         self.assertEqual(cannula_json("msg", "show", new, self.site)["message"]["state"], "done")
 
+    def audit_entries(self):
+        return [json.loads(line) for line in cannula("audit", "list", self.site, "--json").splitlines()]
+
+    def test_a_typing_error_in_an_edited_message_is_not_sent_on(self):
+        self.mend()
+        self.send(1, "FAIL")
+        self.wait_until(lambda: self.dead()["total"])
+        old = cannula_json("msg", "list", self.site, "--state", "dead")["messages"][0]["id"]
+        text = json.loads(run("msg", "show", old, self.site, "--json").stdout)["trail"][0]["body"]
+        file = self.folder / "whole.hl7"
+        for wrong, said in ((text.replace("OBX|", "OBXX|"), "OBXX is no segment (did you mean OBX?)"),
+                            (text.replace("PID|", "PDI|"), "line 2: PDI is no segment (did you mean PID?)"),
+                            (text.replace("MSH|", "MHS|"), "begins with MSH")):
+            self.assertNotEqual(wrong, text)
+            file.write_text(wrong, encoding="utf-8", newline="")
+            refused = run("msg", "edit", old, self.site, "--file", file, "--reason", "x")
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertIn("P338", refused.stderr)
+            self.assertIn(said, refused.stderr)
+        self.assertIn("did you mean OBX?", run("msg", "edit", old, self.site, "--set", "OBB-3=K", "--reason", "x").stderr)
+        self.assertEqual(self.dead()["total"], 1, "nothing was changed")
+        entries = self.audit_entries()
+        refusals = [entry for entry in entries if entry["act"] == "message.edit" and entry.get("code") == "P338"]
+        self.assertEqual(len(refusals), 4, entries)
+        self.engine.stop()
+        self.assertIn("P338", run("msg", "edit", old, self.site, "--set", "OBB-3=K", "--reason", "x").stderr)
+        self.start()
+        file.write_text(text.replace("OBX|", "OBXX|"), encoding="utf-8", newline="")
+        forced = run("msg", "edit", old, self.site, "--file", file, "--reason", "the receiver calls it so", "--force")
+        self.assertEqual(forced.returncode, 0, forced.stderr)
+        self.assertIn("OBX less, 1 OBXX more than the original", forced.stdout)
+        entries = self.audit_entries()
+        self.assertTrue(any(entry["act"] == "message.edit" and entry.get("detail", {}).get("force") for entry in entries), entries)
+
 
 if __name__ == "__main__":
     unittest.main()
