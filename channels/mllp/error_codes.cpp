@@ -70,15 +70,17 @@ std::span<const ErrorCode> error_codes() {
        "control "
        "id (MSH-10). When the message names acknowledgements for other messages, the receiver "
        "answers "
-       "with a wrong MSA-2."},
+       "with a wrong MSA-2. What did come, however little, is kept with the attempt: `cannula msg "
+       "show` prints it as it came."},
       {"M204", "The payload cannot be framed",
        "It holds the byte 0x1C, which ends an MLLP frame: the receiver would see two pieces. Or a "
        "line of it begins another message (MSH, also behind the byte 0x0B), which the receiver may "
        "take as one of its own. The script that made it must remove or escape the bytes (\\X1C\\, "
        "\\X0B\\), or make a batch of several messages with hl7.batch."},
       {"M205", "The answer is not an acknowledgement",
-       "What came back has no MSA segment with a code of table 0008, so nobody can say whether the "
-       "message was taken. It is sent again."},
+       "What came back has no MSA segment with a code of table 0008, or came without an MLLP "
+       "frame, so nobody can say whether the message was taken. It is sent again. `cannula msg "
+       "show` prints what came, as it came: the first 64 KB are kept with the attempt."},
       {"M206", "The destination was stopped during a delivery",
        "The engine is stopping or was reloaded. The delivery is tried again afterwards."},
       {"M207", "The receiver could not store the message",
@@ -114,6 +116,11 @@ std::span<const ErrorCode> error_codes() {
        "A delivery was given up while nobody knew whether the receiver had it; its number was used "
        "again, and the receiver turned out to have taken it. The delivery goes again with the next "
        "number."},
+      {"M215", "The connection ended before the acknowledgement had come",
+       "Something came, but the acknowledgement of this message was not in it, or not whole, when "
+       "the receiver or something between closed the connection: a firewall or load balancer, a "
+       "receiver that crashed, or one that answers another message. It may have the message or "
+       "not, so it is sent again. `cannula msg show` prints what came, as it came."},
   };
   return kCodes;
 }

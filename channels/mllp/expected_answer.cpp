@@ -26,6 +26,19 @@ bool wants_none(const hl7v2::Header& header) {
          (header.application_ack == "NE" || header.application_ack.empty());
 }
 
+// Of bytes outside frames, blanks left out.
+std::string_view looks_like(std::string_view start) {
+  if (start.starts_with("MSH") || start.starts_with("MSA") || start.starts_with("FHS") ||
+      start.starts_with("BHS")) {
+    return "HL7 without MLLP framing: the receiver must put VT (0x0B) before and FS CR after it";
+  }
+  if (start.starts_with("\x15\x03") || start.starts_with("\x16\x03")) {
+    return "TLS: the receiver wants it, and this destination has no table tls";
+  }
+  if (start.starts_with("HTTP/")) return "HTTP: a web server listens there";
+  return "nothing that is known here";
+}
+
 }  // namespace
 
 ExpectedAnswer::ExpectedAnswer(std::string_view payload, const std::vector<std::string>& retry_on,
@@ -140,31 +153,49 @@ Answer ExpectedAnswer::judge(Bytes response) const {
   return answer;
 }
 
-Error ExpectedAnswer::missing(std::string_view waited) const {
+std::optional<Error> ExpectedAnswer::missing(const NoAnswer& how) const {
+  const std::string when =
+      how.waited ? "within " + *how.waited : std::string("before the connection ended");
+  const std::string late = how.waited ? "M203" : "M215";
   if (committed_) {
-    return {"M203",
-            "the receiver accepted the message (CA), and its application acknowledgement did not "
-            "come within " +
-                std::string(waited),
-            "it may have processed it or not; `application_timeout` sets how long is waited",
-            std::nullopt};
+    return Error{late,
+                 "the receiver accepted the message (CA), and its application acknowledgement did "
+                 "not come " +
+                     when,
+                 "it may have processed it or not; `application_timeout` sets how long is waited",
+                 std::nullopt};
   }
   if (unmatched_ > 0) {
-    return {"M203",
-            "no acknowledgement of control id '" +
-                (control_ids_.empty() ? std::string() : *control_ids_.begin()) + "' came within " +
-                std::string(waited) + "; " + std::to_string(unmatched_) +
-                " for other messages came, the last for '" + last_unmatched_ + "'",
-            "the receiver must put the MSH-10 it read into MSA-2", std::nullopt};
+    return Error{late,
+                 "no acknowledgement of control id '" +
+                     (control_ids_.empty() ? std::string() : *control_ids_.begin()) + "' came " +
+                     when + "; " + std::to_string(unmatched_) +
+                     " for other messages came, the last for '" + last_unmatched_ + "'",
+                 "the receiver must put the MSH-10 it read into MSA-2", std::nullopt};
   }
   if (unreadable_ > 0) {
-    return {"M205",
-            "the receiver answered within " + std::string(waited) +
-                ", but not with an acknowledgement: there is no MSA segment with a known code",
-            "check what listens at this address", std::nullopt};
+    return Error{"M205",
+                 "the receiver answered " + when +
+                     ", but not with an acknowledgement: there is no MSA segment with a known code",
+                 "check what listens at this address", std::nullopt};
   }
-  return {"M203", "no acknowledgement came within " + std::string(waited),
-          "the receiver may be stuck or need a longer timeout", std::nullopt};
+  if (how.unfinished > 0) {
+    return Error{late,
+                 "the acknowledgement was cut off: " + std::to_string(how.unfinished) +
+                     " bytes of it came " + when + ", and not its end (FS CR)",
+                 "see what came with the attempt; the receiver, or something between, broke it off",
+                 std::nullopt};
+  }
+  if (how.outside.size > 0) {
+    return Error{"M205",
+                 "the receiver answered " + when +
+                     ", but not in an MLLP frame: " + std::to_string(how.outside.size) +
+                     " bytes that look like " + std::string(looks_like(how.outside.start)),
+                 "check what listens at this address", std::nullopt};
+  }
+  if (!how.waited) return std::nullopt;
+  return Error{late, "no acknowledgement came " + when,
+               "the receiver may be stuck or need a longer timeout", std::nullopt};
 }
 
 bool ExpectedAnswer::retried(const hl7v2::Acknowledgement& acknowledgement) const {

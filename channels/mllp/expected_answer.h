@@ -2,15 +2,24 @@
 // for it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
+#include "channels/mllp/framing/deframer.h"
 #include "channels/transport/transport.h"
 #include "parsers/hl7v2/acknowledgement.h"
 
 namespace cannula::mllp {
+
+// How waiting for an answer ended without it.
+struct NoAnswer {
+  std::optional<std::string> waited;  // the time-out that ran out; nothing: the connection ended
+  std::size_t unfinished = 0;         // bytes of a frame that began and has no end
+  Deframer::Garbage outside;          // what came outside frames
+};
 
 class ExpectedAnswer {
  public:
@@ -39,8 +48,8 @@ class ExpectedAnswer {
 
   // After matches().
   Answer judge(Bytes response) const;
-  // When it never came.
-  Error missing(std::string_view waited) const;
+  // When it never came. Nothing if nothing came at all and the connection ended.
+  std::optional<Error> missing(const NoAnswer& how) const;
   std::size_t skipped() const { return unmatched_ + unreadable_; }
 
  private:

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "channels/mllp/framing/deframer.h"
+#include "channels/mllp/raw_answer.h"
 #include "channels/transport/address.h"
 #include "channels/transport/stream.h"
 #include "channels/transport/tls.h"
@@ -31,9 +32,12 @@ struct LinkSettings {
 // A connection to the receiver, with what was read of its answers so far.
 struct Link {
   Link(std::unique_ptr<Stream> opened, std::size_t max_response)
-      : stream(std::move(opened)), deframer(max_response) {}
+      : stream(std::move(opened)),
+        deframer(max_response),
+        raw(std::min(max_response, Deframer::kKept)) {}
   std::unique_ptr<Stream> stream;
   Deframer deframer;
+  RawAnswer raw;
   std::array<char, 4096> buffer{};
 };
 

@@ -124,6 +124,8 @@ class MllpSender final : public RememberingSender {
   Remembered stuck(Answer answer, Error reason);
   asio::awaitable<Result<void>> write(Link& link, std::string_view payload);
   asio::awaitable<Answer> read_answer(Link& link, ExpectedAnswer& expected);
+  Answer without_answer(Link& link, const ExpectedAnswer& expected, const Error& end,
+                        const std::string& waited);
   asio::awaitable<Result<void>> read_some(Link& link, steady_clock::time_point deadline,
                                           std::vector<Frame>& frames);
 
@@ -174,9 +176,18 @@ asio::awaitable<Remembered> MllpSender::attempt(const Parcel& parcel, Memory* me
 
 asio::awaitable<Answer> MllpSender::exchange(Link& link, std::string_view payload) {
   ExpectedAnswer expected(payload, settings_.retry_on, settings_.wait_for_application);
+  link.raw.clear();
+  link.deframer.take_garbage();
   if (auto written = co_await write(link, payload); !written) co_return retry(written.error());
-  if (expected.comes() || settings_.commits) co_return co_await read_answer(link, expected);
   Answer answer;
+  if (expected.comes() || settings_.commits) {
+    answer = co_await read_answer(link, expected);
+    if (expected.skipped() > 0) {
+      ports_.report.count("acknowledgements_unmatched_total",
+                          static_cast<std::int64_t>(expected.skipped()));
+    }
+    co_return answer;
+  }
   answer.kind = Answer::Kind::delivered;
   co_return answer;
 }
@@ -210,7 +221,11 @@ asio::awaitable<std::optional<Remembered>> MllpSender::open_sequence(Link& link,
   }
   ports_.report.count("sequence_starts_total");
   const auto acknowledgement = hl7v2::Acknowledgement::parse(*answer.response);
-  if (!acknowledgement) co_return ended(retry(acknowledgement.error()));
+  if (!acknowledgement) {  // a batch, which says no number
+    Answer unclear = retry(acknowledgement.error());
+    unclear.received = answer.response;
+    co_return ended(std::move(unclear));
+  }
   const auto next = sequence_->opened(parcel.key, *acknowledgement);
   if (!next) co_return stuck(std::move(answer), next.error());
   if (*next != OutgoingSequence::Next::delivered) co_return std::nullopt;
@@ -284,6 +299,7 @@ asio::awaitable<Answer> MllpSender::read_answer(Link& link, ExpectedAnswer& expe
         if (!*commit) {
           answer = retry({"M207", "the receiver could not store the message (NAK)",
                           "it is sent again", std::nullopt});
+          answer->received = link.raw.take();
         } else if (!expected.comes()) {
           answer.emplace().kind = Answer::Kind::delivered;
         }
@@ -303,15 +319,23 @@ asio::awaitable<Answer> MllpSender::read_answer(Link& link, ExpectedAnswer& expe
     }
     frames.clear();
     if (auto read = co_await read_some(link, deadline, frames); !read) {
-      const bool late = read.error().code == "T104";
-      co_return retry(late ? expected.missing(waited) : read.error());
+      co_return without_answer(link, expected, read.error(), waited);
     }
   }
-  if (expected.skipped() > 0) {
-    ports_.report.count("acknowledgements_unmatched_total",
-                        static_cast<std::int64_t>(expected.skipped()));
-  }
   co_return *std::move(answer);
+}
+
+// What came all the same is kept with the attempt: it says more than any code.
+Answer MllpSender::without_answer(Link& link, const ExpectedAnswer& expected, const Error& end,
+                                  const std::string& waited) {
+  NoAnswer how;
+  if (end.code == "T104") how.waited = waited;
+  if (link.deframer.within_frame()) how.unfinished = link.deframer.frame_size();
+  how.outside = link.deframer.take_garbage();
+  Answer answer = retry(expected.missing(how).value_or(end));
+  answer.received = link.raw.take();
+  if (answer.received) ports_.report.count("bad_answers_total");
+  return answer;
 }
 
 asio::awaitable<Result<void>> MllpSender::read_some(Link& link, steady_clock::time_point deadline,
@@ -325,6 +349,7 @@ asio::awaitable<Result<void>> MllpSender::read_some(Link& link, steady_clock::ti
                     settings_.links.endpoint.text() + " closed the connection without an answer",
                     "the message will be sent again", std::nullopt};
   }
+  link.raw.add({link.buffer.data(), *count});
   link.deframer.feed({link.buffer.data(), *count}, frames);
   if (link.deframer.awaits_trailer()) link.deframer.settle(frames);
   co_return Result<void>();

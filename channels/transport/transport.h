@@ -97,6 +97,10 @@ struct Answer {
   // The other side's words that belong to `reason`, with control characters made visible. Kept with
   // the message, and never logged: they may name a patient.
   std::string quoted{};
+  // What came back and is no answer to this parcel (cut off, garbage, an answer to something else),
+  // as it came and as far as it is kept; only where `response` is null. It is kept with the attempt
+  // as a response is, and says nothing of what the other side made of the parcel.
+  Bytes received{};
 };
 
 // Delivers to one destination. Several deliver() may be under way at once, up to concurrency(); the

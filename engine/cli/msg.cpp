@@ -5,6 +5,7 @@
 #include "engine/cli/site_question.h"
 #include "engine/cli/trace_text.h"
 #include "engine/cli/verb.h"
+#include "parsers/text/base64.h"
 #include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
@@ -32,13 +33,29 @@ std::string list_text(const json& answer) {
   return text.empty() ? "no messages\n" : text;
 }
 
+// Bytes of no known character set: ASCII as it is, all others by number.
+std::string byte_text(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    const auto number = static_cast<unsigned char>(byte);
+    if (number >= 0x20 && number < 0x7F) {
+      text += byte;
+    } else {
+      text += fmt::format("<{:02X}>", number);
+    }
+  }
+  return text;
+}
+
 // Bytes of a message for a terminal: a line a segment, other control characters made visible,
 // nothing a terminal would obey.
 std::string bytes_text(const json& holder, const std::string& name) {
   if (!holder.contains(name) && !holder.contains(name + "_base64")) return {};
   const bool converted = holder.contains(name + "_text");
   if (!converted && holder.contains(name + "_base64")) {
-    return "    (not UTF-8; base64) " + text_of(holder, (name + "_base64").c_str()) + "\n";
+    const auto bytes = decode_base64(text_of(holder, (name + "_base64").c_str()));
+    return "    (not UTF-8; --json has it in base64)\n    " + (bytes ? byte_text(*bytes) : "") +
+           "\n";
   }
   std::string text = "    ";
   if (converted) {

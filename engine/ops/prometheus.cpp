@@ -421,6 +421,9 @@ constexpr Event kEvents[] = {
     {"acknowledgements_lost_total", "the sender was gone before it got its acknowledgement"},
     {"acknowledgements_unmatched_total", "an acknowledgement of no message under way (MSA-2)"},
     {"answers_lost_total", "the HTTP client was gone before it got its answer"},
+    {"bad_answers_total",
+     "something came back that is no acknowledgement of what was sent; it is kept with the "
+     "attempt"},
     {"bytes_received_total", "bytes of messages received, or of requests"},
     {"bytes_sent_total", "bytes of messages sent, framing included"},
     {"commit_blocks_received_total", "commit acknowledgements of MLLP release 2"},

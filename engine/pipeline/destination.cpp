@@ -395,7 +395,7 @@ store::Attempt Destination::attempt_record(const Lane::Entry& entry, const Answe
     attempt.reason = answer.reason.message;
     if (!answer.quoted.empty()) attempt.reason += "; " + answer.quoted;
   }
-  attempt.response = answer.response;
+  attempt.response = answer.response ? answer.response : answer.received;
   attempt.attributes = answer.attributes;
   if (entry.item.remember) {
     attempt.wire_state.push_back({memory_key(config_.name), entry.item.remember});
