@@ -8,6 +8,7 @@
 #include "engine/cli/acting_user.h"
 #include "engine/cli/operated_site.h"
 #include "engine/cli/site_question.h"
+#include "engine/cli/time_range.h"
 #include "engine/cli/verb.h"
 #include "engine/ops/control.h"
 #include "engine/ops/text.h"
@@ -156,22 +157,22 @@ Verb store_hold_verb() {
                            "difference.");
             arguments.text("--channel", "NAME", options->channel, "Of this channel.");
             arguments.text("--from", "TIME", options->from,
-                           "Received since then: 2h (ago), 2026-11-23 or 2026-11-23T15:04 (UTC).");
+                           std::string("Received since then: ") + kTimeForms + ".");
             arguments.text("--to", "TIME", options->to, "Received before.");
             arguments.required_text("--reason", "TEXT", options->reason,
                                     "Why; kept with the hold.");
           },
       .run =
           [options](const Context& context) {
-            const json request{{"id", options->message},
-                               {"mrn", options->mrn},
-                               {"accession", options->accession},
-                               {"name", options->name},
-                               {"channel", options->channel},
-                               {"from", options->from},
-                               {"to", options->to},
-                               {"reason", options->reason},
-                               {"actor", acting_user()}};
+            json range = json::object();
+            if (!TimeRange{options->from, options->to}.put_into(range, context))
+              return static_cast<int>(kUsage);
+            const json request{
+                {"id", options->message},          {"mrn", options->mrn},
+                {"accession", options->accession}, {"name", options->name},
+                {"channel", options->channel},     {"from", range.value("since", "")},
+                {"to", range.value("until", "")},  {"reason", options->reason},
+                {"actor", acting_user()}};
             return answer_question(options->site, "hold", request, context, [](const json& answer) {
               const auto messages = number(answer, "messages");
               return fmt::format("{}it covers {}{} messages now, and those to come\n",

@@ -5,6 +5,7 @@
 #include "engine/cli/acting_user.h"
 #include "engine/cli/bulk_progress.h"
 #include "engine/cli/site_question.h"
+#include "engine/cli/time_range.h"
 #include "engine/cli/verb.h"
 #include "parsers/text/terminal_text.h"
 
@@ -14,17 +15,21 @@ namespace {
 using nlohmann::json;
 
 struct Selected {
-  std::string site, channel, destination, code, place, state = "dead", since, until;
+  std::string site, channel, destination, code, place, state = "dead";
+  TimeRange range;
 
-  json query() const {
-    return {{"channel", channel}, {"destination", destination},
-            {"code", code},       {"place", place},
-            {"state", state},     {"since", since},
-            {"until", until}};
+  // Nothing: the times are not as they should be, and that has been printed.
+  std::optional<json> query(const Context& context) const {
+    json request{{"channel", channel},
+                 {"destination", destination},
+                 {"code", code},
+                 {"place", place},
+                 {"state", state}};
+    return range.put_into(request, context) ? std::optional(std::move(request)) : std::nullopt;
   }
   bool narrowed() const {
     return !channel.empty() || !destination.empty() || !code.empty() || !place.empty() ||
-           !since.empty() || !until.empty();
+           range.given();
   }
 };
 
@@ -36,10 +41,7 @@ void declare(Arguments& arguments, const std::shared_ptr<Selected>& selected) {
   arguments.text("--code", "CODE", selected->code, "Only of this cause, such as T353.");
   arguments.text("--place", "PLACE", selected->place,
                  "Only of this place of a cause, such as main.lua:12 or \"status 422\".");
-  arguments.text("--since", "TIME", selected->since,
-                 "Only what came into its state since then: 2h (ago), 2026-11-23 or "
-                 "2026-11-23T15:04 (UTC).");
-  arguments.text("--until", "TIME", selected->until, "Only what came into its state before.");
+  selected->range.declare(arguments, "what came into its state");
 }
 
 std::string groups_text(const json& answer) {
@@ -102,8 +104,9 @@ Verb msg_dead_verb() {
               },
           .run =
               [selected](const Context& context) {
-                return answer_question(selected->site, "causes", selected->query(), context,
-                                       groups_text);
+                const auto query = selected->query(context);
+                if (!query) return static_cast<int>(kUsage);
+                return answer_question(selected->site, "causes", *query, context, groups_text);
               }};
 }
 
@@ -151,11 +154,12 @@ Verb msg_replay_verb() {
                                     std::nullopt});
               return static_cast<int>(kUsage);
             }
-            json request = selected->query();
-            request["rate"] = options->rate;
-            request["reason"] = options->reason;
-            request["actor"] = acting_user();
-            return follow_bulk_act(selected->site, "replay", request, options->detach, context,
+            auto request = selected->query(context);
+            if (!request) return static_cast<int>(kUsage);
+            (*request)["rate"] = options->rate;
+            (*request)["reason"] = options->reason;
+            (*request)["actor"] = acting_user();
+            return follow_bulk_act(selected->site, "replay", *request, options->detach, context,
                                    progress_text);
           }};
 }
@@ -225,20 +229,18 @@ Verb channel_discard_verb() {
                                "Only of this cause, such as T353.");
                 arguments.text("--place", "PLACE", selected->place,
                                "Only of this place of a cause, such as main.lua:12.");
-                arguments.text("--since", "TIME", selected->since,
-                               "Only what came into its state since then, such as 2h (ago).");
-                arguments.text("--until", "TIME", selected->until,
-                               "Only what came into its state before.");
+                selected->range.declare(arguments, "what came into its state");
                 arguments.flag("--detach", options->detach, "Do not wait for its end.");
                 arguments.required_text("--reason", "TEXT", options->reason,
                                         "Why; kept with each message.");
               },
           .run =
               [selected, options](const Context& context) {
-                json request = selected->query();
-                request["reason"] = options->reason;
-                request["actor"] = acting_user();
-                return follow_bulk_act(selected->site, "discard_waiting", request, options->detach,
+                auto request = selected->query(context);
+                if (!request) return static_cast<int>(kUsage);
+                (*request)["reason"] = options->reason;
+                (*request)["actor"] = acting_user();
+                return follow_bulk_act(selected->site, "discard_waiting", *request, options->detach,
                                        context, progress_text);
               }};
 }

@@ -3,6 +3,7 @@
 
 #include "engine/cli/acting_user.h"
 #include "engine/cli/site_question.h"
+#include "engine/cli/time_range.h"
 #include "engine/cli/trace_text.h"
 #include "engine/cli/verb.h"
 #include "parsers/text/base64.h"
@@ -217,13 +218,17 @@ Verb act_verb(const std::string& act, std::string summary, std::string example) 
 Verb msg_list_verb() {
   struct Options {
     std::string site, channel, state, control_id, mrn, accession, name, destination, before;
+    TimeRange range;
     std::int64_t limit = 50;
     bool oldest_first = false;
   };
   auto options = std::make_shared<Options>();
   return {.name = "msg list",
           .summary = "List messages, the newest first.",
-          .example = "cannula msg list my-site --channel lab-results --state dead",
+          .example =
+              "cannula msg list my-site --channel lab-results --state dead\n"
+              "cannula msg list my-site --since 2026-11-23T02:30 --until 2026-11-23T04:00 "
+              "--oldest-first",
           .declare =
               [options](Arguments& arguments) {
                 arguments.positional("SITE", options->site, "The site's folder.");
@@ -243,6 +248,7 @@ Verb msg_list_verb() {
                     "no difference.");
                 arguments.text("--destination", "NAME", options->destination,
                                "Only with a delivery to it.");
+                options->range.declare(arguments, "what was received");
                 arguments.text("--before", "ID", options->before,
                                "Only older than this message, to page on.");
                 arguments.number("--limit", "N", options->limit, 1, 10'000, "At most so many.");
@@ -250,16 +256,17 @@ Verb msg_list_verb() {
               },
           .run =
               [options](const Context& context) {
-                const json query{{"channel", options->channel},
-                                 {"state", options->state},
-                                 {"control_id", options->control_id},
-                                 {"mrn", options->mrn},
-                                 {"accession", options->accession},
-                                 {"name", options->name},
-                                 {"destination", options->destination},
-                                 {"before", options->before},
-                                 {"limit", options->limit},
-                                 {"oldest_first", options->oldest_first}};
+                json query{{"channel", options->channel},
+                           {"state", options->state},
+                           {"control_id", options->control_id},
+                           {"mrn", options->mrn},
+                           {"accession", options->accession},
+                           {"name", options->name},
+                           {"destination", options->destination},
+                           {"before", options->before},
+                           {"limit", options->limit},
+                           {"oldest_first", options->oldest_first}};
+                if (!options->range.put_into(query, context)) return static_cast<int>(kUsage);
                 return answer_question(options->site, "list", query, context, list_text);
               }};
 }

@@ -1,11 +1,9 @@
 #include "engine/ops/asked.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "channels/transport/options.h"
+#include "engine/ops/moment.h"
 #include "engine/pipeline/clock.h"
 
 namespace cannula::ops {
@@ -40,35 +38,6 @@ Result<std::pair<std::string, std::string>> actor_and_reason(const json& object)
   return both;
 }
 
-Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now) {
-  if (text.empty()) return store::Timestamp{0};
-  if (const auto ago = parse_duration(text))
-    return now - std::chrono::duration_cast<std::chrono::microseconds>(*ago).count();
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const char* rest = text.c_str();
-  const auto read = [&](const char* form, auto&... numbers) {
-    int length = 0;
-    std::sscanf(rest, form, &numbers..., &length);
-    rest += length;
-    return length > 0;
-  };
-  const bool has_date = read("%4d-%2d-%2d%n", year, month, day);
-  if (has_date && read("T%2d:%2d%n", hour, minute)) {
-    read(":%2d%n", second);
-    if (*rest == 'Z') ++rest;
-  }
-  using namespace std::chrono;
-  const year_month_day date{std::chrono::year(year),
-                            std::chrono::month(static_cast<unsigned>(month)),
-                            std::chrono::day(static_cast<unsigned>(day))};
-  if (!has_date || *rest != 0 || !date.ok() || hour > 23 || minute > 59 || second > 60) {
-    return bad_request("\"" + text + "\" is not a time",
-                       "such as 2h (ago), 2026-11-23 or 2026-11-23T15:04 (UTC)");
-  }
-  const auto at = sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
-  return duration_cast<microseconds>(at.time_since_epoch()).count();
-}
-
 Result<store::LetterQuery> many_of(const json& asked) {
   using Delivery = store::DeliveryState;
   using Message = store::MessageState;
@@ -80,6 +49,7 @@ Result<store::LetterQuery> many_of(const json& asked) {
   const store::Timestamp now = pipeline::now_microseconds();
   query.from = TRY(moment_of(text_of(asked, "since"), now));
   query.to = TRY(moment_of(text_of(asked, "until"), now));
+  TRY(check_range(query.from, query.to));
   const std::string state = asked.value("state", std::string("dead"));
   if (state == "dead") {
     query.deliveries = {Delivery::dead};

@@ -20,13 +20,9 @@ std::string text_of(const nlohmann::json& object, const char* name);
 // Who acts and why: nothing is done by nobody, or for no reason.
 Result<std::pair<std::string, std::string>> actor_and_reason(const nlohmann::json& object);
 
-// "2h" (ago), "2026-11-23" or "2026-11-23T15:04[:05][Z]" (UTC), in microseconds since 1970. Empty:
-// 0.
-Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now);
-
 // Which of many are meant: {"channel", "destination", "state", "code", "place", "since", "until"},
-// all optional. States are dead (unless asked otherwise), held, delivered, parked, filtered, done,
-// and waiting, which is all that is still to be done.
+// all optional, times as in moment.h. States are dead (unless asked otherwise), held, delivered,
+// parked, filtered, done, and waiting, which is all that is still to be done.
 Result<store::LetterQuery> many_of(const nlohmann::json& asked);
 
 // The answer, and under "index_behind" why it may lack the newest, when the index could not catch

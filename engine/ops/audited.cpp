@@ -42,8 +42,8 @@ constexpr Act kActs[] = {
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
                                           "limit",      "before", "after",       "oldest_first",
-                                          "control_id", "from",   "to",          "actor",
-                                          "reason"};
+                                          "control_id", "from",   "to",          "since",
+                                          "until",      "actor",  "reason"};
 
 std::string text_of(const json& object, const char* name) {
   const auto found = object.find(name);

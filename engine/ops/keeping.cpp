@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops/asked.h"
+#include "engine/ops/moment.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"

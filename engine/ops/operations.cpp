@@ -8,6 +8,7 @@
 #include "engine/ops/ages.h"
 #include "engine/ops/asked.h"
 #include "engine/ops/backups.h"
+#include "engine/ops/moment.h"
 #include "engine/ops/text.h"
 #include "engine/ops/waits.h"
 #include "engine/pipeline/acts.h"
@@ -22,6 +23,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostRows = 10'000;
+
+// So that a few minutes are found without a look at every message: an id is given after its message
+// was received, and begins with the milliseconds of then.
+MessageId last_id_before(store::Timestamp received) {
+  constexpr int kCountBits = 20;
+  const auto first = static_cast<std::uint64_t>(received / 1000) << kCountBits;
+  return {first == 0 ? 0 : first - 1};
+}
 
 Result<store::MessageQuery> query_of(const json& request, const store::Store& store) {
   store::MessageQuery query;
@@ -53,6 +62,11 @@ Result<store::MessageQuery> query_of(const json& request, const store::Store& st
        {std::pair{"before", &query.before}, std::pair{"after", &query.after}}) {
     if (const std::string text = text_of(request, name); !text.empty()) *place = TRY(id_of(text));
   }
+  const store::Timestamp now = pipeline::now_microseconds();
+  query.received_from = TRY(moment_of(text_of(request, "since"), now));
+  query.received_to = TRY(moment_of(text_of(request, "until"), now));
+  TRY(check_range(query.received_from, query.received_to));
+  query.after = std::max(query.after, last_id_before(query.received_from));
   return query;
 }
 

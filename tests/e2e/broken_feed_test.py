@@ -1,8 +1,14 @@
-"""What is seen of a feed that broke in the night: what a receiver answered instead of an acknowledgement."""
+"""What is seen of a feed that broke in the night: what a receiver answered instead of an acknowledgement, the messages of
+an hour.
+"""
 
 import contextlib
+import datetime
+import os
 import pathlib
+import re
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -139,6 +145,58 @@ class BrokenFeed(unittest.TestCase):
         self.assertIn("    <FF><FE>no<00>\n", text)
         self.assertEqual(self.metrics()['cannula_transport_events_total{channel="lab",destination="ehr",event="bad_answers_total"}'],
                          "1")
+
+    # -- the messages of an hour ------------------------------------------------------------------------------------------
+
+    def listed(self, *arguments, zone=None):
+        environment = dict(os.environ, **({"TZ": zone} if zone else {}))
+        done = subprocess.run([os.environ["CANNULA"], "msg", "list", self.site, "--json", "--oldest-first", *arguments],
+                              env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8", timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return re.findall(r'"control_id":"(M\d)"', done.stdout)
+
+    def test_messages_are_listed_by_the_time_they_came(self):
+        self.channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.port}"')
+        self.start()
+        self.send(message(1), message(2))
+        time.sleep(1.1)
+        middle = datetime.datetime.now(datetime.timezone.utc)
+        time.sleep(1.1)
+        self.send(message(3))
+        self.wait_until(lambda: len(cannula_json("msg", "list", self.site)["messages"]) == 3)
+        utc = middle.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+        def check():
+            self.assertEqual(self.listed("--since", utc), ["M3"])
+            self.assertEqual(self.listed("--until", utc), ["M1", "M2"])
+            self.assertEqual(self.listed("--since", "1h"), ["M1", "M2", "M3"])
+            self.assertEqual(self.listed("--since", "2h", "--until", "1h"), [])
+            self.assertEqual(self.listed("--since", "1h", "--until", utc, "--limit", "1"), ["M1"])
+            # The zone is that of who asks, whatever the engine's is.
+            east = (middle + datetime.timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M:%S")
+            self.assertEqual(self.listed("--since", east, zone="Asia/Tokyo"), ["M3"])
+            self.assertEqual(self.listed("--since", east, zone="UTC"), [])
+            self.assertEqual(self.listed("--since", east + "+09:00", zone="UTC"), ["M3"])
+            day = (middle + datetime.timedelta(hours=9)).strftime("%Y-%m-%d")
+            self.assertEqual(self.listed("--since", day, zone="Asia/Tokyo"), ["M1", "M2", "M3"])
+            # A time that the list printed can be asked with as it stands.
+            last = cannula_json("msg", "list", self.site)["messages"][0]["received_at"]
+            self.assertEqual(self.listed("--since", last), ["M3"])
+
+        check()
+        self.assertEqual(self.engine.stop(), 0)
+        check()
+
+    def test_a_range_that_is_none_is_said(self):
+        self.channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.port}"')
+        for verb in (("msg", "list"), ("msg", "dead")):
+            for arguments, words in ((("--since", "yesterday"), "is not a time"),
+                                     (("--since", "1h", "--until", "2h"), "nothing lies between")):
+                done = subprocess.run([os.environ["CANNULA"], *verb, self.site, *arguments], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(words, done.stderr)
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ url       = "http://{self.ehr.address}/in"
         self.assertEqual(done.returncode, 2)
         self.assertIn("`cannula msg replay` needs --reason TEXT", done.stderr)
         done = run("msg", "replay", self.site, "--since", "yesterday", "--reason", "x")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("is not a time", done.stderr)
 
     def test_without_an_engine_acts_are_written_and_done_when_it_starts(self):
