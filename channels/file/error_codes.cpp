@@ -8,10 +8,12 @@ std::span<const ErrorCode> error_codes() {
        "The folder named by `directory`, or one that files are moved to, does not exist, is no "
        "folder, or the engine may not read and write it; `directory` must not be a link to one. "
        "`move_to` and `errors_to` must lie on the same file system as `directory`, because "
-       "a file is moved by renaming it."},
+       "a file is moved by renaming it. The channel takes nothing until the folder can be used, "
+       "which is tried every few seconds; the other channels work. An engine none of whose sources "
+       "can be opened says so and ends."},
       {"F102", "A folder cannot be listed",
        "The folder was there at the start and cannot be read now, as when a network share is away. "
-       "It is tried again at every poll."},
+       "It is tried again at every poll; `cannula status` says since when (SOURCE NOT REACHED)."},
       {"F103", "A file cannot be read",
        "The file matches the pattern but cannot be opened or read, usually for want of rights. It "
        "is left where it is and tried again at every poll."},

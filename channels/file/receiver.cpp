@@ -148,6 +148,7 @@ asio::awaitable<void> Work::poll(std::shared_ptr<Work> self) {
     auto files = co_await self->look();
     if (self->stopping_) break;
     if (files) {
+      self->ports_.report.reached();
       // What is no longer there needs no memory.
       std::set<FileIdentity> present;
       for (const WaitingFile& file : *files) present.insert(file.identity);
@@ -158,6 +159,7 @@ asio::awaitable<void> Work::poll(std::shared_ptr<Work> self) {
         co_await self->take(file);
       }
     } else {
+      self->ports_.report.not_reached(files.error());
       self->log_once(files.error());
     }
     if (self->stopping_) break;

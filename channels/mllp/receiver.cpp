@@ -89,10 +89,12 @@ asio::awaitable<void> keep_connected(std::shared_ptr<Service> service) {
                                    service->settings.connect_timeout);
     if (service->stopping) break;
     if (stream) {
+      service->ports.report.reached();
       service->ports.report.log(Level::info, "connected to " + target.text());
       reported = false;
       if (co_await Connection::serve_opened(service, *std::move(stream))) pause.reset();
     } else {
+      service->ports.report.not_reached(stream.error());
       service->ports.report.count("connections_failed_total");
       const auto level = std::exchange(reported, true) ? Level::debug : Level::warning;
       service->ports.report.log(level, stream.error().text() + "; tried again until it works");

@@ -31,6 +31,10 @@ class Report {
   // Adds to a counter of the channel or destination, such as "connections_total",
   // "bytes_received_total".
   virtual void count(std::string_view counter, std::int64_t by = 1) = 0;
+  // A source that goes to where its messages are, to a server or a folder, says at each try whether
+  // it got there. Until it does the channel takes nothing, and only the status can tell.
+  virtual void reached() {}
+  virtual void not_reached(const Error& /*why*/) {}
 };
 
 // The ports a receiver or sender is given. The references outlive it.

@@ -44,6 +44,60 @@ std::string standing_text(const nlohmann::json& channel, const std::string& dest
   return text;
 }
 
+// What waits because an earlier message of its key is parked, dead or held, and which are.
+std::string held_back_text(const nlohmann::json& holder) {
+  if (!holder.contains("held_back")) return {};
+  const nlohmann::json& held = holder["held_back"];
+  const auto count = [](const nlohmann::json& object, const char* name) {
+    return object.value(name, std::uint64_t{0});
+  };
+  const auto keys = count(held, "keys");
+  const auto messages = count(held, "messages");
+  std::string text = fmt::format(
+      "              HELD BACK {} of {} order key{}: an earlier message of it is parked, dead or "
+      "held\n",
+      messages, keys, keys == 1 ? "" : "s");
+  for (const nlohmann::json& one : held.value("oldest", nlohmann::json::array())) {
+    const std::string id = one.value("message", "");
+    text += fmt::format("              {0} holds {1}: `cannula msg show {0} SITE`\n", id,
+                        count(one, "holds"));
+  }
+  if (held.value("oldest", nlohmann::json::array()).size() < keys) {
+    text += "              and others: `cannula msg list SITE --state parked`, `--state dead`\n";
+  }
+  return text;
+}
+
+// Its certificates, of the source where `destination` is empty.
+std::string certificates_text(const nlohmann::json& status, const std::string& channel,
+                              const std::string& destination) {
+  constexpr int kSoon = 30;  // days
+  std::string text;
+  for (const nlohmann::json& one : status.value("certificates", nlohmann::json::array())) {
+    if (one.value("channel", "") != channel || one.value("destination", "") != destination)
+      continue;
+    const std::string file = visible(one.value("file", ""));
+    const std::string at = one.value("expires_at", "");
+    const auto days = one.value("days_left", std::int64_t{0});
+    if (one.contains("trouble")) {
+      text += fmt::format("  certificate {} CANNOT BE READ: {}\n", file,
+                          visible(one.value("trouble", "")));
+    } else if (days < 0) {
+      text += fmt::format(
+          "  certificate {} FAILING: it EXPIRED at {}, and who checks it will not connect; put a "
+          "new one in its place\n",
+          file, at);
+    } else if (days < kSoon) {
+      text +=
+          fmt::format("  certificate {} EXPIRES IN {} DAY{}, at {}: put a new one in its place\n",
+                      file, days, days == 1 ? "" : "S", at);
+    } else {
+      text += fmt::format("  certificate {} is good for {} days\n", file, days);
+    }
+  }
+  return text;
+}
+
 // Since when the message came that waits longest for a destination.
 std::string oldest_text(const nlohmann::json& channel, const std::string& destination) {
   if (!channel.contains("oldest_waiting")) return {};
@@ -82,29 +136,43 @@ std::string status_text(const nlohmann::json& status) {
       const std::string why = channel.value("paused_because", "");  // else by a person, said below
       if (!why.empty()) text += ": " + visible(why.substr(0, why.find('\n')));
     }
-    if (channel.contains("not_taking"))
-      text += fmt::format("\n  TAKES NOTHING: {}", visible(channel.value("not_taking", "")));
+    if (channel.contains("not_taking")) {
+      const std::string since = channel.value("not_taking_since", "");
+      text += fmt::format("\n  TAKES NOTHING{}: {}", since.empty() ? "" : " since " + since,
+                          visible(channel.value("not_taking", "")));
+    }
+    if (channel.contains("source_not_reached")) {
+      const nlohmann::json& trouble = channel["source_not_reached"];
+      text += fmt::format("\n  SOURCE NOT REACHED since {}: {}", trouble.value("since", ""),
+                          visible(trouble.value("why", "")));
+    }
     text += fmt::format("\n  messages    {}",
                         counts_text(channel.value("messages", nlohmann::json::object())));
     if (channel.contains("last_received"))
       text += ", the last at " + channel.value("last_received", "");
     text += "\n";
+    text += held_back_text(channel);
+    text += certificates_text(status, name, "");
     if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
       text +=
           "              parked ones wait: `cannula table unmapped SITE` lists codes without a\n"
           "              row, `cannula msg list SITE --state parked` the messages\n";
     }
     const auto destinations = channel.value("destinations", nlohmann::json::object());
+    const auto standings = channel.value("standing", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
       text += fmt::format("  to {:<9}{}{}{}\n", destination, counts_text(counts),
                           oldest_text(channel, destination), standing_text(channel, destination));
+      if (standings.contains(destination)) text += held_back_text(standings[destination]);
+      text += certificates_text(status, name, destination);
     }
     // Nothing has gone there yet, and nothing would.
-    const auto standings = channel.value("standing", nlohmann::json::object());
     for (const auto& [destination, standing] : standings.items()) {
       if (destinations.contains(destination)) continue;
-      if (const std::string stands = standing_text(channel, destination); !stands.empty())
-        text += fmt::format("  to {:<9}none{}\n", destination, stands);
+      const std::string stands = standing_text(channel, destination);
+      const std::string certificates = certificates_text(status, name, destination);
+      if (!stands.empty() || !certificates.empty())
+        text += fmt::format("  to {:<9}none{}\n{}", destination, stands, certificates);
     }
     for (const nlohmann::json& pause : channel.value("pauses", nlohmann::json::array())) {
       text += fmt::format("  {} paused at {} by {}: {}\n", pause.value("part", ""),

@@ -65,7 +65,8 @@ std::string channels_that_wait(const pipeline::Engine& engine) {
   std::string text;
   engine.each_channel([&](const pipeline::ChannelView& view) {
     if (view.not_open) {
-      text += "channel " + view.channel.name() + " takes nothing: " + view.not_open->message + "\n";
+      text +=
+          "channel " + view.channel.name() + " takes nothing: " + view.not_open->why.message + "\n";
     }
   });
   return text;

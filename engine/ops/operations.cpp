@@ -8,6 +8,7 @@
 #include "engine/ops/ages.h"
 #include "engine/ops/asked.h"
 #include "engine/ops/backups.h"
+#include "engine/ops/certificates.h"
 #include "engine/ops/moment.h"
 #include "engine/ops/text.h"
 #include "engine/ops/waits.h"
@@ -102,6 +103,17 @@ json act_json(const pipeline::Act& act) {
   return value;
 }
 
+json held_back_json(const pipeline::HeldBack& held) {
+  json holders = json::array();
+  for (const pipeline::HeldBack::Holder& one : held.holders)
+    holders.push_back({{"message", one.message.text()}, {"holds", one.behind}});
+  return json{{"keys", held.keys}, {"messages", held.messages}, {"oldest", std::move(holders)}};
+}
+
+json not_reached_json(const pipeline::NotReached& trouble) {
+  return json{{"since", time_text(trouble.since)}, {"why", trouble.why.text()}};
+}
+
 json standing_json(const pipeline::Standing& standing, const config::DestinationConfig& config) {
   using State = pipeline::Breaker::State;
   json value{{"breaker", standing.breaker == State::closed ? "closed"
@@ -113,6 +125,7 @@ json standing_json(const pipeline::Standing& standing, const config::Destination
              {"window_closed", standing.window_closed},
              {"in_memory", standing.in_memory},
              {"under_way", standing.under_way}};
+  if (standing.held_back.messages > 0) value["held_back"] = held_back_json(standing.held_back);
   if (!standing.last_failure.empty()) {
     value["failing_since"] = time_text(standing.failing_since);
     value["last_failure"] = standing.last_failure;
@@ -204,7 +217,13 @@ Result<json> Operations::status() const {
       if (std::string why = view.channel.why_paused(); !why.empty())
         channel["paused_because"] = std::move(why);
       if (auto closed = view.channel.not_taking()) channel["not_taking"] = closed->message;
-      if (view.not_open) channel["not_taking"] = view.not_open->text();
+      if (view.not_open) {
+        channel["not_taking"] = view.not_open->why.text();
+        channel["not_taking_since"] = time_text(view.not_open->since);
+      }
+      if (view.not_reached) channel["source_not_reached"] = not_reached_json(*view.not_reached);
+      if (const auto held = view.channel.held_back(); held.messages > 0)
+        channel["held_back"] = held_back_json(held);
       for (const auto& [name, destination] : view.channel.destinations()) {
         const pipeline::Standing standing = destination->standing();
         channel["away"][name] = standing.breaker != pipeline::Breaker::State::closed;
@@ -244,6 +263,7 @@ Result<json> Operations::status() const {
               {"not_ready", std::move(not_ready)},
               {"failed_reload", std::move(failed_reload)},
               {"refused_files", std::move(refused_files)},
+              {"certificates", certificates_json(site_, pipeline::now_microseconds())},
               {"disk_low", engine_ && engine_->disk_low()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "engine/ops/ages.h"
+#include "engine/ops/certificates.h"
 #include "engine/ops/last_backup.h"
+#include "engine/ops/transport_events.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
 #include "engine/store/retention.h"
@@ -175,6 +177,22 @@ void standing(const Engine& engine, Samples& samples) {
   });
 }
 
+double held_back(const Standing& standing) {
+  return static_cast<double>(standing.held_back.messages);
+}
+double held_back_keys(const Standing& standing) {
+  return static_cast<double>(standing.held_back.keys);
+}
+
+// Of the work of a channel, and of each of its destinations.
+template <std::size_t pipeline::HeldBack::*count, double (*of_destination)(const Standing&)>
+void all_held_back(const Engine& engine, Samples& samples) {
+  each_channel(engine, [&](const std::string& labels, const pipeline::Channel& channel) {
+    samples.add(labels, static_cast<double>(channel.held_back().*count));
+  });
+  standing<of_destination>(engine, samples);
+}
+
 double is_away(const Standing& standing) {
   return standing.breaker == Breaker::State::closed ? 0 : 1;
 }
@@ -247,6 +265,23 @@ void not_taking(const Engine& engine, Samples& samples) {
     samples.add(label("channel", view.channel.name()),
                 view.not_open || view.channel.not_taking() ? 1 : 0);
   });
+}
+
+void source_not_reached(const Engine& engine, Samples& samples) {
+  engine.each_channel([&](const ChannelView& view) {
+    samples.add(label("channel", view.channel.name()), view.not_reached ? 1 : 0);
+  });
+}
+
+void certificates_end(const Engine& engine, Samples& samples) {
+  const double now = static_cast<double>(pipeline::now_microseconds()) / 1e6;
+  for (const CertificateInUse& one : certificates_in_use(*engine.site())) {
+    if (!one.end) continue;
+    std::string labels = label("channel", one.channel);
+    if (!one.destination.empty()) labels += "," + label("destination", one.destination);
+    labels += "," + label("file", one.file);
+    samples.add(labels, static_cast<double>(*one.end) - now);
+  }
 }
 
 void disk_low(const Engine& engine, Samples& samples) {
@@ -343,6 +378,20 @@ constexpr Family kFamilies[] = {
      "1 while nothing is taken from its senders: paused, no room on the disk, a secret that is not "
      "there, or a port that another program has.",
      not_taking},
+    {"cannula_source_not_reached", "gauge", "channel",
+     "1 while a source that connects to its sender, or looks into a folder, cannot get there.",
+     source_not_reached},
+    {"cannula_certificate_expiry_seconds", "gauge", "channel, destination, file",
+     "Until the first certificate in the file ends, negative once it has; of a destination where "
+     "it has that label, else of the source. Without a sample where the file cannot be read.",
+     certificates_end},
+    {"cannula_held_back_messages", "gauge", "channel, destination",
+     "Messages, or deliveries to the destination, that wait because an earlier one of their order "
+     "key is parked, dead or held.",
+     all_held_back<&pipeline::HeldBack::messages, held_back>},
+    {"cannula_held_back_keys", "gauge", "channel, destination",
+     "Order keys that have such behind them.",
+     all_held_back<&pipeline::HeldBack::keys, held_back_keys>},
     {"cannula_validation_findings_total", "counter", "channel, severity",
      "What [validate] found wrong with messages and does not ignore.", validation_findings},
     {"cannula_validation_messages_total", "counter", "channel, policy",
@@ -412,43 +461,6 @@ constexpr Family kFamilies[] = {
      script_memory},
 };
 
-// What the transports and the intake count. Held against their sources by a test of the page.
-struct Event {
-  std::string_view name, meaning;
-};
-constexpr Event kEvents[] = {
-    {"accept_shortages_total", "a connection could not be taken for want of descriptors or memory"},
-    {"acknowledgements_lost_total", "the sender was gone before it got its acknowledgement"},
-    {"acknowledgements_unmatched_total", "an acknowledgement of no message under way (MSA-2)"},
-    {"answers_lost_total", "the HTTP client was gone before it got its answer"},
-    {"bad_answers_total",
-     "something came back that is no acknowledgement of what was sent; it is kept with the "
-     "attempt"},
-    {"bytes_received_total", "bytes of messages received, or of requests"},
-    {"bytes_sent_total", "bytes of messages sent, framing included"},
-    {"commit_blocks_received_total", "commit acknowledgements of MLLP release 2"},
-    {"connections_evicted_total", "idle the longest when more came than may be open"},
-    {"connections_failed_total", "ended by an error, TLS handshakes among them"},
-    {"connections_refused_total", "over the limit, or of an address that may not send"},
-    {"connections_stale_total", "a kept connection that the other side had closed"},
-    {"connections_total", "connections taken, or made"},
-    {"control_ids_reused_total", "a control id came again with another message"},
-    {"duplicates_total", "a message came again and was answered as the first was"},
-    {"files_received_total", "files taken from the folder"},
-    {"files_with_refusals_total", "files of which a part was refused"},
-    {"frames_defective_total", "truncated, over max_size, or without a message in them"},
-    {"frames_given_up_total", "unfinished when all that were being received held too much"},
-    {"frames_received_total", "whole MLLP frames"},
-    {"garbage_bytes_total", "bytes between frames"},
-    {"requests_defective_total", "HTTP requests that could not be read"},
-    {"requests_failed_total", "HTTP requests without an answer"},
-    {"requests_total", "HTTP requests, received or made"},
-    {"sequence_disagreements_total", "a receiver expected another sequence number, or none at all"},
-    {"sequence_refused_total", "a sequence number was out of order, or none"},
-    {"sequence_repeats_total", "a message came again under its sequence number"},
-    {"sequence_starts_total", "a link with sequence numbers was begun or resynchronised"},
-};
-
 }  // namespace
 
 std::string prometheus_page(const Engine& engine) {
@@ -478,7 +490,7 @@ std::string metrics_reference_page() {
   page +=
       "\n## Events\n\nThe label `event` of `cannula_transport_events_total`:\n\n"
       "| event | meaning |\n|---|---|\n";
-  for (const Event& event : kEvents) {
+  for (const TransportEvent& event : kTransportEvents) {
     page += fmt::format("| `{}` | {} |\n", event.name, event.meaning);
   }
   return page;

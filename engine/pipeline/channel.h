@@ -90,6 +90,8 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void resume_work();
   // What pause_work() was told; empty when it is not so that work is paused.
   std::string why_paused() const;
+  // Messages whose script waits because an earlier one of their key is parked or dead.
+  HeldBack held_back() const { return queue_.held_back(); }
   // A person's own pauses. Nothing is taken from senders while intake is paused: they are told to
   // try again later. Work that is under way ends.
   void pause_intake(bool paused) { intake_paused_ = paused; }

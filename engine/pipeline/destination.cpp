@@ -179,15 +179,28 @@ Standing Destination::standing() const {
   return standing;
 }
 
+HeldBack Destination::held_back() const {
+  HeldBack held{lanes_.keys_held_back(), lanes_.held_back()};
+  if (held.messages == 0) return held;
+  held.holders = oldest_holders(held_, [this](const std::vector<store::OrderKeys>& sets) {
+    std::size_t count = 0;
+    for (const store::OrderKeys& keys : sets) count += lanes_.held_back_of(keys);
+    return count;
+  });
+  return held;
+}
+
 void Destination::note_standing() {
   const auto now = steady_clock::now();
   const bool closed = window_closed();
+  HeldBack held = held_back();
   std::scoped_lock lock(standing_mutex_);
   standing_.breaker = breaker_.state(now);
   standing_.failures_in_a_row = breaker_.failures_in_a_row();
   if (standing_.failures_in_a_row == 0) standing_.last_failure.clear();
   standing_.window_closed = closed;
   standing_.under_way = under_way_;
+  standing_.held_back = std::move(held);
   quiet_until_ = breaker_.quiet_until();
 }
 

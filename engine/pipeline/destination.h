@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "engine/config/site.h"
 #include "engine/pipeline/breaker.h"
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/held_back.h"
 #include "engine/pipeline/lanes.h"
 #include "engine/pipeline/metrics.h"
 #include "engine/pipeline/pacer.h"
@@ -78,6 +80,7 @@ struct Standing {
   bool window_closed = false;
   std::size_t in_memory = 0;
   std::size_t under_way = 0;
+  HeldBack held_back{};
 };
 
 // Everything runs on `ports.executor`, except what says "any thread". Reading from disk goes
@@ -165,6 +168,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   bool window_closed() const;
   std::chrono::steady_clock::time_point next_look() const;
   void note_standing();
+  HeldBack held_back() const;
   bool has_room() const;
   void refill();
   struct Read {  // from disk, on `blocking`
@@ -227,9 +231,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
 
   // On the executor only.
   Lane lanes_;
-  std::unordered_map<MessageId, std::vector<store::OrderKeys>>
-      held_;                  // by the message that holds them
-  std::set<Name> discarded_;  // while they were under way
+  std::map<MessageId, std::vector<store::OrderKeys>> held_;  // by the message that holds them
+  std::set<Name> discarded_;                                 // while they were under way
   std::size_t under_way_ = 0;
   bool unread_ = false;  // it has been said that something cannot be read from disk, and may be
   bool stopping_ = false;

@@ -433,7 +433,8 @@ std::vector<std::shared_ptr<Channel>> Engine::all_channels() const {
 void Engine::each_channel(const std::function<void(const ChannelView&)>& visit) const {
   std::shared_lock lock(mutex_);
   for (const auto& [name, running] : channels_)
-    visit({*running->channel, running->address, running->not_open});
+    visit({*running->channel, running->address, running->not_open,
+           running->source_report->standing()});
 }
 
 }  // namespace cannula::pipeline

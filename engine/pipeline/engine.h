@@ -31,12 +31,20 @@
 
 namespace cannula::pipeline {
 
+// Why a source takes nothing, although nobody has stopped it.
+struct NotReached {
+  std::int64_t since = 0;  // microseconds since 1970
+  Error why;               // at the last try
+};
+
 // A channel as it stands, for status and metrics. Valid while the visitor runs.
 struct ChannelView {
   const Channel& channel;
   std::string address;  // what its source listens on; empty when it does not
-  const std::optional<Error>&
-      not_open;  // why its source is not open, and is tried again; nothing when it is
+  // Why its source is not open, and is tried again; nothing when it is.
+  const std::optional<NotReached>& not_open;
+  // Its source is open and does not get to where its messages are: a server, a folder.
+  std::optional<NotReached> not_reached;
 };
 
 // A reload that changed nothing, because of what was wrong.

@@ -4,6 +4,7 @@
 #include <boost/asio/use_future.hpp>
 #include <spdlog/spdlog.h>
 
+#include "engine/pipeline/clock.h"
 #include "engine/pipeline/running_channel.h"
 #include "engine/pipeline/secretless.h"
 #include "engine/security/secrets.h"
@@ -27,9 +28,10 @@ void await_there(asio::any_io_executor executor, asio::awaitable<void> work) {
   asio::co_spawn(executor, std::move(work), asio::use_future).get();
 }
 
-// T101: the port is another program's, or the address not (yet) this machine's.
-bool is_closed_listener(const Error& error) {
-  return error.code == "T101";
+// T101: the port is another program's, or the address not (yet) this machine's. F101: a folder that
+// is not there, as a share that is not mounted yet, or cannot be used.
+bool may_open_later(const Error& error) {
+  return error.code == "T101" || error.code == "F101";
 }
 
 Diagnostic finding_of(const std::string& channel, const Error& error) {
@@ -58,6 +60,22 @@ void WireReport::count(std::string_view counter, std::int64_t by) {
   } else if (counter == "connections_evicted_total") {
     enter("connection.evicted", "too many connections: one that was idle went for a new one");
   }
+}
+
+void WireReport::reached() {
+  std::scoped_lock lock(mutex_);
+  not_reached_.reset();
+}
+
+void WireReport::not_reached(const Error& why) {
+  std::scoped_lock lock(mutex_);
+  if (!not_reached_) not_reached_ = NotReached{now_microseconds(), why};
+  not_reached_->why = why;
+}
+
+std::optional<NotReached> WireReport::standing() const {
+  std::scoped_lock lock(mutex_);
+  return not_reached_;
 }
 
 void WireReport::enter(const char* act, const char* why) {
@@ -192,8 +210,8 @@ bool Engine::open_source(const config::Site& site, Running& running,
   return false;
 }
 
-// A secret that is not there, and a port that another program has, keep this channel waiting, and
-// no other.
+// A secret that is not there, a port that another program has, and a folder that cannot be used
+// keep this channel waiting, and no other.
 void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& findings) {
   for (const Diagnostic& finding : running.missing_secrets) {
     spdlog::error("{} ({}) [{}]; what is sent there waits until it can be delivered",
@@ -202,25 +220,25 @@ void Engine::open_source_or_wait(Running& running, std::vector<Diagnostic>& find
   std::vector<Diagnostic> own;
   if (open_source(*site_, running, own)) return;
   Error why(own.front().code, own.front().message, own.front().hint);
-  if (!is_missing_secret(why) && !is_closed_listener(why)) {
+  if (!is_missing_secret(why) && !may_open_later(why)) {
     findings.push_back(std::move(own.front()));
     return;
   }
   spdlog::error("{}; the channel takes nothing meanwhile, and is tried again every few seconds",
                 why.text());
   std::unique_lock lock(mutex_);
-  running.not_open = std::move(why);
+  running.not_open = NotReached{now_microseconds(), std::move(why)};
 }
 
-// An engine that nobody can reach, because of ports, had better say so and end: perhaps another one
-// runs. Empty when a source is open, or when all wait for secrets.
+// An engine that nobody can reach, because of ports or folders, had better say so and end: perhaps
+// another one runs. Empty when a source is open, or when all wait for secrets.
 std::vector<Diagnostic> Engine::why_nothing_is_open() const {
   std::vector<Diagnostic> closed;
   for (const auto& [name, running] : channels_) {
     if (!running->config.enabled) continue;
     if (!running->not_open) return {};
-    if (!is_closed_listener(*running->not_open)) continue;
-    const Error& why = *running->not_open;
+    if (!may_open_later(running->not_open->why)) continue;
+    const Error& why = running->not_open->why;
     closed.push_back({Severity::error, why.code, why.message, nullptr, std::nullopt, why.hint, ""});
   }
   return closed;
@@ -252,6 +270,7 @@ void Engine::close_source(Running& running, milliseconds grace) {
     running.receiver.reset();
     return true;
   });
+  running.source_report->reached();  // as far as anybody wants it to
   std::unique_lock lock(mutex_);
   running.address.clear();
 }

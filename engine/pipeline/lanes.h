@@ -34,6 +34,7 @@ class Lanes {
     Place place_ = Place::waiting;
     bool passes_holds_ = false;
     bool urgent_ = false;
+    std::size_t held_keys_ = 0;  // of its keys, those that are held
   };
 
   // At the end of the lanes of its keys. `urgent` items are handed out before others, but not
@@ -58,7 +59,7 @@ class Lanes {
         entry->place_ = Entry::Place::waiting;
         continue;
       }
-      entry->place_ = Entry::Place::out;
+      move_to(entry, Entry::Place::out);
       return entry;
     }
   }
@@ -78,19 +79,31 @@ class Lanes {
   // It keeps its place and may be handed out again.
   void put_back(Entry* entry) {
     assert(entry->place_ == Entry::Place::out);
-    entry->place_ = Entry::Place::waiting;
+    move_to(entry, Entry::Place::waiting);
     wake(entry);
   }
 
   // While a key is held, nothing of it is handed out. Holds are counted.
   void hold(const store::OrderKeys& keys) {
-    for (std::uint64_t key : keys) ++lanes_[key].holds;
+    for (std::uint64_t key : keys) {
+      Lane& lane = lanes_[key];
+      if (++lane.holds > 1) continue;
+      if (lane.waiting > 0) ++keys_held_back_;
+      for (Entry* entry : lane.entries) {
+        if (++entry->held_keys_ == 1 && waits(*entry)) ++held_back_;
+      }
+    }
   }
   void unhold(const store::OrderKeys& keys) {
     for (std::uint64_t key : keys) {
       auto lane = lanes_.find(key);
       if (lane == lanes_.end() || lane->second.holds == 0) continue;
-      --lane->second.holds;
+      if (--lane->second.holds == 0) {
+        if (lane->second.waiting > 0) --keys_held_back_;
+        for (Entry* entry : lane->second.entries) {
+          if (--entry->held_keys_ == 0 && waits(*entry)) --held_back_;
+        }
+      }
       settle(lane);
     }
   }
@@ -99,6 +112,20 @@ class Lanes {
       auto lane = lanes_.find(key);
       return lane != lanes_.end() && lane->second.holds > 0;
     });
+  }
+
+  // What waits behind holds, and the keys that have such behind them. Kept as things change, so
+  // that asking costs nothing.
+  std::size_t held_back() const { return held_back_; }
+  std::size_t keys_held_back() const { return keys_held_back_; }
+  // Of these keys; what has two of them counts twice.
+  std::size_t held_back_of(const store::OrderKeys& keys) const {
+    std::size_t count = 0;
+    for (std::uint64_t key : keys) {
+      auto lane = lanes_.find(key);
+      if (lane != lanes_.end() && lane->second.holds > 0) count += lane->second.waiting;
+    }
+    return count;
   }
 
   // Removes the items that `unwanted` names, except those that are out. Returns how many.
@@ -111,7 +138,7 @@ class Lanes {
     for (Entry* entry : found) {
       std::erase(ready_, entry);
       std::erase(urgent_, entry);
-      entry->place_ = Entry::Place::out;
+      move_to(entry, Entry::Place::out);
       release(entry);
     }
     return found.size();
@@ -135,6 +162,7 @@ class Lanes {
   struct Lane {
     std::deque<Entry*> entries;
     std::uint32_t holds = 0;
+    std::size_t waiting = 0;  // of the entries, those that waits() names
   };
   using LaneIterator = typename std::unordered_map<std::uint64_t, Lane>::iterator;
 
@@ -159,8 +187,34 @@ class Lanes {
         lane.push_back(entry);
       }
     }
+    for (std::uint64_t key : entry->keys_) {
+      if (lanes_.find(key)->second.holds > 0) ++entry->held_keys_;
+    }
+    if (waits(*entry)) count_waiting(*entry, 1);
     if (urgent) hurry_what_is_before(entry);
     wake(entry);
+  }
+
+  // Whether it would be let go by a hold that ends, if one is on its keys.
+  static bool waits(const Entry& entry) {
+    return entry.place_ != Entry::Place::out && !entry.passes_holds_;
+  }
+
+  void move_to(Entry* entry, typename Entry::Place place) {
+    const bool waited = waits(*entry);
+    entry->place_ = place;
+    if (waits(*entry) != waited) count_waiting(*entry, waited ? -1 : 1);
+  }
+
+  void count_waiting(const Entry& entry, int change) {
+    if (entry.held_keys_ > 0) held_back_ += static_cast<std::size_t>(change);
+    for (std::uint64_t key : entry.keys_) {
+      Lane& lane = lanes_.find(key)->second;
+      const bool before = lane.waiting > 0;
+      lane.waiting += static_cast<std::size_t>(change);
+      if (lane.holds == 0 || before == (lane.waiting > 0)) continue;
+      keys_held_back_ += static_cast<std::size_t>(before ? -1 : 1);
+    }
   }
 
   void hurry_what_is_before(Entry* urgent) {
@@ -211,6 +265,8 @@ class Lanes {
   std::unordered_map<std::uint64_t, Lane> lanes_;
   std::deque<Entry*> ready_;
   std::deque<Entry*> urgent_;
+  std::size_t held_back_ = 0;
+  std::size_t keys_held_back_ = 0;
 };
 
 }  // namespace cannula::pipeline

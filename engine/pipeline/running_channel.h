@@ -3,6 +3,7 @@
 
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +26,10 @@ class WireReport : public Report {
       : name_(std::move(name)), counters_(counters), audit_(audit), channel_(std::move(channel)) {}
   void log(Level level, std::string_view text) override;
   void count(std::string_view counter, std::int64_t by) override;
+  void reached() override;
+  void not_reached(const Error& why) override;
+  // Nothing while the source gets there, or does not go anywhere. Any thread.
+  std::optional<NotReached> standing() const;
 
  private:
   void enter(const char* act, const char* why);
@@ -33,6 +38,8 @@ class WireReport : public Report {
   NamedCounters& counters_;
   audit::Log* const audit_;
   const std::string channel_;
+  mutable std::mutex mutex_;
+  std::optional<NotReached> not_reached_;
 };
 
 struct Engine::Running {
@@ -45,7 +52,7 @@ struct Engine::Running {
   boost::asio::any_io_executor executor;
   std::unique_ptr<Receiver> receiver;  // made and used on `executor`
   std::string address;
-  std::optional<Error> not_open;            // why its source is not, and is tried again
+  std::optional<NotReached> not_open;       // why its source is not, and is tried again
   std::vector<Diagnostic> missing_secrets;  // of its destinations
 };
 

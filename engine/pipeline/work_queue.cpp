@@ -125,6 +125,15 @@ void WorkQueue::lift(MessageId id) {
   held_.erase(held);
 }
 
+HeldBack WorkQueue::held_back() const {
+  std::scoped_lock lock(lanes_mutex_);
+  HeldBack held{lanes_.keys_held_back(), lanes_.held_back()};
+  if (held.messages == 0) return held;
+  held.holders = oldest_holders(
+      held_, [this](const store::OrderKeys& keys) { return lanes_.held_back_of(keys); });
+  return held;
+}
+
 void WorkQueue::forget(const std::unordered_set<MessageId>& ids) {
   std::scoped_lock lock(lanes_mutex_);
   const auto unwanted = [&](WorkItem& item) {

@@ -5,12 +5,14 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
+#include "engine/pipeline/held_back.h"
 #include "engine/pipeline/lanes.h"
 #include "engine/pipeline/order.h"
 #include "engine/script/runtime.h"
@@ -79,6 +81,8 @@ class WorkQueue {
   // others return at once.
   Result<void> refill(const store::Store& store);
 
+  // Of what has been read from disk; what waits behind a hold is, unless it is very much.
+  HeldBack held_back() const;
   std::size_t in_memory() const { return items_.load(std::memory_order_relaxed); }
 
  private:
@@ -103,7 +107,7 @@ class WorkQueue {
 
   mutable std::mutex lanes_mutex_;
   Lane lanes_;
-  std::unordered_map<MessageId, store::OrderKeys> held_;  // by the message that holds them
+  std::map<MessageId, store::OrderKeys> held_;  // by the message that holds them
   std::atomic<std::size_t> items_{0};
   std::atomic<std::size_t> bytes_{0};
 };

@@ -1,5 +1,5 @@
 """What is seen of a feed that broke in the night: what a receiver answered instead of an acknowledgement, the messages of
-an hour.
+an hour, what waits behind a message that stopped, a source that cannot get to its sender, certificates that end.
 """
 
 import contextlib
@@ -7,6 +7,7 @@ import datetime
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -197,6 +198,144 @@ class BrokenFeed(unittest.TestCase):
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
                 self.assertEqual(done.returncode, 2)
                 self.assertIn(words, done.stderr)
+
+    # -- what waits behind a message that stopped -------------------------------------------------------------------------
+
+    def test_status_says_what_waits_behind_a_parked_message_and_which_it_is(self):
+        receiver = Answering(b"")
+        self.addCleanup(receiver.close)
+        self.to_mllp(receiver.port, '[order]\nby = "PID-3.1"\non_hold = "hold_key"')
+        self.start()
+        self.send(message(1, 7, "PARK"))
+        parked = self.wait_until(lambda: cannula_json("msg", "list", self.site, "--state", "parked")["messages"])[0]["id"]
+        self.assertNotIn("held_back", cannula_json("status", self.site)["channels"]["lab"])
+        self.send(message(2, 7), message(3, 7), message(4, 8))
+        held = self.wait_until(lambda: cannula_json("status", self.site)["channels"]["lab"].get("held_back"))
+        self.wait_until(lambda: cannula_json("status", self.site)["channels"]["lab"]["held_back"]["messages"] == 2)
+        held = cannula_json("status", self.site)["channels"]["lab"]["held_back"]
+        self.assertEqual(held, {"keys": 1, "messages": 2, "oldest": [{"message": parked, "holds": 2}]})
+        self.assertIn(f"HELD BACK 2 of 1 order key: an earlier message of it is parked, dead or held\n"
+                      f"              {parked} holds 2: `cannula msg show {parked} SITE`\n", self.status())
+        metrics = self.metrics()
+        self.assertEqual(metrics['cannula_held_back_messages{channel="lab"}'], "2")
+        self.assertEqual(metrics['cannula_held_back_keys{channel="lab"}'], "1")
+        cannula("msg", "discard", parked, self.site, "--reason", "not needed")
+        self.wait_until(lambda: "held_back" not in cannula_json("status", self.site)["channels"]["lab"])
+        self.assertEqual(self.metrics()['cannula_held_back_messages{channel="lab"}'], "0")
+
+    def test_status_says_what_waits_behind_a_dead_delivery(self):
+        refusal = b"\x0bMSH|^~\\&|EHR|WEST|LAB|NORTH|20260115||ACK|9|P|2.5.1\rMSA|AR|\r\x1c\r"
+        receiver = Answering(refusal)
+        self.addCleanup(receiver.close)
+        self.to_mllp(receiver.port, '[order]\nby = "PID-3.1"\non_hold = "hold_key"')
+        self.start()
+        self.send(message(1, 7))
+        dead = self.wait_until(lambda: cannula_json("msg", "list", self.site, "--state", "dead")["messages"])[0]["id"]
+        self.send(message(2, 7), message(3, 7), message(4, 7))
+
+        def held():
+            return cannula_json("status", self.site)["channels"]["lab"]["standing"]["ehr"].get("held_back")
+
+        wanted = {"keys": 1, "messages": 3, "oldest": [{"message": dead, "holds": 3}]}
+        self.wait_until(lambda: held() == wanted)
+        self.assertRegex(self.status(), rf"to ehr .*\n +HELD BACK 3 of 1 order key.*\n +{dead} holds 3")
+        self.assertEqual(self.metrics()['cannula_held_back_messages{channel="lab",destination="ehr"}'], "3")
+        self.assertEqual(self.engine.stop(), 0)
+        self.start()
+        self.wait_until(lambda: held() == wanted)
+
+    # -- sources that do not get there ------------------------------------------------------------------------------------
+
+    def test_status_says_that_a_source_cannot_reach_its_sender_since_when_and_why(self):
+        sender = free_port()
+        self.channel("lab", f'type = "mllp"\nconnect = "127.0.0.1:{sender}"\nreconnect_max = "100ms"')
+        self.start()
+        self.wait_until(lambda: "source_not_reached" in cannula_json("status", self.site)["channels"]["lab"])
+        self.assertRegex(self.status(), rf"SOURCE NOT REACHED since 20\S+Z: .*127\.0\.0\.1:{sender}.*refused.*\[T103\]")
+        self.assertEqual(self.metrics()['cannula_source_not_reached{channel="lab"}'], "1")
+        since = cannula_json("status", self.site)["channels"]["lab"]["source_not_reached"]["since"]
+        time.sleep(0.5)
+        self.assertEqual(cannula_json("status", self.site)["channels"]["lab"]["source_not_reached"]["since"], since)
+        with socket.create_server(("127.0.0.1", sender)) as server:
+            peer = server.accept()[0]
+            self.wait_until(lambda: "source_not_reached" not in cannula_json("status", self.site)["channels"]["lab"])
+            self.assertEqual(self.metrics()['cannula_source_not_reached{channel="lab"}'], "0")
+            peer.close()
+
+    def test_status_says_that_a_drop_folder_is_gone(self):
+        drop = self.folder / "drop"
+        drop.mkdir()
+        self.channel("files", f'type = "file"\ndirectory = "{drop}"\npoll = "50ms"')
+        self.start()
+        self.assertNotIn("NOT REACHED", self.status())
+        shutil.rmtree(drop)
+        self.wait_until(lambda: "NOT REACHED" in self.status())
+        self.assertRegex(self.status(), rf"SOURCE NOT REACHED since 20\S+Z: there is no folder {drop}.*\[F102\]")
+        drop.mkdir()
+        self.wait_until(lambda: "NOT REACHED" not in self.status())
+
+    def test_a_drop_folder_that_is_not_there_at_the_start_keeps_its_channel_waiting_and_no_other(self):
+        drop = self.folder / "share"
+        self.channel("files", f'type = "file"\ndirectory = "{drop}"\npoll = "50ms"')
+        self.channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.port}"')
+        self.start()
+        self.send(message(1))
+        self.assertRegex(self.status(), rf"channel files\n  TAKES NOTHING since 20\S+Z: there is no folder {drop}.*\[F101\]")
+        drop.mkdir()
+        self.wait_until(lambda: "TAKES NOTHING" not in self.status())
+        (drop / "one.hl7").write_text(message(2), encoding="utf-8")
+        self.wait_until(lambda: cannula_json("msg", "list", self.site, "--channel", "files")["messages"])
+
+    # -- certificates -----------------------------------------------------------------------------------------------------
+
+    def certificate(self, name, days):
+        """One that ends in so many days and half a day."""
+        ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days, hours=12)
+        begins = ends - datetime.timedelta(days=400)
+        form = "%Y%m%d%H%M%SZ"
+        folder = self.site / "tls"
+        folder.mkdir(parents=True, exist_ok=True)
+        key, request = folder / f"{name}.key", self.folder / f"{name}.csr"
+        subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        f"/CN={name}", "-keyout", key, "-out", request], check=True, capture_output=True)
+        database = self.folder / f"{name}-authority"
+        database.mkdir()
+        (database / "index.txt").write_text("")
+        (database / "serial").write_text("01\n")
+        (database / "ca.cnf").write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {database}/index.txt\n"
+                                         f"serial = {database}/serial\nnew_certs_dir = {database}\n"
+                                         "default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n")
+        subprocess.run(["openssl", "ca", "-batch", "-selfsign", "-config", database / "ca.cnf", "-keyfile", key, "-in", request,
+                        "-startdate", begins.strftime(form), "-enddate", ends.strftime(form), "-notext",
+                        "-out", folder / f"{name}.pem"], check=True, capture_output=True)
+
+    def test_status_says_how_long_certificates_are_good_for(self):
+        for name, days in (("good", 90), ("soon", 12), ("old", -3)):
+            self.certificate(name, days)
+        self.channel("good", f'type = "mllp"\nlisten = "127.0.0.1:{free_port()}"\n'
+                             'tls = { certificate = "tls/good.pem", key = "tls/good.key" }')
+        self.channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.port}"\n'
+                            'tls = { certificate = "tls/soon.pem", key = "tls/soon.key" }',
+                     f'type = "mllp"\naddress = "127.0.0.1:{free_port()}"\n'
+                     'tls = { certificate = "tls/old.pem", key = "tls/old.key" }')
+        self.start()
+        text = self.status()
+        self.assertRegex(text, r"channel good .*\n.*\n  certificate tls/good\.pem is good for 90 days\n")
+        self.assertRegex(text, r"certificate tls/soon\.pem EXPIRES IN 12 DAYS, at 20\S+Z")
+        self.assertRegex(text, r"to ehr +none\n  certificate tls/old\.pem FAILING: it EXPIRED at 20\S+Z")
+        found = {one["file"]: one for one in cannula_json("status", self.site)["certificates"]}
+        self.assertEqual({file: one["days_left"] for file, one in found.items()},
+                         {"tls/good.pem": 90, "tls/soon.pem": 12, "tls/old.pem": -3})
+        self.assertEqual(found["tls/old.pem"]["destination"], "ehr")
+        metrics = self.metrics()
+        left = float(metrics['cannula_certificate_expiry_seconds{channel="good",file="tls/good.pem"}'])
+        self.assertAlmostEqual(left, 90.5 * 86_400, delta=600)
+        old = float(metrics['cannula_certificate_expiry_seconds{channel="lab",destination="ehr",file="tls/old.pem"}'])
+        self.assertAlmostEqual(old, -2.5 * 86_400, delta=600)
+        self.certificate("renewed", 200)
+        for end in ("pem", "key"):
+            os.replace(self.site / "tls" / f"renewed.{end}", self.site / "tls" / f"soon.{end}")
+        self.assertIn("certificate tls/soon.pem is good for 200 days", self.status(), "new connections use it at once")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ class RecordingReport final : public Report {
   void count(std::string_view counter, std::int64_t by) override {
     counters[std::string(counter)] += by;
   }
+  void reached() override { not_reached_because.reset(); }
+  void not_reached(const Error& why) override { not_reached_because = why; }
 
   std::int64_t counted(const std::string& counter) const {
     const auto found = counters.find(counter);
@@ -50,6 +52,7 @@ class RecordingReport final : public Report {
 
   std::vector<std::pair<Level, std::string>> lines;
   std::map<std::string, std::int64_t> counters;
+  std::optional<Error> not_reached_because;
 };
 
 // Accepts everything unless the test says otherwise.

@@ -293,6 +293,21 @@ TEST_F(FileReceiver, WaitsWhileALinkStandsWhereItsFolderShouldBe) {
   EXPECT_TRUE(fs::is_empty(elsewhere));
 }
 
+TEST_F(FileReceiver, SaysWhileItsFolderIsAway) {
+  start();
+  run([&]() -> asio::awaitable<void> {
+    co_await pause(30ms);
+    EXPECT_FALSE(report.not_reached_because);
+    fs::rename(in, folder.path / "away");
+    co_await until([this] { return report.not_reached_because.has_value(); });
+    EXPECT_EQ(report.not_reached_because->code, "F102");
+    EXPECT_THAT(report.not_reached_because->message, HasSubstr(in.string()));
+    fs::rename(folder.path / "away", in);
+    co_await until([this] { return !report.not_reached_because; });
+    co_await receiver->stop(kNever);
+  }());
+}
+
 TEST_F(FileReceiver, SaysWhichClaimedFilesItsPatternLeavesBehind) {
   fs::create_directory(in / ".claimed");
   folder.write("in/.claimed/left.csv", "1,2");

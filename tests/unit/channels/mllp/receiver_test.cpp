@@ -251,10 +251,12 @@ TEST_F(MllpReceiver, ConnectsToASenderThatWaitsAndComesBackWhenItWasAway) {
     }
     waiting->close();
     co_await until([this] { return report.lines_with("tried again until it works") > 0; });
+    EXPECT_TRUE(report.not_reached_because);
     const std::shared_ptr<Listener> back =
         Listener::open(io.get_executor(), address, report).value();
     auto socket = co_await back->accept();
     EXPECT_TRUE(socket);
+    co_await until([this] { return !report.not_reached_because; });
     co_await receiver->stop(kNever);
   }());
   EXPECT_EQ(intake.arrivals.size(), 2u);

@@ -7,7 +7,7 @@ namespace {
 std::optional<Error> why_not_open(const Engine& engine, const std::string& name) {
   std::optional<Error> why;
   engine.each_channel([&](const ChannelView& view) {
-    if (view.channel.name() == name) why = view.not_open;
+    if (view.channel.name() == name && view.not_open) why = view.not_open->why;
   });
   return why;
 }

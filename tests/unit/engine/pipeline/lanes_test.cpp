@@ -1,5 +1,6 @@
 #include "engine/pipeline/lanes.h"
 
+#include <map>
 #include <random>
 #include <set>
 
@@ -88,6 +89,38 @@ TEST(Lanes, AHoldSetWhileAnItemIsReadyStillHoldsIt) {
   EXPECT_EQ(take(lanes, entry), 1);
 }
 
+TEST(Lanes, WhatWaitsBehindHoldsIsCounted) {
+  IntLanes lanes;
+  lanes.add(1, {10});
+  IntLanes::Entry* first = lanes.next();
+  lanes.add(2, {10});
+  lanes.add(3, {10, 20});
+  lanes.add(4, {30});
+  EXPECT_EQ(lanes.held_back(), 0u);
+  lanes.hold({10});
+  lanes.release(first);
+  EXPECT_EQ(lanes.held_back(), 2u);
+  EXPECT_EQ(lanes.keys_held_back(), 1u);
+  lanes.hold({10});
+  lanes.hold({20});
+  EXPECT_EQ(lanes.held_back(), 2u) << "each is counted once";
+  EXPECT_EQ(lanes.keys_held_back(), 2u);
+  EXPECT_EQ(lanes.held_back_of({10}), 2u);
+  EXPECT_EQ(lanes.held_back_of({20}), 1u);
+  EXPECT_EQ(lanes.held_back_of({30}), 0u);
+  lanes.add_first(5, {10});
+  EXPECT_EQ(lanes.held_back(), 2u) << "what a person sent again does not wait";
+  EXPECT_EQ(lanes.remove_if([](int item) { return item == 2; }), 1u);
+  EXPECT_EQ(lanes.held_back(), 1u);
+  lanes.unhold({10});
+  lanes.unhold({10});
+  EXPECT_EQ(lanes.held_back(), 1u) << "one still waits behind the other key";
+  EXPECT_EQ(lanes.keys_held_back(), 1u);
+  lanes.unhold({20});
+  EXPECT_EQ(lanes.held_back(), 0u);
+  EXPECT_EQ(lanes.keys_held_back(), 0u);
+}
+
 TEST(Lanes, WhatAPersonPutsBackGoesFirstAndPassesTheHold) {
   IntLanes lanes;
   lanes.hold({10});
@@ -159,6 +192,68 @@ TEST(Lanes, RemovedItemsLetTheNextOneGo) {
   EXPECT_EQ(lanes.remove_if([](int item) { return item < 3; }), 2u);
   IntLanes::Entry* entry;
   EXPECT_EQ(take(lanes, entry), 3);
+}
+
+// The counts that are kept as things change are what a count of everything would give.
+TEST(Lanes, TheCountOfWhatIsHeldBackIsRightUnderRandomUse) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    std::minstd_rand random(seed);
+    IntLanes lanes;
+    std::map<int, store::OrderKeys> waiting;  // neither out nor past the holds
+    std::map<int, IntLanes::Entry*> out;
+    std::set<int> passing;
+    std::map<std::uint64_t, int> holds;
+    for (int step = 0; step < 500; ++step) {
+      const unsigned act = random() % 6;
+      if (act < 2) {
+        std::set<std::uint64_t> chosen;
+        for (unsigned k = random() % 3; k > 0; --k) chosen.insert(random() % 5);
+        const store::OrderKeys keys(chosen.begin(), chosen.end());
+        if (random() % 8 == 0) {
+          passing.insert(step);
+          lanes.add_first(step, keys);
+        } else {
+          waiting[step] = keys;
+          lanes.add(step, keys, random() % 5 == 0);
+        }
+      } else if (act == 2) {
+        if (auto* entry = lanes.next()) {
+          out[entry->item] = entry;
+          waiting.erase(entry->item);
+        }
+      } else if (act == 3 && !out.empty()) {
+        auto [item, entry] = *out.begin();
+        out.erase(out.begin());
+        if (random() % 3 == 0) {
+          if (!passing.contains(item)) waiting[item] = entry->keys();
+          lanes.put_back(entry);
+        } else {
+          lanes.release(entry);
+        }
+      } else if (act == 4) {
+        const std::uint64_t key = random() % 5;
+        ++holds[key];
+        lanes.hold({key});
+      } else if (act == 5) {
+        const std::uint64_t key = random() % 5;
+        if (holds[key] > 0) --holds[key];
+        lanes.unhold({key});
+      }
+      std::size_t items = 0;
+      std::set<std::uint64_t> keys;
+      for (const auto& [item, own] : waiting) {
+        bool held = false;
+        for (const std::uint64_t key : own) {
+          if (holds[key] == 0) continue;
+          held = true;
+          keys.insert(key);
+        }
+        items += held ? 1 : 0;
+      }
+      ASSERT_EQ(lanes.held_back(), items) << "seed " << seed << ", step " << step;
+      ASSERT_EQ(lanes.keys_held_back(), keys.size()) << "seed " << seed << ", step " << step;
+    }
+  }
 }
 
 // Whatever is added, put back and finished in whatever order: never two of a key at once, and each
