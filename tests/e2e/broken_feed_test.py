@@ -280,7 +280,7 @@ class BrokenFeed(unittest.TestCase):
         self.channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.port}"')
         self.start()
         self.send(message(1))
-        self.assertRegex(self.status(), rf"channel files\n  TAKES NOTHING since 20\S+Z: there is no folder {drop}.*\[F101\]")
+        self.assertRegex(self.status(), rf"channel files\n  TAKES NOTHING since 20\S+Z: .*there is no folder {drop}.*\[F101\]")
         drop.mkdir()
         self.wait_until(lambda: "TAKES NOTHING" not in self.status())
         (drop / "one.hl7").write_text(message(2), encoding="utf-8")
