@@ -16,6 +16,7 @@ namespace {
 
 using Names = std::set<std::string_view>;
 
+constexpr std::size_t kMostMistakes = 100;  // the first say enough
 constexpr hl7v2::Place kControlId{0, 10, 1, 0, 0};
 
 std::optional<hl7v2::Message> parsed(const Bytes& bytes) {
@@ -84,24 +85,24 @@ class Comparison {
   void look_at(hl7v2::SegmentId segment) {
     const std::string_view name = edited_.name_of(segment);
     ++result_.more_segments[std::string(name)];
-    const std::string place = fmt::format("line {}: ", line_of(name));
+    if (result_.mistakes.size() >= kMostMistakes) return;
     if (!is_known(name)) {
-      result_.mistakes.push_back(place + unknown(name) + suggestion(name));
+      result_.mistakes.push_back(place_of(name) + unknown(name) + suggestion(name));
     } else if (original_ != nullptr && edited_.fields(segment) == 0 && !bare_.contains(name)) {
-      result_.mistakes.push_back(place + fmt::format("{} has no fields", name));
+      result_.mistakes.push_back(place_of(name) + fmt::format("{} has no fields", name));
     }
   }
 
-  // A name stands in the received bytes: nothing was edited here.
-  std::size_t line_of(std::string_view name) const {
+  // A name stands in the received bytes: nothing was edited here. Asked for in their order, so that
+  // each line is counted once.
+  std::string place_of(std::string_view name) {
     const std::string_view all = *edited_.received();
-    const auto before = all.substr(0, static_cast<std::size_t>(name.data() - all.data()));
-    std::size_t lines = 1;
-    for (std::size_t at = 0; at < before.size(); ++at) {
-      const bool pair = before[at] == '\n' && at > 0 && before[at - 1] == '\r';
-      if ((before[at] == '\r' || before[at] == '\n') && !pair) ++lines;
+    const auto end = static_cast<std::size_t>(name.data() - all.data());
+    for (; counted_ < end; ++counted_) {
+      const bool pair = all[counted_] == '\n' && counted_ > 0 && all[counted_ - 1] == '\r';
+      if ((all[counted_] == '\r' || all[counted_] == '\n') && !pair) ++line_;
     }
-    return lines;
+    return fmt::format("line {}: ", line_);
   }
 
   bool is_known(std::string_view name) const {
@@ -131,8 +132,10 @@ class Comparison {
   const hl7v2::Message* original_;
   const hl7v2::Message& edited_;
   const hl7v2::SiteSegments* site_segments_;
-  Names names_;  // of the original
-  Names bare_;   // those that stand there without a field
+  Names names_;              // of the original
+  Names bare_;               // those that stand there without a field
+  std::size_t counted_ = 0;  // bytes of the edited message
+  std::size_t line_ = 1;     // of the next
   EditedMessage result_;
 };
 

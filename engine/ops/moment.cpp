@@ -1,5 +1,6 @@
 #include "engine/ops/moment.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "channels/transport/options.h"
@@ -25,8 +26,12 @@ std::int64_t from_local(std::int64_t wall_clock) {
 
 Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now) {
   if (text.empty()) return store::Timestamp{0};
-  if (const auto ago = parse_duration(text))
-    return now - std::chrono::duration_cast<std::chrono::microseconds>(*ago).count();
+  // Not before the first moment there is: 0 is no bound, and what is written is not negative.
+  constexpr store::Timestamp kFirst = 1;
+  if (const auto ago = parse_duration(text)) {
+    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(*ago);
+    return std::max(now - microseconds.count(), kFirst);
+  }
   std::string written = text;
   constexpr std::size_t kDate = std::string_view("2026-11-23").size();
   if (written.size() > kDate && written[kDate] == ' ') written[kDate] = 'T';
@@ -38,7 +43,7 @@ Result<store::Timestamp> moment_of(const std::string& text, store::Timestamp now
                        "2026-11-23T15:04:05Z");
   }
   const std::int64_t moment = time->microseconds(TimeZone::utc());
-  return time->offset ? moment : from_local(moment);
+  return std::max(time->offset ? moment : from_local(moment), kFirst);
 }
 
 Result<void> check_range(store::Timestamp since, store::Timestamp until) {

@@ -29,6 +29,7 @@ constexpr std::size_t kMostRows = 10'000;
 // was received, and begins with the milliseconds of then.
 MessageId last_id_before(store::Timestamp received) {
   constexpr int kCountBits = 20;
+  if (received <= 0) return {};
   const auto first = static_cast<std::uint64_t>(received / 1000) << kCountBits;
   return {first == 0 ? 0 : first - 1};
 }

@@ -251,9 +251,13 @@ void Engine::open_waiting_sources() {
   for (auto& [name, running] : channels_) {
     if (!running->not_open) continue;
     std::vector<Diagnostic> still;
-    if (open_source(*site_, *running, still))
+    if (open_source(*site_, *running, still)) {
       spdlog::info("channel {} can be opened now{}{}", name,
                    running->address.empty() ? "" : " and listens on ", running->address);
+    } else if (!still.empty()) {
+      std::unique_lock lock(mutex_);
+      running->not_open->why = Error(still[0].code, still[0].message, still[0].hint);
+    }
   }
 }
 

@@ -46,9 +46,13 @@ const Paths& paths() {
   return parsed;
 }
 
+// Bytes of a name that is folded; whoever sends a longer one finds it as it was written.
+constexpr std::size_t kLongestFolded = 1024;
+
 // Of ASCII, which most names are, the folded form is the one above.
 std::string normalized_name(std::string_view text) {
-  return is_ascii(text) ? normalized(text) : normalized(fold(text));
+  const bool as_it_is = is_ascii(text) || text.size() > kLongestFolded;
+  return as_it_is ? normalized(text) : normalized(fold(text));
 }
 
 // Whether the bytes of a name are its text whatever the message's character set is: no characters

@@ -1,6 +1,5 @@
 #include "engine/script/fhir_builder.h"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -89,7 +88,7 @@ class QuickBuilder {
       lua_settop(L_, name);
     }
     if (members_.size() == first && !resource) return kNone;
-    if (resource && obx_ != nullptr && !beside_value(type)) return give_up();
+    if (resource && obx_ != nullptr && !beside_value(index, type)) return give_up();
     if (!order(first)) return give_up();
     const NodeId made = document_.make_object();
     if (resource) {
@@ -102,16 +101,17 @@ class QuickBuilder {
     return made;
   }
 
-  // The members of the Observation, which is the whole, that its table is silent about.
-  bool beside_value(const Type& type) {
+  // The members of the Observation, which is the whole, that its table is silent about; what it
+  // calls empty is meant to be.
+  bool beside_value(int index, const Type& type) {
     const auto made = make_beside_value(L_, *obx_, document_);
     if (!made) return false;
     for (const auto& [name, node] : {std::pair("interpretation", made->interpretation),
                                      {"referenceRange", made->reference_range}}) {
-      const Element* const element = type.find(name);
-      const bool is_there = std::any_of(members_.begin(), members_.end(),
-                                        [&](const Member& one) { return one.element == element; });
-      if (node != kNone && !is_there) members_.push_back({element, node});
+      if (node == kNone) continue;
+      const bool silent = lua_getfield(L_, index, name) == LUA_TNIL;
+      lua_pop(L_, 1);
+      if (silent) members_.push_back({type.find(name), node});
     }
     return true;
   }

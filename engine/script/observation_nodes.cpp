@@ -18,6 +18,8 @@ using tree::NodeId;
 constexpr std::uint32_t kUnits = 6;           // OBX-6
 constexpr std::uint32_t kReferenceRange = 7;  // OBX-7
 constexpr std::uint32_t kInterpretation = 8;  // OBX-8
+// Made here; of more, tables pay for the memory while they are made.
+constexpr std::size_t kMostInterpretations = 100;
 
 const Unit& unit_beside(lua_State* L, const Message& message, hl7v2::SegmentId segment) {
   return LuaRuntime::of(L).units().find(hl7v2::encoded_at(message, {segment, kUnits, 1, 0, 0}));
@@ -34,6 +36,7 @@ class Writer {
   explicit Writer(Document& document) : document_(document) {}
 
   bool all_right() const { return all_right_; }
+  void give_up() { all_right_ = false; }
 
   NodeId object() { return document_.make_object(); }
   NodeId list_of(NodeId item) {
@@ -96,8 +99,10 @@ NodeId reference_range(lua_State* L, const PlaceObject& obx, Writer& writer) {
 
 NodeId interpretation(lua_State* L, const PlaceObject& obx, Document& into, Writer& writer) {
   NodeId list = kNone;
+  std::size_t count = 0;
   interpretations(L, obx.box->read(), {obx.place.segment, kInterpretation, 0, 0, 0},
                   [&](std::string_view code, std::string_view name) {
+                    if (++count > kMostInterpretations) return writer.give_up();
                     const NodeId meaning = writer.object();
                     if (name.empty()) {
                       writer.add_text(meaning, "text", code);

@@ -16,7 +16,8 @@ struct BesideValue {
   tree::NodeId reference_range = tree::kNone;  // OBX-7 and OBX-6, as fhir.range
 };
 
-// nullopt when a text is none that FHIR takes; what is wrong with it says the long way.
+// nullopt when a text is none that FHIR takes, or when there is much of it; what is wrong with it
+// says the long way.
 std::optional<BesideValue> make_beside_value(lua_State* L, const PlaceObject& obx,
                                              tree::Document& into);
 

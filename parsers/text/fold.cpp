@@ -19,10 +19,16 @@ std::string fold_ascii(std::string_view text) {
   return folded;
 }
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
-    text.replace(at, from.size(), to);
-    at += to.size();
+// In one pass, however often it stands there.
+std::string with_all_replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string replaced;
+  replaced.reserve(text.size());
+  while (true) {
+    const std::size_t at = text.find(from);
+    replaced += text.substr(0, at);
+    if (at == std::string_view::npos) return replaced;
+    replaced += to;
+    text.remove_prefix(at + from.size());
   }
 }
 
@@ -42,9 +48,8 @@ std::string fold(std::string_view text) {
   }
   // Only without memory, or without ICU's data.
   if (U_FAILURE(status)) return fold_ascii(text);
-  replace_all(folded, "i\xCC\x87", "i");  // İ: i and a combining dot above
-  replace_all(folded, "\xC4\xB1", "i");   // ı
-  return folded;
+  folded = with_all_replaced(folded, "i\xCC\x87", "i");  // İ: i and a combining dot above
+  return with_all_replaced(folded, "\xC4\xB1", "i");     // ı
 }
 
 }  // namespace cannula

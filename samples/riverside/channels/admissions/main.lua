@@ -24,10 +24,15 @@ local function place(msg)
   return #parts > 0 and { { location = { display = table.concat(parts, " ") } } } or nil
 end
 
--- What was said of the visit cannot be so and this too: registration has to say which of them is right.
+-- What was said of the visit cannot be so and this too: registration has to send what is right. Nothing waits for that, or what it
+-- sends would wait as well.
 local function contradiction(event, known)
-  if known.cancelled and (event == "A03" or event == "A13") then return "has been cancelled (A11)" end
-  if event == "A11" and known.finished then return "has ended: its discharge has to be cancelled first (A13)" end
+  if known.cancelled and (event == "A03" or event == "A13") then
+    return "has been cancelled (A11): registration has to admit the patient again (A01)"
+  end
+  if event == "A11" and known.finished then
+    return "has ended: registration has to cancel its discharge (A13), and then send this again"
+  end
 end
 
 -- The visit as it is after this message. A change (A08) often leaves out when the stay began or ended: what was said before
@@ -105,7 +110,7 @@ function main(msg)
   if visit then
     local known = state["visit " .. visit] or {}
     local why = contradiction(event, known)
-    if why then park("visit " .. visit .. " " .. why .. ": registration has to say how it stands") end
+    if why then reject("visit " .. visit .. " " .. why) end
     local now = as_it_is_now(msg, known)
     state["visit " .. visit] = now
     transaction:update(encounter(now, patient, visit), "Encounter?" .. fhir.by_identifier(house.systems.visit, visit))

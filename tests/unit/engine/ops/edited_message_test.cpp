@@ -41,6 +41,15 @@ TEST(EditedMessage, AMistypedSegmentIsNamedWithItsLineAndWhatWasMeant) {
   EXPECT_THAT(look(kHeader + "pid|1||4711\r" + kResult).mistakes, ElementsAre(HasSubstr("line 2")));
 }
 
+// Minutes when the lines before each segment were counted anew.
+TEST(EditedMessage, ManySegmentsAndMistakesAreLookedAtInOnePass) {
+  std::string edited = kHeader + kPatient;
+  for (int i = 0; i < 200'000; ++i) edited += "OBX|1|NM|K||4.1\r";
+  EXPECT_THAT(look(edited + "OBXX|1\r").mistakes, ElementsAre(HasSubstr("line 200003: OBXX")));
+  for (int i = 0; i < 100'000; ++i) edited += "OBXX|1\r";
+  EXPECT_EQ(look(edited).mistakes.size(), 100u) << "the first say enough";
+}
+
 TEST(EditedMessage, EveryMistakeIsTold) {
   const auto looked = look(kHeader + "PDI|1||4711\rOBRR|1|P1|F1\rOBX|1|NM|K||4.1\r");
   EXPECT_THAT(looked.mistakes, ElementsAre(HasSubstr("line 2: PDI"), HasSubstr("line 3: OBRR")));

@@ -37,6 +37,11 @@ TEST_F(Moment, ADurationIsBackFromNow) {
   EXPECT_EQ(seconds("3d"), kNow / kSecond - 3 * 86'400);
 }
 
+TEST_F(Moment, NothingIsBeforeTheFirstMoment) {
+  for (const char* text : {"36500d", "1970-01-01", "1970-01-01T00:00:00Z"})
+    EXPECT_EQ(moment_of(text, kNow).value(), 1) << text;
+}
+
 TEST_F(Moment, ATimeWithAnOffsetIsRfc3339) {
   EXPECT_EQ(seconds("2026-11-23T14:06:40Z"), kNow / kSecond);
   EXPECT_EQ(seconds("2026-11-23T15:06:40+01:00"), kNow / kSecond);

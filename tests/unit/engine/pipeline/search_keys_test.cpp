@@ -133,6 +133,16 @@ TEST_F(SearchKeysTest, WhatEarlierVersionsHashedIsFoundAndIsStillGiven) {
                                    store.search_key(store::kPatientName, "INVENTED^INA")));
 }
 
+TEST_F(SearchKeysTest, ANameThatNobodyHasIsNotFolded) {
+  std::string name;
+  for (int i = 0; i < 1000; ++i) name += "Ü";
+  const store::Store& store = engine_->store();
+  const auto wanted = search_keys_for(store::kPatientName, name, store);
+  ASSERT_FALSE(wanted.empty());
+  EXPECT_EQ(wanted[0], store.search_key(store::kPatientName, name));
+  EXPECT_THAT(keys_of(patient(name, "UNICODE UTF-8")), testing::Contains(wanted[0]));
+}
+
 TEST_F(SearchKeysTest, NumbersAreHashedAsTheyCame) {
   const store::Store& store = engine_->store();
   EXPECT_THAT(keys_of(message("PID|1||\xC4-47\r", "8859/1")),

@@ -87,6 +87,29 @@ TEST_F(FhirObservationTest, WhatTheTableSaysIsNotTakenFromTheSegment) {
             std::string(kHead) + R"(,"status":"final"})");
 }
 
+TEST_F(FhirObservationTest, WhatTheTableCallsEmptyIsNotTakenFromTheSegmentEither) {
+  const std::string message = obx("NM", "4", "mmol/L", "3.5-5.1", "H");
+  const std::string empty = "interpretation = {}, referenceRange = {}";
+  EXPECT_EQ(
+      sent("send('ehr', fhir.Observation({ status = 'final', " + empty + " }, msg.OBX))", message),
+      std::string(kHead) + R"(,"status":"final"})");
+  EXPECT_EQ(sent("send('ehr', fhir.Observation({ status = 'final', _status = { id = 'x' }, " +
+                     empty + " }, msg.OBX))",
+                 message),
+            std::string(kHead) + R"(,"status":"final","_status":{"id":"x"}})");
+}
+
+TEST_F(FhirObservationTest, ManyInterpretationsComeAsFewDo) {
+  std::string flags = "H";
+  for (int i = 0; i < 300; ++i) flags += "~A";
+  const std::string made = sent("send('ehr', fhir.Observation({ status = 'final' }, msg.OBX))",
+                                obx("NM", "4", "mmol/L", "", flags));
+  EXPECT_EQ(made, sent("send('ehr', fhir.Observation{ status = 'final', interpretation = "
+                       "fhir.interpretation(msg.OBX[8]) })",
+                       obx("NM", "4", "mmol/L", "", flags)));
+  EXPECT_GT(made.size(), 300u * 50);
+}
+
 TEST_F(FhirObservationTest, OnlyAnObxCanStandBesideTheTableAndOnlyOfAnObservation) {
   const std::string message = obx("NM", "4");
   EXPECT_THAT(failure("fhir.Patient({}, msg.OBX)", message), HasSubstr("[L240]"));
