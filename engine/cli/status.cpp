@@ -57,13 +57,16 @@ std::string held_back_text(const nlohmann::json& holder) {
       "              HELD BACK {} of {} order key{}: an earlier message of it is parked, dead or "
       "held\n",
       messages, keys, keys == 1 ? "" : "s");
-  for (const nlohmann::json& one : held.value("oldest", nlohmann::json::array())) {
+  const auto oldest = held.value("oldest", nlohmann::json::array());
+  for (const nlohmann::json& one : oldest) {
     const std::string id = one.value("message", "");
     text += fmt::format("              {0} holds {1}: `cannula msg show {0} SITE`\n", id,
                         count(one, "holds"));
   }
-  if (held.value("oldest", nlohmann::json::array()).size() < keys) {
-    text += "              and others: `cannula msg list SITE --state parked`, `--state dead`\n";
+  if (oldest.size() < keys) {
+    text += fmt::format(
+        "              {}: `cannula msg dead SITE`, `--state held`, `--state parked` count them\n",
+        oldest.empty() ? "what holds them" : "and others");
   }
   return text;
 }
