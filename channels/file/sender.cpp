@@ -1,75 +1,25 @@
 #include "channels/file/sender.h"
 
-#include <cerrno>
-#include <system_error>
+#include <filesystem>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "channels/file/background.h"
-#include "channels/file/descriptor.h"
+#include "channels/file/file_writer.h"
 #include "channels/file/filename_template.h"
 
 namespace cannula::file {
 
 namespace asio = boost::asio;
-namespace fs = std::filesystem;
 
 namespace {
 
-Error write_error(const fs::path& path, std::string_view doing) {
-  return {"F202",
-          path.string() + " cannot be " + std::string(doing) + ": " +
-              std::generic_category().message(errno),
-          "", std::nullopt};
-}
-
-Result<void> write_and_sync(const fs::path& path, std::string_view content) {
-  const Descriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640));
-  if (!file.is_open()) return write_error(path, "created");
-  while (!content.empty()) {
-    const ssize_t count = ::write(file.number(), content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return write_error(path, "written");
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (::fsync(file.number()) != 0) return write_error(path, "written to disk");
-  return {};
-}
-
-Result<void> sync_folder(const fs::path& path) {
-  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open() || ::fsync(folder.number()) != 0) return write_error(path, "synchronised");
-  return {};
-}
-
-// Makes the folders of `path` below `directory` that are missing, and puts them on disk.
-Result<void> make_folders(const fs::path& directory, const fs::path& path) {
-  fs::path parent = directory;
-  for (const fs::path& part : path) {
-    const fs::path folder = parent / part;
-    if (::mkdir(folder.c_str(), 0750) == 0) {
-      TRY(sync_folder(parent));
-    } else if (errno != EEXIST) {
-      return write_error(folder, "made");
-    }
-    parent = folder;
-  }
-  return {};
-}
-
-struct Settings {
-  fs::path directory;
-  FilenameTemplate name;
-};
-
 class FileSender final : public Sender {
  public:
-  FileSender(Settings settings, Ports ports)
-      : settings_(std::move(settings)), ports_(std::move(ports)), background_(ports_.executor) {}
+  FileSender(std::filesystem::path directory, FilenameTemplate name, Ports ports)
+      : name_(std::move(name)),
+        ports_(std::move(ports)),
+        writer_(std::move(directory)),
+        background_(ports_.executor) {}
 
   asio::awaitable<Answer> deliver(const Parcel& parcel) override {
     Answer answer;
@@ -77,7 +27,7 @@ class FileSender final : public Sender {
       answer.reason = {"F204", "the destination was stopped during the delivery", "", std::nullopt};
       co_return answer;
     }
-    auto name = settings_.name.name_of(parcel);
+    auto name = name_.name_of(parcel);
     if (!name) {
       answer.kind = Answer::Kind::refused;
       answer.reason = name.error();
@@ -93,8 +43,7 @@ class FileSender final : public Sender {
     co_return answer;
   }
 
-  // Files of one folder are written one after the other, by one thread.
-  std::size_t concurrency() const override { return 1; }
+  std::size_t concurrency() const override { return FileWriter::kAtOnce; }
 
   asio::awaitable<void> stop() override {
     stopping_ = true;
@@ -106,35 +55,20 @@ class FileSender final : public Sender {
   static bool do_nothing() { return true; }
 
   asio::awaitable<Result<void>> write(const std::string& name, const Bytes& payload) {
-    return background_.run([directory = settings_.directory, name, payload] {
-      return write_file(directory, name, *payload);
-    });
+    auto request = std::make_shared<FileWriter::Request>(
+        FileWriter::Request{.name = name, .content = payload});
+    writer_.add(request);
+    return background_.run([this, request] { return writer_.write(*request); });
   }
 
-  Settings settings_;
+  FilenameTemplate name_;
   Ports ports_;
   bool stopping_ = false;
+  FileWriter writer_;
   Background background_;
 };
 
 }  // namespace
-
-Result<void> write_file(const fs::path& directory, const std::string& name,
-                        std::string_view content) {
-  const fs::path path = directory / name;
-  const fs::path temporary = path.parent_path() / ("." + path.filename().string() + ".tmp");
-  TRY(make_folders(directory, fs::path(name).parent_path()));
-  if (auto written = write_and_sync(temporary, content); !written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const Error failure = write_error(path, "named");
-    ::unlink(temporary.c_str());
-    return failure;
-  }
-  return sync_folder(path.parent_path());
-}
 
 std::span<const Option> sender_options() {
   static const Option kOptions[] = {
@@ -159,8 +93,8 @@ std::span<const Option> sender_options() {
 
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {
   FilenameTemplate name = TRY(FilenameTemplate::parse(values.text("filename")));
-  Settings settings{ports.site / values.text("directory"), std::move(name)};
-  return std::make_unique<FileSender>(std::move(settings), std::move(ports));
+  std::filesystem::path directory = ports.site / values.text("directory");
+  return std::make_unique<FileSender>(std::move(directory), std::move(name), std::move(ports));
 }
 
 }  // namespace cannula::file

@@ -27,16 +27,6 @@ std::string message(const std::string& control_id) {
          "|P|2.5.1\rPID|1||4711\r";
 }
 
-// Names of the regular files in a folder.
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  if (!fs::exists(folder)) return names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file()) names.insert(entry.path().filename().string());
-  }
-  return names;
-}
-
 // Also of those that are claimed, and of .done.
 std::size_t files_below(const fs::path& folder) {
   std::size_t count = 0;

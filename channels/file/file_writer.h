@@ -1,0 +1,50 @@
+// Writes files so that under their names there is never a part of one, and those that wait together
+// with as few syncs as that takes.
+//
+// Thread-safe.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "channels/transport/transport.h"
+
+namespace cannula::file {
+
+class FileWriter {
+ public:
+  // How many may usefully wait at once: each is an open file while they are written.
+  static constexpr std::size_t kAtOnce = 32;
+
+  // A file to be written. Its result is there when write() has returned.
+  struct Request {
+    std::string name;  // below the directory; folders that are missing are made
+    Bytes content;
+    Result<void> result{};
+    bool written = false;  // or failed
+  };
+
+  // `directory` is not made when it is missing: it may be a disk that is not mounted.
+  explicit FileWriter(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  // Puts the request behind those that wait. Never blocks for long.
+  void add(std::shared_ptr<Request> request);
+
+  // Returns when the request, which was added before, is on disk or has failed, with whatever else
+  // waits by then. Of one name the last added stays. Blocks; one thread at a time. (F202)
+  Result<void> write(const Request& request);
+
+ private:
+  using Requests = std::vector<std::shared_ptr<Request>>;
+
+  Requests take_batch();
+
+  const std::filesystem::path directory_;
+  std::mutex lock_;
+  Requests waiting_;
+};
+
+}  // namespace cannula::file
