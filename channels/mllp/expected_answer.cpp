@@ -6,6 +6,7 @@
 #include "parsers/hl7v2/batch.h"
 #include "parsers/hl7v2/escape.h"
 #include "parsers/hl7v2/header.h"
+#include "parsers/text/terminal_text.h"
 
 namespace cannula::mllp {
 
@@ -169,8 +170,7 @@ std::optional<Error> ExpectedAnswer::missing(const NoAnswer& how) const {
     return Error{late,
                  "no acknowledgement of control id '" +
                      (control_ids_.empty() ? std::string() : *control_ids_.begin()) + "' came " +
-                     when + "; " + std::to_string(unmatched_) +
-                     " for other messages came, the last for '" + last_unmatched_ + "'",
+                     when + "; " + std::to_string(unmatched_) + " for other messages came",
                  "the receiver must put the MSH-10 it read into MSA-2", std::nullopt};
   }
   if (unreadable_ > 0) {
@@ -196,6 +196,10 @@ std::optional<Error> ExpectedAnswer::missing(const NoAnswer& how) const {
   if (!how.waited) return std::nullopt;
   return Error{late, "no acknowledgement came " + when,
                "the receiver may be stuck or need a longer timeout", std::nullopt};
+}
+
+std::string ExpectedAnswer::quoted() const {
+  return unmatched_ > 0 ? "the last was for '" + visible(last_unmatched_) + "'" : std::string();
 }
 
 bool ExpectedAnswer::retried(const hl7v2::Acknowledgement& acknowledgement) const {

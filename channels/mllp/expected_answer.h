@@ -50,6 +50,9 @@ class ExpectedAnswer {
   Answer judge(Bytes response) const;
   // When it never came. Nothing if nothing came at all and the connection ended.
   std::optional<Error> missing(const NoAnswer& how) const;
+  // What the receiver said that belongs to that: of the last acknowledgement for another message,
+  // its control id. Else empty.
+  std::string quoted() const;
   std::size_t skipped() const { return unmatched_ + unreadable_; }
 
  private:

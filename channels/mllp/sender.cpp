@@ -333,6 +333,7 @@ Answer MllpSender::without_answer(Link& link, const ExpectedAnswer& expected, co
   if (link.deframer.within_frame()) how.unfinished = link.deframer.frame_size();
   how.outside = link.deframer.take_garbage();
   Answer answer = retry(expected.missing(how).value_or(end));
+  answer.quoted = expected.quoted();
   answer.received = link.raw.take();
   if (answer.received) ports_.report.count("bad_answers_total");
   return answer;

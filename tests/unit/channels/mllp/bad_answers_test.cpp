@@ -8,7 +8,9 @@ namespace cannula::test {
 
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using Kind = Answer::Kind;
 
 const std::string kMessage =
@@ -49,6 +51,11 @@ class BadAnswer : public MllpSenderTest {
 
 std::string text_of(const Bytes& bytes) {
   return bytes ? *bytes : "(nothing)";
+}
+
+TEST_F(BadAnswer, ForAnotherMessageIsQuotedAndHarmlessToTheTerminal) {
+  const Answer answer = answer_before_closing(acknowledgement("O\x1B[2J"));
+  EXPECT_THAT(answer.quoted, AllOf(HasSubstr("[2J"), Not(HasSubstr("\x1B"))));
 }
 
 TEST_F(BadAnswer, OfAFrameThatIsNoHl7IsKeptAsItCame) {
@@ -94,7 +101,9 @@ TEST_F(BadAnswer, ThatTheReceiverBreaksOffIsKept) {
 TEST_F(BadAnswer, ForAnotherMessageBeforeTheConnectionEndsIsKept) {
   const Answer answer = answer_before_closing(acknowledgement("OTHER"));
   EXPECT_EQ(answer.reason.code, "M215");
-  EXPECT_THAT(answer.reason.message, HasSubstr("'OTHER'"));
+  EXPECT_THAT(answer.reason.message, HasSubstr("1 for other messages came"));
+  EXPECT_THAT(answer.reason.message, Not(HasSubstr("OTHER"))) << "it goes into the log";
+  EXPECT_EQ(answer.quoted, "the last was for 'OTHER'");
   EXPECT_EQ(text_of(answer.received), acknowledgement("OTHER"));
 }
 
