@@ -169,14 +169,6 @@ std::string status_text(const nlohmann::json& status) {
       if (standings.contains(destination)) text += held_back_text(standings[destination]);
       text += certificates_text(status, name, destination);
     }
-    // Nothing has gone there yet, and nothing would.
-    for (const auto& [destination, standing] : standings.items()) {
-      if (destinations.contains(destination)) continue;
-      const std::string stands = standing_text(channel, destination);
-      const std::string certificates = certificates_text(status, name, destination);
-      if (!stands.empty() || !certificates.empty())
-        text += fmt::format("  to {:<9}none{}\n{}", destination, stands, certificates);
-    }
     for (const nlohmann::json& pause : channel.value("pauses", nlohmann::json::array())) {
       text += fmt::format("  {} paused at {} by {}: {}\n", pause.value("part", ""),
                           pause.value("at", ""), visible(pause.value("actor", "")),

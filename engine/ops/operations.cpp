@@ -202,14 +202,21 @@ Result<json> Operations::pause(const json& asked) {
 
 Result<json> Operations::status() const {
   json channels = json::object();
+  for (const auto& [name, config] : site_.channels) {
+    if (!config.enabled) continue;
+    json& channel = channels[name] = {{"messages", json::object()}};
+    for (const config::DestinationConfig& destination : config.destinations)
+      channel["destinations"][destination.name] = json::object();
+  }
   for (const store::StateCount& count : TRY(store_.counts())) {
     json& channel = channels[count.channel];
     json& counts = count.destination.empty() ? channel["messages"]
                                              : channel["destinations"][count.destination];
     counts[count.state] = count.count;
   }
+  for (auto& [name, channel] : channels.items())
+    channel["configured"] = !engine_ && site_.channels.contains(name);
   if (engine_) {
-    for (auto& [name, channel] : channels.items()) channel["configured"] = false;
     engine_->each_channel([&](const pipeline::ChannelView& view) {
       json& channel = channels[view.channel.name()];
       channel["configured"] = true;

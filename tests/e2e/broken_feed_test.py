@@ -336,6 +336,10 @@ class BrokenFeed(unittest.TestCase):
         for end in ("pem", "key"):
             os.replace(self.site / "tls" / f"renewed.{end}", self.site / "tls" / f"soon.{end}")
         self.assertIn("certificate tls/soon.pem is good for 200 days", self.status(), "new connections use it at once")
+        self.engine.stop()
+        at_rest = self.status()
+        self.assertRegex(at_rest, r"^not running.*\n\nchannel good\n  messages    none\n  certificate tls/good\.pem is good")
+        self.assertRegex(at_rest, r"to ehr +none\n  certificate tls/old\.pem FAILING")
 
 
 if __name__ == "__main__":
