@@ -5,7 +5,9 @@
 namespace cannula::audit {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::SizeIs;
 
 class LogTest : public TrailFixture {};
 
@@ -67,6 +69,46 @@ TEST_F(LogTest, AFloodOfRefusalsIsCounted) {
   EXPECT_EQ(lines().size(), Flood::kOneByOne + 1);
   EXPECT_THAT(lines().back(), HasSubstr("\"more_of_these\":\"4940\""));
   EXPECT_TRUE(verdict().sound());
+}
+
+// Who puts an older copy of the journal in its place is found out by these.
+TEST_F(LogTest, TheJournalsEndIsEnteredWhenItHasMovedAndTheTimeHasCome) {
+  JournalEnd end{"S", 10};  // read under the log's lock, by append() and by its own thread
+  std::mutex moving;
+  Options every_time = options();
+  every_time.journal_every = 0;
+  every_time.journal = [&] {
+    const std::scoped_lock lock(moving);
+    return end;
+  };
+  Log log(every_time);
+  ASSERT_TRUE(log.append(shown("M1")));
+  EXPECT_THAT(lines(), SizeIs(1)) << "its start is entered by who opens the log";
+  {
+    const std::scoped_lock lock(moving);
+    end.end = 20;
+  }
+  ASSERT_TRUE(log.append(shown("M2")));
+  ASSERT_TRUE(log.append(shown("M3")));
+  ASSERT_THAT(lines(), SizeIs(4));
+  EXPECT_THAT(lines().at(1), HasSubstr("journal.stands"));
+  const auto told = last_journal_end(directory(), store::FileSystem::real());
+  ASSERT_TRUE(told && *told);
+  EXPECT_EQ(**told, (JournalEnd{"S", 20}));
+}
+
+TEST_F(LogTest, TheJournalsEndIsEnteredInEachNewFile) {
+  std::atomic<std::uint64_t> end{10};
+  Options small = options();
+  small.file_size = 1;  // each write begins one
+  small.journal = [&] { return JournalEnd{"S", end}; };
+  Log log(small);
+  ASSERT_TRUE(log.append(shown("M1")));
+  end = 20;
+  ASSERT_TRUE(log.append(shown("M2")));
+  ASSERT_THAT(files(), SizeIs(3));
+  EXPECT_THAT(lines(1), ElementsAre(HasSubstr("journal.stands")));
+  EXPECT_THAT(lines(2), ElementsAre(HasSubstr("M2")));
 }
 
 TEST_F(LogTest, AClosedLogRefuses) {
