@@ -33,6 +33,7 @@ class Breaker {
   // The other side answered, whatever it said. True when it had been away.
   bool answered() {
     failures_ = 0;
+    pauses_ = 0;
     at_once_ = away_ ? 1 : std::min(at_once_ + 1, kMany);
     return std::exchange(away_, false);
   }
@@ -41,8 +42,9 @@ class Breaker {
     ++failures_;
     at_once_ = std::max<std::size_t>(1, std::min(at_once_, concurrency) / 2);
     if (failures_ < retry_.away_after) return false;
-    be_quiet_until(now +
-                   backoff(failures_ - retry_.away_after + 1, retry_.first, retry_.max, random_));
+    // What was under way when it opened tells nothing new.
+    if (away_ && now < quiet_until_) return false;
+    be_quiet_until(now + backoff(++pauses_, retry_.first, retry_.max, random_));
     return !std::exchange(away_, true);
   }
   // The other side's own wish (Retry-After): nothing goes before.
@@ -64,6 +66,7 @@ class Breaker {
   std::minstd_rand random_;
   std::size_t at_once_ = kMany;
   std::uint32_t failures_ = 0;
+  std::uint32_t pauses_ = 0;  // since it opened
   bool away_ = false;
   TimePoint quiet_until_{};
 };

@@ -97,6 +97,22 @@ TEST(Breaker, OpensAfterSoManyFailuresLetsOneProbeGoAndComesBackSlowly) {
   EXPECT_EQ(breaker.allowed(back, 8), 8u);
 }
 
+TEST(Breaker, WhatFailsTogetherOpensItOnce) {
+  RetryConfig retry;
+  retry.first = seconds(1);
+  retry.max = seconds(300);
+  retry.away_after = 5;
+  Breaker breaker(retry);
+  const auto now = std::chrono::steady_clock::now();
+  for (int i = 0; i < 32; ++i) EXPECT_EQ(breaker.failed(now, 32), i == 4) << i;
+  EXPECT_EQ(breaker.failures_in_a_row(), 32u);
+  EXPECT_LE(breaker.quiet_until(), now + seconds(1)) << "the first pause, not the 28th";
+  const auto later = now + seconds(2);
+  breaker.failed(later, 32);  // the probe
+  EXPECT_LE(breaker.quiet_until(), later + seconds(2)) << "the second";
+  EXPECT_GT(breaker.quiet_until(), later);
+}
+
 TEST(Breaker, NothingGoesBeforeTheOtherSideWantsIt) {
   RetryConfig retry;
   Breaker breaker(retry);
