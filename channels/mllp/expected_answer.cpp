@@ -199,7 +199,8 @@ std::optional<Error> ExpectedAnswer::missing(const NoAnswer& how) const {
 }
 
 std::string ExpectedAnswer::quoted() const {
-  return unmatched_ > 0 ? "the last was for '" + visible(last_unmatched_) + "'" : std::string();
+  if (unmatched_ == 0) return {};
+  return "the last acknowledgement for another message names '" + visible(last_unmatched_) + "'";
 }
 
 bool ExpectedAnswer::retried(const hl7v2::Acknowledgement& acknowledgement) const {

@@ -33,7 +33,7 @@ class ExpectedAnswer {
   bool comes() const { return comes_; }
 
   // Whether a frame that came back is the acknowledgement of this message; others, late or sent
-  // twice, are remembered for the error text. The control ids must agree, except that
+  // twice, are remembered for the reason. The control ids must agree, except that
   //   - an empty MSA-2 is taken: only one message is under way on a connection, and a connection
   //   that ran into a time-out is never used
   //     again, so it can hardly mean another;

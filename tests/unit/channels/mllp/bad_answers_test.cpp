@@ -103,7 +103,7 @@ TEST_F(BadAnswer, ForAnotherMessageBeforeTheConnectionEndsIsKept) {
   EXPECT_EQ(answer.reason.code, "M215");
   EXPECT_THAT(answer.reason.message, HasSubstr("1 for other messages came"));
   EXPECT_THAT(answer.reason.message, Not(HasSubstr("OTHER"))) << "it goes into the log";
-  EXPECT_EQ(answer.quoted, "the last was for 'OTHER'");
+  EXPECT_EQ(answer.quoted, "the last acknowledgement for another message names 'OTHER'");
   EXPECT_EQ(text_of(answer.received), acknowledgement("OTHER"));
 }
 
