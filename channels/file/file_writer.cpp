@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -36,13 +37,25 @@ Result<void> make_folders(const fs::path& directory, const fs::path& path) {
   for (const fs::path& part : path) {
     const fs::path folder = parent / part;
     if (::mkdir(folder.c_str(), 0750) == 0) {
-      TRY(sync_folder(parent));
+      if (auto synced = sync_folder(parent); !synced) {
+        ::rmdir(folder.c_str());  // or the next file would take it for one that is on disk
+        return synced;
+      }
     } else if (errno != EEXIST) {
       return write_error(folder, "made");
     }
     parent = folder;
   }
   return {};
+}
+
+// So that the disk works on all files before the first is waited for. False: what was written is
+// lost, and the sync that follows might not say so.
+bool begin_write_back(const Descriptor& file) {
+  if (::sync_file_range(file.number(), 0, 0, SYNC_FILE_RANGE_WRITE) == 0) return true;
+  const bool not_here = errno == ENOSYS || errno == EINVAL || errno == ESPIPE ||
+                        errno == EOPNOTSUPP || errno == EPERM;
+  return not_here;
 }
 
 // A file on its way to its name. The steps are taken in their order.
@@ -92,8 +105,11 @@ class Draft {
       }
       content.remove_prefix(static_cast<std::size_t>(count));
     }
-    // The disk begins with all of them before the first is waited for. Only a hint.
-    static_cast<void>(::sync_file_range(unfinished_.number(), 0, 0, SYNC_FILE_RANGE_WRITE));
+    if (!begin_write_back(unfinished_)) {
+      const Error failure = write_error(temporary_, "written to disk");
+      abandon();
+      return failure;
+    }
     return {};
   }
   void fail(Error failure) {
@@ -152,7 +168,7 @@ Result<void> FileWriter::write(const Request& request) {
   while (!request.written) {
     const Requests batch = take_batch();
     if (batch.empty()) {  // who took it had no memory to go on
-      return Error{"F202", (directory_ / request.name).string() + " was not written", "", {}};
+      throw std::runtime_error((directory_ / request.name).string() + " was left unwritten");
     }
     std::vector<Draft> drafts;
     drafts.reserve(batch.size());

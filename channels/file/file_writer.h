@@ -1,5 +1,5 @@
-// Writes files so that under their names there is never a part of one, and those that wait together
-// with as few syncs as that takes.
+// Writes files: under a name there is never a part of one, and files that wait together share what
+// it costs to bring them to disk.
 //
 // Thread-safe.
 #pragma once
@@ -34,7 +34,8 @@ class FileWriter {
   void add(std::shared_ptr<Request> request);
 
   // Returns when the request, which was added before, is on disk or has failed, with whatever else
-  // waits by then. Of one name the last added stays. Blocks; one thread at a time. (F202)
+  // waits by then. Of one name the last added stays. Blocks; one thread at a time. (F202) Throws
+  // where there is no memory.
   Result<void> write(const Request& request);
 
  private:

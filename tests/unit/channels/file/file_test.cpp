@@ -492,6 +492,28 @@ TEST_F(FileSender, WritesAFileForEachDeliveryAndTheSameForTheSameKey) {
   EXPECT_EQ(content_of(folder.path / "out/day/A-1.hl7"), "second attempt");
 }
 
+TEST_F(FileSender, FinishesWhatIsUnderWayWhenItIsStopped) {
+  fs::create_directory(folder.path / "out");
+  start({{"directory", "out"}});
+  std::size_t delivered = 0;
+  for (std::size_t n = 0; n < sender->concurrency(); ++n) {
+    asio::co_spawn(
+        io,
+        [](FileSender& test, std::size_t number, std::size_t& count) -> asio::awaitable<void> {
+          const Answer answer = co_await test.deliver(std::to_string(number), "content");
+          count += answer.kind == Kind::delivered ? 1 : 0;
+        }(*this, n, delivered),
+        asio::detached);
+  }
+  run([this]() -> asio::awaitable<void> {
+    co_await asio::post(io, asio::use_awaitable);  // so that all of them have begun
+    co_await sender->stop();
+  }());
+  run(until([&] { return delivered == sender->concurrency(); }));
+  EXPECT_EQ(delivered, sender->concurrency());
+  EXPECT_EQ(names_in(folder.path / "out").size(), sender->concurrency());
+}
+
 // Each has a file of its own; worked again, a message replaces what it wrote before.
 TEST_F(FileSender, KeepsTheDeliveriesOfOneRunApartWhereTheNameIsTheMessages) {
   fs::create_directory(folder.path / "out");
