@@ -203,7 +203,6 @@ Result<json> Operations::pause(const json& asked) {
 Result<json> Operations::status() const {
   json channels = json::object();
   for (const auto& [name, config] : site_.channels) {
-    if (!config.enabled) continue;
     json& channel = channels[name] = {{"messages", json::object()}};
     for (const config::DestinationConfig& destination : config.destinations)
       channel["destinations"][destination.name] = json::object();
