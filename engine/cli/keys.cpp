@@ -5,6 +5,7 @@
 #include "engine/cli/acting_user.h"
 #include "engine/cli/operated_site.h"
 #include "engine/cli/verb.h"
+#include "engine/ops/entered.h"
 #include "engine/pipeline/holds.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/shred.h"
@@ -30,6 +31,23 @@ int with_site(const std::string& path, const Context& context,
 
 std::string text_of(const json& object, const char* name) {
   return object.value(name, std::string());
+}
+
+// The same for what changes the keys, entered into the audit trail as `verb` with what `request`
+// says.
+int change_keys(const std::string& path, const Context& context, const std::string& verb,
+                json request, const std::function<Result<json>(const config::Site&)>& act,
+                const std::function<std::string(const json&)>& as_text) {
+  request["actor"] = acting_user();
+  const auto with_entries = [&](const config::Site& site) -> Result<json> {
+    json answer = TRY(ops::entered(site, verb, request, [&] { return act(site); }));
+    if (answer.contains("audit_trouble")) {
+      print(context.err, "warning: the end of this act is not in the audit trail: " +
+                             text_of(answer, "audit_trouble") + "\n");
+    }
+    return answer;
+  };
+  return with_site(path, context, with_entries, as_text);
 }
 
 Result<json> list(const config::Site& site) {
@@ -145,7 +163,7 @@ Verb keys_rotate_verb() {
               },
           .run =
               [site](const Context& context) {
-                return with_site(*site, context, rotate, rotate_text);
+                return change_keys(*site, context, "key_rotate", {}, rotate, rotate_text);
               }};
 }
 
@@ -168,8 +186,10 @@ Verb keys_drop_old_verb() {
               [site](Arguments& arguments) {
                 arguments.positional("SITE", *site, "The site's folder.");
               },
-          .run = [site, act, as_text](
-                     const Context& context) { return with_site(*site, context, act, as_text); }};
+          .run =
+              [site, act, as_text](const Context& context) {
+                return change_keys(*site, context, "key_drop_old", {}, act, as_text);
+              }};
 }
 
 Verb keys_shred_verb() {
@@ -208,7 +228,8 @@ Verb keys_shred_verb() {
               },
           .run =
               [options, act, as_text](const Context& context) {
-                return with_site(options->site, context, act, as_text);
+                const json request{{"channel", options->channel}, {"reason", options->reason}};
+                return change_keys(options->site, context, "key_shred", request, act, as_text);
               }};
 }
 

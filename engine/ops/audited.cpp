@@ -13,32 +13,46 @@ namespace {
 using nlohmann::json;
 
 struct Act {
+  enum class Kind {
+    looks,
+    changes,
+    elsewhere  // done by another process, which says when it begins and how it ends (entered.h)
+  };
   std::string_view verb;
   std::string_view name;
-  bool changes;
+  Kind kind;
 };
 constexpr Act kActs[] = {
-    {"show", "message.show", false},
-    {"list", "message.search", false},
-    {"resend", "message.resend", true},
-    {"discard", "message.discard", true},
-    {"reload", "configuration.reload", true},
-    {"audit-list", "audit.list", false},
-    {"audit-export", "audit.export", false},
-    {"pause", "channel.pause", true},
-    {"discard_waiting", "channel.discard", true},
-    {"acts", "channel.acts", false},
-    {"replay", "message.replay", true},
-    {"replay_cancel", "message.replay_cancel", true},
-    {"edit", "message.edit", true},
-    {"prune", "store.prune", true},
-    {"hold", "hold.add", true},
-    {"release", "hold.release", true},
-    {"holds", "hold.list", false},
-    // Of another process, which has begun or ended it and says so.
-    {"backup", "store.backup", false},
-    {"restore", "store.restore", false},
+    {"show", "message.show", Act::Kind::looks},
+    {"list", "message.list", Act::Kind::looks},
+    {"unmapped", "table.unmapped", Act::Kind::looks},
+    {"resend", "message.resend", Act::Kind::changes},
+    {"discard", "message.discard", Act::Kind::changes},
+    {"reload", "configuration.reload", Act::Kind::changes},
+    {"audit-list", "audit.list", Act::Kind::looks},
+    {"audit-export", "audit.export", Act::Kind::looks},
+    {"pause", "channel.pause", Act::Kind::changes},
+    {"discard_waiting", "channel.discard", Act::Kind::changes},
+    {"acts", "channel.acts", Act::Kind::looks},
+    {"replay", "message.replay", Act::Kind::changes},
+    {"replay_cancel", "message.replay_cancel", Act::Kind::changes},
+    {"edit", "message.edit", Act::Kind::changes},
+    {"prune", "store.prune", Act::Kind::changes},
+    {"hold", "hold.add", Act::Kind::changes},
+    {"release", "hold.release", Act::Kind::changes},
+    {"holds", "hold.list", Act::Kind::looks},
+    {"backup", "store.backup", Act::Kind::elsewhere},
+    {"restore", "store.restore", Act::Kind::elsewhere},
+    {"key_rotate", "key.rotate", Act::Kind::elsewhere},
+    {"key_drop_old", "key.drop_old", Act::Kind::elsewhere},
+    {"key_shred", "key.shred", Act::Kind::elsewhere},
 };
+const Act* act_of(std::string_view verb) {
+  const Act* known = std::find_if(std::begin(kActs), std::end(kActs),
+                                  [&](const Act& one) { return one.verb == verb; });
+  return known == std::end(kActs) ? nullptr : known;
+}
+
 // What a list may be asked by without naming a patient.
 constexpr std::string_view kHarmless[] = {"channel",    "state",  "destination", "delivery_state",
                                           "limit",      "before", "after",       "oldest_first",
@@ -86,9 +100,9 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
   }
   if (verb == "prune" && request.value("dry_run", false)) entry.detail["dry_run"] = "true";
   if (verb == "edit" && request.value("force", false)) entry.detail["force"] = "true";
-  if (verb == "backup" || verb == "restore") {
+  if (act && act->kind == Act::Kind::elsewhere) {
     entry.code = text_of(request, "code");
-    for (const char* name : {"made", "number", "up_to", "entry"}) {
+    for (const char* name : {"made", "number", "up_to", "dropped", "entry"}) {
       if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
     }
   }
@@ -97,14 +111,17 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
     for (const auto& [name, value] : request.items()) {
       if (may_name_a_patient(name, value)) by += (by.empty() ? "" : ", ") + name;
     }
-    entry.detail["by"] = by;
+    if (!by.empty()) {
+      entry.act = "message.search";
+      entry.detail["by"] = by;
+    }
   }
   return entry;
 }
 
 // What came of an act that another process does.
-audit::Outcome outcome_of(const std::string& verb, const json& request) {
-  if (verb != "backup" && verb != "restore") return audit::Outcome::done;
+audit::Outcome outcome_of(const Act* act, const json& request) {
+  if (!act || act->kind != Act::Kind::elsewhere) return audit::Outcome::done;
   for (const auto outcome : {audit::Outcome::begun, audit::Outcome::failed}) {
     if (text_of(request, "outcome") == audit::name_of(outcome)) return outcome;
   }
@@ -128,25 +145,23 @@ audit::Actor person(std::uint32_t uid, const std::string& says) {
   return actor;
 }
 
-bool is_audited(const std::string& verb, const json& request) {
-  constexpr std::string_view kCounts[] = {"status",  "unmapped", "causes",
-                                          "replays", "store",    "pruning"};
-  if (std::find(std::begin(kCounts), std::end(kCounts), verb) != std::end(kCounts)) return false;
-  if (verb != "list" || !request.is_object()) return true;
-  return std::any_of(request.items().begin(), request.items().end(), [](const auto& member) {
-    return may_name_a_patient(member.key(), member.value());
-  });
+bool is_done_elsewhere(const std::string& verb) {
+  const Act* act = act_of(verb);
+  return act && act->kind == Act::Kind::elsewhere;
+}
+
+bool is_audited(const std::string& verb) {
+  constexpr std::string_view kCounts[] = {"status", "causes", "replays", "store", "pruning"};
+  return std::find(std::begin(kCounts), std::end(kCounts), verb) == std::end(kCounts);
 }
 
 Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string& verb,
                      const json& request, const std::function<Result<json>()>& act) {
-  if (!is_audited(verb, request)) return act();
+  if (!is_audited(verb)) return act();
   if (!log) return Error{"A101", "there is no audit trail to enter this into", "start the engine"};
-  const Act* known = std::find_if(std::begin(kActs), std::end(kActs),
-                                  [&](const Act& one) { return one.verb == verb; });
-  if (known == std::end(kActs)) known = nullptr;
+  const Act* known = act_of(verb);
   audit::Entry entry = entry_of(who, known, verb, request);
-  const bool changes = !known || known->changes;
+  const bool changes = !known || known->kind == Act::Kind::changes;
   if (changes) {
     entry.outcome = audit::Outcome::begun;
     entry.detail["entry"] = "the end follows";
@@ -154,7 +169,7 @@ Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string
     entry.detail["entry"] = "the end of " + std::to_string(number);
   }
   Result<json> answer = act();
-  entry.outcome = outcome_of(verb, request);
+  entry.outcome = outcome_of(known, request);
   if (!answer) {
     entry.code = answer.error().code;
     if (entry.reason.empty()) entry.reason = answer.error().message;
@@ -163,7 +178,7 @@ Result<json> audited(audit::Log* log, const audit::Actor& who, const std::string
   }
   const auto written = log->append(std::move(entry));
   if (!written && !changes) return written.error();
-  if (written && answer && verb == "backup") (*answer)["entry"] = *written;
+  if (written && answer && is_done_elsewhere(verb)) (*answer)["entry"] = *written;
   if (!written)
     spdlog::error("audit: the end of an act is not in the trail: {}", written.error().text());
   return answer;

@@ -16,9 +16,12 @@ namespace cannula::ops {
 // `uid` as the kernel says it; `says` as the request does.
 audit::Actor person(std::uint32_t uid, const std::string& says);
 
-// False for questions about counts and codes, and for lists that are asked for by channel, state
-// and the like: these name messages, not patients.
-bool is_audited(const std::string& verb, const nlohmann::json& request);
+// False for questions about counts and codes. A list shows the reasons that scripts gave, and what
+// waits for a row of a table the texts of messages: both may name a patient.
+bool is_audited(const std::string& verb);
+
+// Another process does it, and says when it begins and how it ends (entered.h).
+bool is_done_elsewhere(const std::string& verb);
 
 // Performs `act` with its entries around it. A verb that this file does not know is entered as
 // "operator.VERB", as something that changes. `log` may be null only for what is not audited.

@@ -1,7 +1,6 @@
 #include "engine/ops/backups.h"
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,7 +9,7 @@
 #include <unistd.h>
 
 #include "engine/ops/audited.h"
-#include "engine/ops/control.h"
+#include "engine/ops/entered.h"
 #include "engine/ops/last_backup.h"
 #include "engine/pipeline/audit_trail.h"
 #include "engine/pipeline/clock.h"
@@ -27,64 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int kMostTimes = 300;  // that a store is asked for which another process is opening
-constexpr std::chrono::milliseconds kAskAgain{100};
 constexpr const char* kMasterKey = "master.key";
 
 // What a start makes anew, what is of a process that runs, and what is put together from others.
 constexpr std::string_view kNotNeeded[] = {
     "lock",         "keys.lock",    "keys.copy",           "control.sock", "index.db",
     "index.db-wal", "index.db-shm", "audit-configuration", "last-backup"};
-
-// Asks the running engine, or does it with the store at rest. Somebody who just opens the store
-// answers neither way: that passes.
-template <class T>
-Result<T> asked_or_at_rest(const std::function<Result<std::optional<T>>()>& ask,
-                           const std::function<Result<T>()>& at_rest) {
-  for (int time = 0;; ++time) {
-    if (auto answer = TRY(ask())) return *std::move(answer);
-    auto done = at_rest();
-    if (done || done.error().code != "J101") return done;
-    if (time >= kMostTimes) {
-      return Error{"J101", done.error().message, "make the backup when the engine is ready"};
-    }
-    std::this_thread::sleep_for(kAskAgain);
-  }
-}
-
-// The number of the entry. `request`: {"actor", "outcome", "to", …}.
-Result<std::uint64_t> enter(const config::Site& site, const json& request) {
-  const auto number_of = [](const json& answer) { return answer.value("entry", std::uint64_t{0}); };
-  return asked_or_at_rest<std::uint64_t>(
-      [&]() -> Result<std::optional<std::uint64_t>> {
-        const auto answer = TRY(ask_engine(site, "backup", request));
-        if (!answer) return std::optional<std::uint64_t>();
-        return std::optional<std::uint64_t>(number_of(*answer));
-      },
-      [&]() -> Result<std::uint64_t> {
-        // The trail's one writer is whoever holds the store.
-        const auto lock =
-            TRY(store::FileSystem::real().lock(store::lock_path(site.store.directory)));
-        const auto log = TRY(pipeline::open_audit_at_rest(site));
-        const auto entered = audited(log.get(), person(::getuid(), request.value("actor", "")),
-                                     "backup", request, [&]() -> Result<json> {
-                                       note_end_of_backup(site, request);
-                                       return json::object();
-                                     });
-        return number_of(TRY(Result<json>(entered)));
-      });
-}
-
-Result<store::Position> end_of(const config::Site& site, bool& running) {
-  return asked_or_at_rest<store::Position>(
-      [&]() -> Result<std::optional<store::Position>> {
-        const auto answer = TRY(ask_engine(site, "store", json::object()));
-        running = running || answer.has_value();
-        if (!answer) return std::optional<store::Position>();
-        return std::optional<store::Position>((*answer)["journal"]["end"].get<store::Position>());
-      },
-      [&] { return store::end_at_rest(site.store.directory); });
-}
 
 std::vector<std::string> left_out_of(const fs::path& directory,
                                      const store::BackupManifest& manifest) {
@@ -154,7 +101,7 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
                  "it is made when the site runs for the first time"};
   }
   json request{{"actor", actor}, {"to", folder.string()}, {"outcome", "begun"}};
-  const std::uint64_t entry = TRY(enter(site, request));
+  const std::uint64_t entry = TRY(enter(site, "backup", request));
   MadeBackup made;
   store::BackupOptions options;
   options.store = site.store.directory;
@@ -162,7 +109,7 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
   options.site = site.root.filename().string();
   options.beside = side_files();
   options.on_progress = progress;
-  options.end = [&] { return end_of(site, made.running); };
+  options.end = [&] { return end_of_journal(site, made.running); };
   static_cast<void>(TRY(options.end()));
   options.rest = made.running ? 1 : 0;
   const store::Timestamp began = pipeline::now_microseconds();
@@ -178,7 +125,7 @@ Result<MadeBackup> back_up(const config::Site& site, const fs::path& folder,
     request["code"] = report.error().code;
     request["reason"] = report.error().message;
   }
-  const auto ended = enter(site, request);
+  const auto ended = enter(site, "backup", request, [&] { note_end_of_backup(site, request); });
   if (!report) return report.error();
   if (!ended) made.audit_trouble = ended.error().text();
   made.left_out = left_out_of(site.store.directory, made.report.manifest);

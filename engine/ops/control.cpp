@@ -38,6 +38,7 @@ Result<json> perform(Operations& operations, Keeping& keeping, const std::string
     if (verb == "discard") return operations.discard(request);
     if (verb == "audit-list" || verb == "audit-export") return json::object();  // entered, no more
     if (verb == "backup") return operations.backup(request);
+    if (is_done_elsewhere(verb)) return json::object();
     if (verb == "discard_waiting") return operations.discard_waiting(request);
     if (verb == "causes") return operations.causes(request);
     if (verb == "replay") return operations.replay(request);
@@ -154,7 +155,7 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   Operations operations(*store, nullptr, site.resources, site);
   Keeping keeping(*store, nullptr, {std::shared_ptr<void>(), &site});  // which outlives it
   std::unique_ptr<audit::Log> log;
-  if (is_audited(verb, request)) log = TRY(pipeline::open_audit_at_rest(site));
+  if (is_audited(verb)) log = TRY(pipeline::open_audit_at_rest(site));
   auto result = audited(log.get(), person(::getuid(), says(request)), verb, request,
                         [&] { return perform(operations, keeping, verb, request); });
   log.reset();  // while the store is held: one process at a time writes the trail

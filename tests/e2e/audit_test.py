@@ -76,6 +76,9 @@ class Audit(unittest.TestCase):
         for entry in shown:
             self.assertEqual(entry["actor"]["uid"], os.getuid())
             self.assertEqual(entry["object"]["message"], refused)
+        self.assertTrue(self.trail("--act", "message.list"), "a list shows the reasons that scripts gave")
+        cannula("table", "unmapped", self.site)
+        self.assertTrue(self.trail("--act", "table.unmapped"), "and this the texts of messages")
         resent = self.trail("--act", "message.resend")
         self.assertEqual(resent[0]["outcome"], "begun")
         self.assertEqual(resent[0]["reason"], "a test")

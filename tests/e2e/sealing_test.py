@@ -5,6 +5,7 @@ while the engine runs, shredded.
 
 import base64
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -262,6 +263,10 @@ address = "127.0.0.1:{self.refusing.port}"
         (self.state / "keys").write_bytes(ring)
         self.assertEqual(len(self.listed()), 1)
 
+    def trail(self, act):
+        lines = cannula("audit", "list", self.site, "--json", "--act", act).splitlines()
+        return [json.loads(line) for line in lines]
+
     def test_the_master_key_changes_while_the_engine_runs(self):
         self.write("site.toml", f'[keys]\nmaster = "file:{self.folder}/elsewhere.key"\n')
         key = self.folder / "elsewhere.key"
@@ -280,6 +285,10 @@ address = "127.0.0.1:{self.refusing.port}"
         self.wait_for(parked=3)
         self.assertEqual(running.stop(), 0)
         self.assertFalse((self.state / "master.key").exists())
+        begun, ended = self.trail("key.rotate")
+        self.assertEqual((begun["outcome"], ended["outcome"], ended["actor"]["uid"]), ("begun", "done", os.getuid()))
+        self.assertEqual((ended["detail"]["from"], ended["detail"]["to"]), (rotated["from"], rotated["to"]))
+        self.assertEqual([entry["outcome"] for entry in self.trail("key.drop_old")], ["begun", "done"])
 
     def test_a_half_finished_rotation_goes_on_at_the_next_start(self):
         self.write("site.toml", '[keys]\nmaster = "env:CANNULA_TEST_MASTER"\n')
@@ -314,8 +323,23 @@ address = "127.0.0.1:{self.refusing.port}"
         self.assertEqual([row["channel"] for row in self.listed()], ["other"])
         gone = cannula_json("keys", "list", self.site)["shredded"]
         self.assertEqual([(key["channel"], key["reason"]) for key in gone], [("lab", "the contract ended")])
+        self.assertEqual([(entry["outcome"], entry.get("code"), entry["object"]["channel"]) for entry in self.trail("key.shred")],
+                         [("begun", None, "lab"), ("failed", "J101", "lab"), ("begun", None, "lab"), ("failed", "J113", "lab"),
+                          ("begun", None, "lab"), ("done", None, "lab")], "also what was refused")
         running = self.run_site()  # and goes on, with another key
         self.assertEqual(running.stop(), 0)
+
+    def test_keys_do_not_change_without_an_entry(self):
+        running = self.run_site()
+        self.feed(["PARK"])
+        self.assertEqual(running.stop(), 0)
+        ring, trail = (self.state / "keys").read_bytes(), self.state / "audit"
+        shutil.rmtree(trail)
+        trail.write_text("in the way")
+        for act in (["rotate"], ["drop-old"], ["shred", "lab"]):
+            reason = ["--reason", "a test", "--even-open"] if act[0] == "shred" else []
+            self.assertIn("A101", self.failing("keys", *act, self.site, *reason))
+        self.assertEqual((self.state / "keys").read_bytes(), ring)
 
 
 if __name__ == "__main__":
