@@ -184,6 +184,9 @@ Retention::Hands Engine::retention_hands() {
     const std::scoped_lock one_at_a_time(acts_);
     return work();
   };
+  if (const auto last = store_->messages({.newest_first = true, .limit = 1});
+      last && !last->empty())
+    hands.newest = last->front().received_at;
   hands.ended = [this](const store::PruneReport& report) {
     for (const auto& [name, channel] : report.channels) {
       audit_->note({.act = "message.forget",

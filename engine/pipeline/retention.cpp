@@ -78,7 +78,10 @@ store::PruneOrder prune_order(std::shared_ptr<const config::Site> site, const Ho
 }
 
 Retention::Retention(Hands hands, const Holds& holds)
-    : hands_(std::move(hands)), holds_(holds), thread_([this] { loop(); }) {}
+    : hands_(std::move(hands)),
+      holds_(holds),
+      clock_(hands_.newest, steady_clock::now()),
+      thread_([this] { loop(); }) {}
 
 Retention::~Retention() {
   stop();
@@ -132,9 +135,25 @@ void Retention::loop() {
   }
 }
 
+store::Timestamp Retention::believed_now() {
+  const store::Timestamp believed = clock_.now(now_microseconds(), steady_clock::now());
+  const bool doubted = clock_.ahead().count() > 0;
+  if (doubted && !doubted_) {
+    spdlog::error(
+        "retention: the clock is {} days ahead of where it was, or of the newest message. If it is "
+        "wrong, set it right: what is forgotten is gone. If it is right there is nothing to do: "
+        "retention follows it, a day an hour",
+        std::chrono::floor<std::chrono::days>(clock_.ahead()).count());
+  } else if (!doubted && doubted_) {
+    spdlog::info("retention: goes by the clock again");
+  }
+  doubted_ = doubted;
+  return believed;
+}
+
 store::PruneOrder Retention::order_for(const Run& run, bool at_once) {
   const auto site = hands_.site();
-  store::PruneOrder order = prune_order(site, holds_, now_microseconds());
+  store::PruneOrder order = prune_order(site, holds_, believed_now());
   order.dry_run = run.dry_run;
   order.within = at_once ? 0 : std::chrono::microseconds(site->retention_within).count();
   order.rest = at_once ? 0 : kRest;

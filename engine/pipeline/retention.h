@@ -13,6 +13,7 @@
 
 #include "engine/config/site.h"
 #include "engine/pipeline/holds.h"
+#include "engine/pipeline/retention_clock.h"
 #include "engine/store/retention.h"
 
 namespace cannula::pipeline {
@@ -29,6 +30,8 @@ class Retention {
     std::function<Result<store::PruneReport>(const store::PruneOrder&)> prune;
     // Runs work while nobody sends an ended message again or edits it.
     std::function<Result<void>(const std::function<Result<void>()>&)> alone;
+    // When the newest message came that was there before any source was open; nothing: none was.
+    std::optional<store::Timestamp> newest{};
     // Told of each run that did something.
     std::function<void(const store::PruneReport&)> ended;
   };
@@ -67,9 +70,12 @@ class Retention {
   void run(Run& run, bool at_once);
   store::PruneOrder order_for(const Run& run, bool at_once);
   void add(const store::PruneReport& report);
+  store::Timestamp believed_now();
 
   const Hands hands_;
   const Holds& holds_;
+  RetentionClock clock_;  // of the thread
+  bool doubted_ = false;  // of the thread: it has been said that the wall clock is not believed
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Run> asked_;
