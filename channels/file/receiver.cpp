@@ -119,6 +119,8 @@ class Work : public std::enable_shared_from_this<Work> {
   }
 
   static asio::awaitable<void> poll(std::shared_ptr<Work> self);
+  asio::awaitable<void> look_once();
+  bool may_take();
   void end(const std::exception_ptr& failure);
   asio::awaitable<void> take(WaitingFile file);
   asio::awaitable<void> take_away(const WaitingFile& file, Progress& progress);
@@ -143,25 +145,36 @@ class Work : public std::enable_shared_from_this<Work> {
   asio::steady_timer ended_;
 };
 
+// While nothing is taken no file is claimed or read: it would only be read again.
+bool Work::may_take() {
+  if (stopping_) return false;
+  const auto closed = intake_.closed();
+  if (closed) log_once(*closed);
+  return !closed;
+}
+
+asio::awaitable<void> Work::look_once() {
+  const auto files = co_await look();
+  if (stopping_) co_return;
+  if (!files) {
+    ports_.report.not_reached(files.error());
+    log_once(files.error());
+    co_return;
+  }
+  ports_.report.reached();
+  // What is no longer there needs no memory.
+  std::set<FileIdentity> present;
+  for (const WaitingFile& file : *files) present.insert(file.identity);
+  std::erase_if(progress_, [&](const auto& entry) { return !present.contains(entry.first); });
+  for (const WaitingFile& file : *files) {
+    if (!may_take()) break;
+    co_await take(file);
+  }
+}
+
 asio::awaitable<void> Work::poll(std::shared_ptr<Work> self) {
   while (!self->stopping_) {
-    auto files = co_await self->look();
-    if (self->stopping_) break;
-    if (files) {
-      self->ports_.report.reached();
-      // What is no longer there needs no memory.
-      std::set<FileIdentity> present;
-      for (const WaitingFile& file : *files) present.insert(file.identity);
-      std::erase_if(self->progress_,
-                    [&](const auto& entry) { return !present.contains(entry.first); });
-      for (const WaitingFile& file : *files) {
-        if (self->stopping_) break;
-        co_await self->take(file);
-      }
-    } else {
-      self->ports_.report.not_reached(files.error());
-      self->log_once(files.error());
-    }
+    if (self->may_take()) co_await self->look_once();
     if (self->stopping_) break;
     co_await self->rest();
     if (self->stopping_) break;

@@ -70,6 +70,10 @@ class Intake {
   // Empty: every address would.
   virtual std::function<bool(const std::string& address)> address_filter() const { return {}; }
 
+  // Why nothing is taken just now (the disk is nearly full, people have paused it): a source that
+  // fetches leaves what it would find where it is. Nothing: offer away.
+  virtual std::optional<Error> closed() const { return std::nullopt; }
+
   // Takes messages in this order and returns one receipt for each, in the same order, when the
   // channel's `ack` says so: after they are on disk (`stored`), after the script has run
   // (`processed`), after a destination has it (`delivered:…`). All messages offered at once share

@@ -33,6 +33,7 @@ class ChannelIntake : public Intake {
 
   Result<void> admit(const Peer& peer) override;
   std::function<bool(const std::string&)> address_filter() const override;
+  std::optional<Error> closed() const override { return channel_->not_taking(); }
   boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
                                                      std::vector<Arrival> arrivals) override;
 

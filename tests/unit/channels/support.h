@@ -70,6 +70,8 @@ class FakeIntake final : public Intake {
     return [](const std::string&) { return false; };
   }
 
+  std::optional<Error> closed() const override { return why_closed; }
+
   asio::awaitable<std::vector<Receipt>> offer(const Peer&, std::vector<Arrival> offered) override {
     batches.push_back(offered.size());
     std::vector<Receipt> receipts;
@@ -91,6 +93,7 @@ class FakeIntake final : public Intake {
     return all;
   }
 
+  std::optional<Error> why_closed{};
   bool refuse_peers = false;
   bool filters_addresses = false;  // as a receiver finds it when it starts: refuses them all
   std::optional<asio::steady_timer> held;  // offers wait until it is cancelled

@@ -81,6 +81,35 @@ TEST_F(FileReceiver, TakesAFileAndMovesItWhenItsMessagesAreStored) {
   EXPECT_THAT(names_in(in / ".done"), ElementsAre("a.hl7"));
 }
 
+TEST_F(FileReceiver, LeavesFilesWhereTheyAreWhileNothingIsTaken) {
+  put("a.hl7", message("1"));
+  intake.why_closed = Error("P314", "the disk is nearly full");
+  start({{"poll", "10ms"}});
+  run([this]() -> asio::awaitable<void> {
+    co_await pause(100ms);
+    EXPECT_THAT(names_in(in), ElementsAre("a.hl7")) << "not claimed either";
+    EXPECT_THAT(intake.batches, IsEmpty());
+    intake.why_closed.reset();
+  }());
+  run_until([this] { return names_in(in / ".done").size() == 1; });
+  EXPECT_THAT(intake.bodies(), ElementsAre(message("1")));
+}
+
+TEST_F(FileReceiver, StopsBetweenFilesWhenNothingIsTakenAnyMore) {
+  put("a.hl7", message("1"));
+  put("b.hl7", message("2"));
+  intake.decide = [this](const Arrival&) {
+    intake.why_closed = Error("P318", "paused");
+    Receipt receipt;
+    receipt.disposition = Disposition::accepted;
+    return receipt;
+  };
+  start({{"poll", "10ms"}});
+  run_until([this] { return names_in(in / ".done").size() == 1; });
+  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_EQ(names_in(in).size(), 1u);
+}
+
 TEST_F(FileReceiver, DeletesAFileWhereThatIsAskedFor) {
   put("a.hl7", message("1"));
   start({{"after", "delete"}});
