@@ -362,8 +362,9 @@ asio::awaitable<Connection::Next> Connection::settle(Request& request) {
     defect = request.problem->reason;
     request.mount->report().count("requests_defective_total", 1);
   }
-  Arrival arrival = arrival_of(head, *request.target, request.take_body(), stream_->peer().address,
-                               std::move(defect));
+  Arrival arrival =
+      arrival_of(head, *request.target, request.take_body(), request.mount->settings().key_header,
+                 stream_->peer().address, std::move(defect));
   const Bytes body = arrival.body;
   working_ = true;
   const std::optional<Receipt> receipt = co_await offer(request.mount, std::move(arrival));

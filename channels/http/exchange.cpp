@@ -150,7 +150,8 @@ std::string attributes_of(const RequestHead& head, const Target& target) {
 }
 
 Arrival arrival_of(const RequestHead& head, const Target& target, std::string body,
-                   const std::string& peer_address, std::optional<Error> defect) {
+                   const std::string& key_header, const std::string& peer_address,
+                   std::optional<Error> defect) {
   Arrival arrival;
   if (defect && body.size() > kKeptOfDefective) body.resize(kKeptOfDefective);
   arrival.body = make_bytes(std::move(body));
@@ -161,7 +162,7 @@ Arrival arrival_of(const RequestHead& head, const Target& target, std::string bo
   if (const auto header = hl7v2::Header::peek(*arrival.body)) {
     arrival.event = header->event();
     arrival.control_id = header->control_id;
-  } else if (std::string key = head.header("idempotency-key"); key.size() <= kLongestControlId) {
+  } else if (std::string key = head.header(key_header); key.size() <= kLongestControlId) {
     arrival.control_id = std::move(key);
   }
   return arrival;

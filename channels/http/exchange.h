@@ -16,7 +16,8 @@ std::string attributes_of(const RequestHead& head, const Target& target);
 
 // The request as the intake takes it. With a `defect` it is kept as rejected, at most 64 KB of it.
 Arrival arrival_of(const RequestHead& head, const Target& target, std::string body,
-                   const std::string& peer_address, std::optional<Error> defect);
+                   const std::string& key_header, const std::string& peer_address,
+                   std::optional<Error> defect);
 
 // `body` is that of the request: HL7 v2 is answered with an HL7 v2 acknowledgement where the sender
 // says it speaks "HL7 over HTTP" (content type application/hl7-v2 or x-application/hl7-v2+er7).

@@ -16,6 +16,7 @@ Transport transport() {
     return make_receiver(servers, values, ports, intake);
   };
   made.make_sender = make_sender;
+  made.check_source = check_source;
   return made;
 }
 

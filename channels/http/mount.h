@@ -38,6 +38,7 @@ struct MountSettings {
   PathPattern path;
   std::vector<std::string> methods;
   bool processed = false;  // answered with what the script made of it, else once it is stored
+  std::string key_header = "idempotency-key";  // names a request that is no HL7 v2
   std::size_t max_size = 0;
   std::chrono::milliseconds body_timeout{};  // without a byte; and see Connection
   ListenerLimits limits;

@@ -1,6 +1,7 @@
 #include "channels/http/receiver.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -9,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "channels/http/text.h"
+#include "channels/transport/secret_name.h"
 #include "channels/transport/tls.h"
 
 namespace cannula::http {
@@ -114,6 +116,25 @@ const Option& path_option() {
 
 }  // namespace
 
+namespace {
+
+std::span<const Option> dedupe_options() {
+  static const Option kOptions[] = {
+      {.name = "key",
+       .type = OptionType::text,
+       .description = "What names a request: the header of that name, such as "
+                      "\"header:webhook-id\". A body of HL7 v2 is named by its MSH-10.",
+       .default_value = "header:idempotency-key"},
+      {.name = "window",
+       .type = OptionType::duration,
+       .description = "How long a request is remembered.",
+       .default_value = "24h"},
+  };
+  return kOptions;
+}
+
+}  // namespace
+
 std::span<const Option> receiver_options() {
   static const Option kOptions[] = {
       {.name = "listen",
@@ -133,6 +154,14 @@ std::span<const Option> receiver_options() {
            "\"processed\", what the script replies.",
        .default_value = "stored",
        .choices = {std::begin(kRespond), std::end(kRespond)}},
+      {.name = "dedupe",
+       .type = OptionType::table,
+       .description =
+           "Remembers requests by the name that their sender gives them: the same one again, with "
+           "the same body, is answered as the first was and not worked twice, also after a "
+           "restart. The same name with another body is another message, which is worked and "
+           "logged; so is each request without a name.",
+       .members = dedupe_options()},
       {.name = "max_size",
        .type = OptionType::size,
        .description = "The largest body that is taken; a larger one is answered 413 and its "
@@ -186,8 +215,25 @@ std::span<const Option> receiver_options() {
 
 namespace {
 
+// The name of a header, from `key` of `dedupe`.
+Result<std::string> header_of_key(const std::string& key) {
+  constexpr std::string_view kHeader = "header:";
+  const std::string name = key.starts_with(kHeader) ? key.substr(kHeader.size()) : std::string();
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_';
+  });
+  if (plain && !is_secret_name(lower(name))) return lower(name);
+  return Error{
+      "T314", "\"" + key + "\" is not what a request can be known by",
+      "write \"header:\" and the name of the header, such as \"header:webhook-id\"; one that "
+      "is to log in with is not kept"};
+}
+
 Result<MountSettings> settings_of(const Values& values) {
   MountSettings settings;
+  if (const Values* dedupe = values.table("dedupe")) {
+    settings.key_header = TRY(header_of_key(dedupe->text("key")));
+  }
   auto path = PathPattern::parse(values.text("path"));
   if (!path) {
     return Error{"T314", "\"" + values.text("path") + "\" is not a path that a source can have",
@@ -222,6 +268,11 @@ Result<MountSettings> settings_of(const Values& values) {
 }
 
 }  // namespace
+
+Result<void> check_source(const Values& values) {
+  TRY(settings_of(values));
+  return {};
+}
 
 Result<std::unique_ptr<Receiver>> make_receiver(std::shared_ptr<Servers> servers,
                                                 const Values& values, const Ports& ports,

@@ -10,6 +10,9 @@
 
 namespace cannula::http {
 
+// What `cannula check` says of a source's values beyond their types: T314.
+Result<void> check_source(const Values& values);
+
 std::span<const Option> receiver_options();
 Result<std::unique_ptr<Receiver>> make_receiver(std::shared_ptr<Servers> servers,
                                                 const Values& values, const Ports& ports,

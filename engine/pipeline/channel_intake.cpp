@@ -37,6 +37,9 @@ struct Offer {
   Commits committed{std::vector<store::Committed>{}};
   std::function<void()> resume;
 
+  bool may_be_duplicate(std::size_t i) const {
+    return !refusals[i] && twins[i] == i && Duplicates::may_be(arrivals[i]);
+  }
   void one_more_known() {
     if (open.fetch_sub(1) == 1) resume();
   }
@@ -78,6 +81,7 @@ bool follows_sequence(const config::ChannelConfig& config) {
 }
 
 std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
+  if (const Values* dedupe = config.source.table("dedupe")) return dedupe->duration("window");
   return config.source.has("duplicates") ? config.source.duration("duplicates")
                                          : std::chrono::milliseconds(0);
 }
@@ -229,14 +233,14 @@ bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way)
   using Kind = Duplicates::Verdict::Kind;
   for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
     offer.verdicts[i] = {};
-    if (offer.refusals[i] || offer.twins[i] != i) continue;
+    if (!offer.may_be_duplicate(i)) continue;
     offer.verdicts[i] = duplicates_->look(offer.arrivals[i], offer.fingerprints[i]);
     if (offer.verdicts[i].kind != Kind::under_way) continue;
     under_way = offer.fingerprints[i];
     return false;
   }
   for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
-    if (offer.refusals[i] || offer.twins[i] != i || offer.verdicts[i].kind != Kind::fresh) continue;
+    if (!offer.may_be_duplicate(i) || offer.verdicts[i].kind != Kind::fresh) continue;
     if (offer.verdicts[i].id_reused) report_reuse(offer.arrivals[i]);
     duplicates_->began(offer.arrivals[i], offer.fingerprints[i]);
   }
@@ -249,8 +253,9 @@ asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
   for (const Arrival& arrival : offer.arrivals) {
     offer.fingerprints.push_back(Duplicates::of(arrival));
   }
-  offer.twins = Duplicates::twins(
-      offer.fingerprints, [&offer](std::size_t i) { return offer.refusals[i].has_value(); });
+  offer.twins = Duplicates::twins(offer.fingerprints, [&offer](std::size_t i) {
+    return offer.refusals[i] || !Duplicates::may_be(offer.arrivals[i]);
+  });
   Duplicates::Fingerprint under_way;
   while (!judge_once(offer, under_way)) {
     auto ask = [this, under_way](auto resume) {
@@ -433,7 +438,7 @@ Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::si
 void ChannelIntake::remember(Duplicates& duplicates, const Offer& offer,
                              const std::vector<Receipt>& receipts) {
   for (std::size_t i = 0; i < receipts.size(); ++i) {
-    if (offer.refusals[i]) continue;
+    if (offer.refusals[i] || !Duplicates::may_be(offer.arrivals[i])) continue;
     const bool well = receipts[i].disposition == Disposition::accepted;
     duplicates.ended(offer.fingerprints[i], well ? receipts[i].id : MessageId{}, receipts[i].reply);
   }

@@ -20,6 +20,12 @@ std::uint64_t hash_of_id(const Arrival& arrival) {
   return XXH3_64bits_withSeed(arrival.control_id.data(), arrival.control_id.size(), sender);
 }
 
+// Milliseconds since 1970.
+std::int64_t time_of(MessageId id) {
+  constexpr unsigned kCounterBits = 20;
+  return static_cast<std::int64_t>(id.value >> kCounterBits);
+}
+
 // Taken well, as far as it has come.
 bool counts(store::MessageState state) {
   using State = store::MessageState;
@@ -37,7 +43,8 @@ Duplicates::Duplicates(std::string channel, std::chrono::milliseconds window,
       ask_store_until_(begun_ + window) {}
 
 Duplicates::Fingerprint Duplicates::of(const Arrival& arrival) {
-  const XXH128_hash_t hash = XXH3_128bits(arrival.body->data(), arrival.body->size());
+  const XXH128_hash_t hash =
+      XXH3_128bits_withSeed(arrival.body->data(), arrival.body->size(), hash_of_id(arrival));
   return {hash.low64, hash.high64};
 }
 
@@ -60,8 +67,7 @@ Duplicates::Verdict Duplicates::look(const Arrival& arrival, const Fingerprint& 
   }
   Verdict verdict;
   const std::uint64_t id = hash_of_id(arrival);
-  verdict.id_reused = !arrival.control_id.empty() &&
-                      (current_.control_ids.contains(id) || previous_.control_ids.contains(id));
+  verdict.id_reused = current_.control_ids.contains(id) || previous_.control_ids.contains(id);
   return verdict;
 }
 
@@ -69,6 +75,7 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
   for (const Generation* generation : {&current_, &previous_}) {
     const auto found = generation->messages.find(fingerprint);
     if (found == generation->messages.end()) continue;
+    if (time_of(found->second) < now_microseconds() / 1000 - window_.count()) continue;
     Verdict verdict{Verdict::Kind::duplicate, found->second};
     const auto reply = generation->replies.find(fingerprint);
     if (reply != generation->replies.end()) verdict.reply = reply->second;
@@ -78,7 +85,6 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
 }
 
 std::optional<Duplicates::Verdict> Duplicates::in_store(const Arrival& arrival) const {
-  if (arrival.control_id.empty()) return std::nullopt;
   store::MessageQuery query;
   query.channel = channel_;
   query.control_id = arrival.control_id;
@@ -125,7 +131,7 @@ void Duplicates::when_ended(const Fingerprint& fingerprint, std::function<void()
   place->second.push_back(std::move(resume));
 }
 
-// Two generations of a window each, so a message is remembered for at least one and at most two.
+// Two generations of a window each: what is known of a message is kept for at least one.
 void Duplicates::age() {
   const auto now = steady_clock::now();
   const bool full = current_.messages.size() >= kMostInMemory;

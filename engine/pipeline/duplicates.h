@@ -1,10 +1,11 @@
-// Which messages a channel has taken in within its window (`duplicates` of the source), so that one
-// that comes again is answered as the first was and not worked twice.
+// Which messages a channel has taken in within its window (`duplicates` of an mllp source, `dedupe`
+// of an http one), so that one that comes again is answered as the first was and not worked twice.
 //
-// A duplicate is the same message byte for byte, sender (MSH-3, MSH-4) and control id (MSH-10)
-// included; the same control id with another body is another message, which is worked, counted and
-// logged. Only messages that were taken well are remembered: what was refused, rejected or dead may
-// come again and is worked again.
+// A duplicate is the same message byte for byte, with the same sender (MSH-3, MSH-4) and control id
+// (MSH-10, or the header that names the request); the same control id with another body is another
+// message, which is worked, counted and logged, and so is each that has no control id. Only
+// messages that were taken well are remembered: what was refused, rejected or dead may come again
+// and is worked again.
 //
 // What came since the channel was opened is found by a hash in memory (about 80 bytes a message);
 // what came before, by its control id in the index, for as long as the window reaches back. On the
@@ -39,6 +40,8 @@ class Duplicates {
     friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
   };
   static Fingerprint of(const Arrival& arrival);
+  // Whether it can be one at all.
+  static bool may_be(const Arrival& arrival) { return !arrival.control_id.empty(); }
   // Of each of these the number of the first one like it, perhaps its own; those that are left out
   // have no like. In linear time: a sender chooses how many come together.
   static std::vector<std::size_t> twins(const std::vector<Fingerprint>& prints,

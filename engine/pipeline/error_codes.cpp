@@ -75,7 +75,7 @@ constexpr ErrorCode kCodes[] = {
      "destinations."},
     {"P318", "Intake of the channel is paused",
      "A person paused it with `cannula channel pause`; `cannula status` says who, when and why. "
-     "Senders are told to try again (AE or CR, 503); files stay where they are. `cannula channel "
+     "Senders are told to try again (AE or CE, 503); files stay where they are. `cannula channel "
      "resume` lets it go on."},
     {"P319", "A delivery is held while its sender waited for it",
      "The sender had asked to be told what became of the message (ack = \"delivered:…\"), and the "

@@ -128,6 +128,41 @@ retry = {{ first = "20ms", max = "50ms" }}
         self.assertEqual(status, 200)
         self.assertIn("MSA|AA|H2", answer)
 
+    def test_a_webhook_that_comes_again_is_answered_as_the_first_was(self):
+        self.write_channel("hooks", "/hooks", 'dedupe = { key = "header:webhook-id", window = "1h" }\nrespond = "processed"',
+                           script="""
+function main(msg)
+  send("ehr", msg.raw)
+  reply{ status = 201, body = "made of " .. msg.raw }
+end
+""")
+        self.write_channel("plain", "/plain")
+        self.run_site()
+
+        def post(name, body, path="/hooks"):
+            named = ["-H", f"Webhook-Id: {name}"] if name else []
+            return self.curl(path, *named, body=body)
+
+        first = post("evt-1", b'{"order": 1}')
+        self.assertEqual(first, (201, 'made of {"order": 1}'))
+        self.assertEqual(post("evt-1", b'{"order": 1}'), first)
+        self.assertEqual(post("evt-2", b'{"order": 1}')[0], 201, "another event with the same content")
+        self.assertEqual(post("evt-1", b'{"order": 2}'), (201, 'made of {"order": 2}'), "a name used again is no reason to lose it")
+        for _ in range(2):  # without a name nobody can tell
+            self.assertEqual(post(None, b'{"order": 3}')[0], 201)
+        for _ in range(2):  # where it is not asked for
+            self.assertEqual(post("evt-1", b'{"order": 1}', "/plain")[0], 202)
+        self.assertTrue(wait_until(lambda: self.messages("hooks") == {"done": 5, "filtered": 1}))
+        self.assertTrue(wait_until(lambda: self.messages("plain") == {"done": 2}))
+        self.assertIn("used the control id of an earlier message", self.engine.said())
+        rows = cannula_json("msg", "list", self.site, "--channel", "hooks", "--state", "filtered")["messages"]
+        self.assertEqual([row["code"] for row in rows], ["P312"])
+
+        self.assertEqual(self.engine.stop(), 0)
+        self.run_site()
+        self.assertEqual(post("evt-1", b'{"order": 1}')[0], 200, "known, though not any more what the script had said")
+        self.assertEqual(self.messages("hooks")["filtered"], 2)
+
     def test_a_login_page_and_a_locked_door_are_no_success_and_no_verdict_on_the_message(self):
         self.write_channel("results", "/hooks/lab")
         self.ehr.script = [(200, {}, b"<html>Login please</html>"), (200, {}), (302, {"Location": "/login"}), (401, {}), (403, {})]

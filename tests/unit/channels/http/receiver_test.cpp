@@ -653,6 +653,20 @@ TEST_F(HttpReceiver, RefusesSettingsThatMeanNothing) {
   }
 }
 
+TEST(HttpSource, SaysWhatARequestCannotBeKnownBy) {
+  for (const std::string key :
+       {"cookie", "header:", "header:a b", "header:Cookie", "header:X-Api-Key"}) {
+    Values dedupe;
+    dedupe.set("key", key);
+    Values values =
+        values_of(http::receiver_options(), {{"listen", "127.0.0.1:0"}, {"path", "/x"}});
+    values.set("dedupe", std::make_shared<const Values>(dedupe));
+    const auto refused = http::check_source(values);
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().code, "T314");
+  }
+}
+
 TEST_F(HttpReceiver, AnyBytesEndInAnAnswerOrAClosedConnection) {
   start({{"header_timeout", "100ms"}, {"body_timeout", "100ms"}, {"max_size", "1KB"}});
   unsigned seed = 20260101;

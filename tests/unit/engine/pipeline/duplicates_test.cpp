@@ -55,6 +55,32 @@ TEST(Duplicates, FindTwinsInLinearTime) {
   EXPECT_EQ(twins[9], 9u);
 }
 
+// As webhooks have them: what names them stands beside the body.
+TEST(Duplicates, AreKnownByTheirNameAndTheirBody) {
+  const auto arrival = [](const std::string& id, const std::string& body) {
+    Arrival made;
+    made.control_id = id;
+    made.body = make_bytes(body);
+    return made;
+  };
+  const auto print = Duplicates::of(arrival("evt-1", "{}"));
+  EXPECT_EQ(Duplicates::of(arrival("evt-1", "{}")), print);
+  EXPECT_FALSE(Duplicates::of(arrival("evt-2", "{}")) == print);
+  EXPECT_FALSE(Duplicates::of(arrival("evt-1", "[]")) == print);
+  EXPECT_FALSE(Duplicates::may_be(arrival("", "{}"))) << "nobody can tell";
+}
+
+TEST_F(DuplicatesTest, AreForgottenWhenTheWindowHasPassed) {
+  auto brief = site(kRelay);
+  brief->channels["lab"].source.set("duplicates", std::chrono::milliseconds(300));
+  auto engine = start(brief);
+  const auto first = wires_.offer("lab", {oru(1, "A")});
+  std::this_thread::sleep_for(std::chrono::milliseconds(350));
+  const auto later = wires_.offer("lab", {oru(1, "A")});
+  EXPECT_NE(later[0].id, first[0].id) << "not only when the next window has passed too";
+  EXPECT_EQ(wires_.delivered(2).size(), 2u);
+}
+
 TEST_F(DuplicatesTest, AreKnownAfterARestart) {
   MessageId first;
   {
