@@ -31,12 +31,11 @@ class Sender:
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.acknowledged, self.longest = [], 0
+        self.acknowledged = []
 
     def send(self, control_id, mrn, name):
         text = (f"MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|{control_id}|P|2.5.1\r"
                 f"PID|1||{mrn}^^^NORTH^MR||{name}^M\rOBX|1|ST|X^Invented||{control_id}{filling(control_id)}\r")
-        begun = time.monotonic()
         self.socket.sendall(b"\x0b" + text.encode() + b"\x1c\x0d")
         answer = b""
         while b"\x1c\x0d" not in answer:
@@ -44,7 +43,6 @@ class Sender:
             if not got:
                 raise ConnectionError("the engine closed the connection")
             answer += got
-        self.longest = max(self.longest, time.monotonic() - begun)
         if re.search(rb"MSA\|(\w\w)", answer)[1] == b"AA":
             self.acknowledged.append(control_id)
 

@@ -14,6 +14,7 @@ namespace {
 
 using config::OrderConfig;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 TEST_F(EngineTest, AMessageGoesFromSourceToDestinationByteForByte) {
   auto engine = start(site(kRelay));
@@ -227,13 +228,39 @@ TEST_F(EngineTest, WithOnErrorStopNothingPassesAMessageWhoseScriptFailed) {
 }
 
 TEST_F(EngineTest, WithTheDiskNearlyFullNothingNewIsTakenAndDeliveriesGoOn) {
-  auto full = site(kRelay);
-  full->store.keep_free = std::uint64_t{1} << 60;
-  auto engine = start(full);
+  std::atomic<bool> away{true};
+  wires_.answer = [&away](const Parcel&, int) {
+    Answer answer;
+    answer.kind = away ? Answer::Kind::retry : Answer::Kind::delivered;
+    if (away) answer.reason = {"T103", "away", "", std::nullopt};
+    return answer;
+  };
+  const auto with_to_keep = [this](std::uint64_t bytes) {
+    auto made = site(kRelay);
+    made->store.keep_free = bytes;
+    return made;
+  };
+  auto engine = start(with_to_keep(0));
+  const auto waiting = wires_.offer("lab", {oru(1, "A")})[0];
+  ASSERT_EQ(waiting.disposition, Disposition::accepted);
+
+  const auto comes = [&engine](bool low) {
+    for (int i = 0; i < 6000 && engine->disk_low() != low; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return engine->disk_low() == low;
+  };
+  ASSERT_THAT(engine->reload(with_to_keep(std::uint64_t{1} << 60)), IsEmpty());
+  ASSERT_TRUE(comes(true));
+  const auto refused = wires_.offer("lab", {oru(2, "A")})[0];
+  EXPECT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_EQ(refused.reason.code, "P314");
+  away = false;
+  wait_for(*engine, waiting.id, store::MessageState::done);
   EXPECT_TRUE(engine->disk_low());
-  const auto receipt = wires_.offer("lab", {oru(1, "A")})[0];
-  EXPECT_EQ(receipt.disposition, Disposition::failed);
-  EXPECT_EQ(receipt.reason.code, "P314");
+
+  ASSERT_THAT(engine->reload(with_to_keep(0)), IsEmpty());
+  ASSERT_TRUE(comes(false));
+  EXPECT_EQ(wires_.offer("lab", {oru(2, "A")})[0].disposition, Disposition::accepted);
 }
 
 TEST_F(EngineTest, AScriptThatRunsIntoItsLimitsPausesItsChannelAndNoOther) {
