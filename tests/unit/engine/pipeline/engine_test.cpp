@@ -244,10 +244,14 @@ TEST_F(EngineTest, WithTheDiskNearlyFullNothingNewIsTakenAndDeliveriesGoOn) {
   const auto waiting = wires_.offer("lab", {oru(1, "A")})[0];
   ASSERT_EQ(waiting.disposition, Disposition::accepted);
 
-  const auto comes = [&engine](bool low) {
-    for (int i = 0; i < 6000 && engine->disk_low() != low; ++i)
+  const auto comes = [&engine](bool closed) {
+    bool is = !closed;
+    for (int i = 0; i < 6000 && is != closed; ++i) {
+      engine->each_channel(
+          [&](const ChannelView& view) { is = view.channel.not_taking().has_value(); });
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return engine->disk_low() == low;
+    }
+    return is == closed;
   };
   ASSERT_THAT(engine->reload(with_to_keep(std::uint64_t{1} << 60)), IsEmpty());
   ASSERT_TRUE(comes(true));
