@@ -31,7 +31,7 @@ constexpr const char* kMasterKey = "master.key";
 // What a start makes anew, what is of a process that runs, and what is put together from others.
 constexpr std::string_view kNotNeeded[] = {
     "lock",         "keys.lock",    "keys.copy",           "control.sock", "index.db",
-    "index.db-wal", "index.db-shm", "audit-configuration", "last-backup"};
+    "index.db-wal", "index.db-shm", "audit-configuration", "last-backup",  "retention-clock"};
 
 std::vector<std::string> left_out_of(const fs::path& directory,
                                      const store::BackupManifest& manifest) {

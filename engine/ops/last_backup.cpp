@@ -1,8 +1,6 @@
 #include "engine/ops/last_backup.h"
 
-#include <charconv>
-
-#include "engine/security/keys/whole_file.h"
+#include "engine/pipeline/noted_time.h"
 
 namespace cannula::ops {
 namespace {
@@ -12,17 +10,11 @@ constexpr const char* kFile = "last-backup";
 }  // namespace
 
 Result<void> note_backup(const std::filesystem::path& store, store::Timestamp began) {
-  return security::replace_whole(store / kFile, std::to_string(began) + "\n");
+  return pipeline::note_time(store / kFile, began);
 }
 
 std::optional<store::Timestamp> last_backup(const std::filesystem::path& store) {
-  const auto text = security::read_whole(store / kFile);
-  if (!text || !*text) return std::nullopt;
-  const std::string& digits = **text;
-  store::Timestamp began = 0;
-  const auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), began);
-  if (wrong != std::errc() || std::string_view(end) != "\n") return std::nullopt;
-  return began;
+  return pipeline::noted_time(store / kFile);
 }
 
 }  // namespace cannula::ops

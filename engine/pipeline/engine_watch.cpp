@@ -5,6 +5,7 @@
 
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
+#include "engine/pipeline/noted_time.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -184,9 +185,14 @@ Retention::Hands Engine::retention_hands() {
     const std::scoped_lock one_at_a_time(acts_);
     return work();
   };
-  if (const auto last = store_->messages({.newest_first = true, .limit = 1});
-      last && !last->empty())
-    hands.newest = last->front().received_at;
+  const auto file = site_->store.directory / "retention-clock";
+  hands.believed = noted_time(file);
+  const auto last = store_->messages({.newest_first = true, .limit = 1});
+  if (!hands.believed && last && !last->empty()) hands.believed = last->front().received_at;
+  hands.remember = [file](store::Timestamp now) {
+    // Where it cannot be written the next start believes what was noted before.
+    static_cast<void>(note_time(file, now).has_value());
+  };
   hands.ended = [this](const store::PruneReport& report) {
     for (const auto& [name, channel] : report.channels) {
       audit_->note({.act = "message.forget",

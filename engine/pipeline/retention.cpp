@@ -80,7 +80,7 @@ store::PruneOrder prune_order(std::shared_ptr<const config::Site> site, const Ho
 Retention::Retention(Hands hands, const Holds& holds)
     : hands_(std::move(hands)),
       holds_(holds),
-      clock_(hands_.newest, steady_clock::now()),
+      clock_(hands_.believed, steady_clock::now()),
       thread_([this] { loop(); }) {}
 
 Retention::~Retention() {
@@ -148,6 +148,7 @@ store::Timestamp Retention::believed_now() {
     spdlog::info("retention: goes by the clock again");
   }
   doubted_ = doubted;
+  if (hands_.remember) hands_.remember(believed);
   return believed;
 }
 

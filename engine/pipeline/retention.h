@@ -30,8 +30,11 @@ class Retention {
     std::function<Result<store::PruneReport>(const store::PruneOrder&)> prune;
     // Runs work while nobody sends an ended message again or edits it.
     std::function<Result<void>(const std::function<Result<void>()>&)> alone;
-    // When the newest message came that was there before any source was open; nothing: none was.
-    std::optional<store::Timestamp> newest{};
+    // What remember() was told last, in an earlier run; else when the newest message came that was
+    // there before any source was open. Nothing: there was none.
+    std::optional<store::Timestamp> believed{};
+    // Told by what time each run went, so that a restart does not make a wrong clock a right one.
+    std::function<void(store::Timestamp)> remember{};
     // Told of each run that did something.
     std::function<void(const store::PruneReport&)> ended;
   };

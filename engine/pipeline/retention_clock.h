@@ -18,10 +18,10 @@ class RetentionClock {
   static constexpr std::chrono::microseconds kBelieved = std::chrono::hours(48);
   static constexpr std::int64_t kPace = 24;  // of time by the wall in what has really passed
 
-  // `newest`: when the newest message came that was there at the start; nothing: there was none,
-  // and nothing to be forgotten too early.
-  RetentionClock(std::optional<store::Timestamp> newest, TimePoint start)
-      : believed_(newest), looked_(start) {}
+  // `believed`: what it gave last in an earlier run, or when the newest message came that was there
+  // at the start; nothing: there was none, and nothing to be forgotten too early.
+  RetentionClock(std::optional<store::Timestamp> believed, TimePoint start)
+      : believed_(believed), looked_(start) {}
 
   // Never later than `wall`.
   store::Timestamp now(store::Timestamp wall, TimePoint steady) {
