@@ -78,6 +78,12 @@ Result<json> entered(const config::Site& site, const std::string& verb, json req
   if (answer) {
     for (const auto& [name, value] : answer->items()) {
       if (value.is_string()) request[name] = value;
+      if (!value.is_array()) continue;
+      std::string texts;
+      for (const json& one : value) {
+        if (one.is_string()) texts += (texts.empty() ? "" : ", ") + one.get<std::string>();
+      }
+      request[name] = texts;
     }
   } else {
     request["code"] = answer.error().code;
