@@ -162,8 +162,10 @@ Arrival arrival_of(const RequestHead& head, const Target& target, std::string bo
   if (const auto header = hl7v2::Header::peek(*arrival.body)) {
     arrival.event = header->event();
     arrival.control_id = header->control_id;
+    arrival.sender.append(header->sending_application).append("|").append(header->sending_facility);
   } else if (std::string key = head.header(key_header); key.size() <= kLongestControlId) {
     arrival.control_id = std::move(key);
+    arrival.sender = head.method + ' ' + target.text;  // what is asked for is part of who asks
   }
   return arrival;
 }

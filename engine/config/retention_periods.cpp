@@ -83,9 +83,12 @@ void Reading::read_retention(ChannelConfig& channel, const Node& root, const Fil
     check_periods(channel.retention, *table, file);
   }
   const Member* source = root.find("source");
-  if (!channel.retention.bodies || !channel.source.has("duplicates") || !source) return;
-  const milliseconds window = channel.source.duration("duplicates");
-  const Member* written = source->value.find("duplicates");
+  if (!channel.retention.bodies || !source) return;
+  const Values* dedupe = channel.source.table("dedupe");  // of http; mllp has `duplicates`
+  if (dedupe == nullptr && !channel.source.has("duplicates")) return;
+  const milliseconds window =
+      dedupe ? dedupe->duration("window") : channel.source.duration("duplicates");
+  const Member* written = source->value.find(dedupe ? "dedupe" : "duplicates");
   if (window <= *channel.retention.bodies || !written) return;
   file.warning("C146", written->value.span,
                fmt::format("duplicates are looked for {} back, and bodies are kept for {} only",

@@ -1,5 +1,8 @@
 #include "engine/pipeline/duplicates.h"
 
+#include <random>
+
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <xxhash.h>
 
@@ -15,8 +18,21 @@ constexpr std::size_t kMostInMemory = 2'000'000;
 // A sender that gives all its messages one control id is not searched through to its beginning.
 constexpr std::size_t kMostOfOneId = 16;
 
+// Kept to answer repeats with, of one generation; beyond it they are answered as after a restart.
+constexpr std::size_t kMostOfReplies = 32u << 20;
+
+// So that nobody can make a message that is taken for another one.
+std::uint64_t secret() {
+  static const std::uint64_t drawn = [] {
+    std::random_device random;
+    return (std::uint64_t{random()} << 32) | random();
+  }();
+  return drawn;
+}
+
 std::uint64_t hash_of_id(const Arrival& arrival) {
-  const std::uint64_t sender = XXH3_64bits(arrival.sender.data(), arrival.sender.size());
+  const std::uint64_t sender =
+      XXH3_64bits_withSeed(arrival.sender.data(), arrival.sender.size(), secret());
   return XXH3_64bits_withSeed(arrival.control_id.data(), arrival.control_id.size(), sender);
 }
 
@@ -30,6 +46,17 @@ std::int64_t time_of(MessageId id) {
 bool counts(store::MessageState state) {
   using State = store::MessageState;
   return state != State::rejected && state != State::dead && state != State::discarded;
+}
+
+// What a request asks for, of those that came by HTTP: the same body may be sent to several places.
+bool ask_for_the_same(const std::string& one, const std::string& other) {
+  const auto asked = [](const std::string& attributes) {
+    const auto json = nlohmann::json::parse(attributes, nullptr, false);
+    if (!json.is_object()) return std::pair<nlohmann::json, nlohmann::json>();
+    return std::pair(json.value("method", nlohmann::json()),
+                     json.value("target", nlohmann::json()));
+  };
+  return one == other || asked(one) == asked(other);
 }
 
 }  // namespace
@@ -63,7 +90,7 @@ Duplicates::Verdict Duplicates::look(const Arrival& arrival, const Fingerprint& 
   if (under_way_.contains(fingerprint)) return {Verdict::Kind::under_way};
   if (auto known = in_memory(fingerprint)) return *std::move(known);
   if (steady_clock::now() < ask_store_until_) {
-    if (auto known = in_store(arrival)) return *std::move(known);
+    if (auto known = in_store(arrival, fingerprint)) return *std::move(known);
   }
   Verdict verdict;
   const std::uint64_t id = hash_of_id(arrival);
@@ -76,6 +103,9 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
     const auto found = generation->messages.find(fingerprint);
     if (found == generation->messages.end()) continue;
     if (time_of(found->second) < now_microseconds() / 1000 - window_.count()) continue;
+    // Since then its script may have failed: then it may come again.
+    const auto row = store_.message(found->second);
+    if (row && *row && !counts((*row)->state)) continue;
     Verdict verdict{Verdict::Kind::duplicate, found->second};
     const auto reply = generation->replies.find(fingerprint);
     if (reply != generation->replies.end()) verdict.reply = reply->second;
@@ -84,29 +114,43 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
   return std::nullopt;
 }
 
-std::optional<Duplicates::Verdict> Duplicates::in_store(const Arrival& arrival) const {
+std::optional<Duplicates::Verdict> Duplicates::in_store(const Arrival& arrival,
+                                                        const Fingerprint& fingerprint) {
   store::MessageQuery query;
   query.channel = channel_;
   query.control_id = arrival.control_id;
   query.received_from = now_microseconds() - window_.count() * 1000;
-  query.newest_first = true;
   query.limit = kMostOfOneId;
-  const auto rows = store_.messages(query);
-  if (!rows) {
-    spdlog::warn("channel {}: whether a message came before cannot be told: {}", channel_,
-                 rows.error().text());
-    return std::nullopt;
-  }
-  for (const store::MessageRow& row : *rows) {
-    if (!counts(row.state) || row.code == store::kDuplicate || row.size != arrival.body->size()) {
-      continue;
+  // The newest, for a sender that gives all its messages one id, and the oldest, for one that has
+  // repeated itself often.
+  for (const bool newest : {true, false}) {
+    query.newest_first = newest;
+    const auto rows = store_.messages(query);
+    if (!rows) {
+      spdlog::warn("channel {}: whether a message came before cannot be told: {}", channel_,
+                   rows.error().text());
+      return std::nullopt;
     }
-    const auto record = store_.read(row.accepted_at_position);
-    const auto* accepted = record ? std::get_if<store::Accepted>(&*record) : nullptr;
-    if (accepted == nullptr || !accepted->body || *accepted->body != *arrival.body) continue;
-    return Verdict{Verdict::Kind::duplicate, row.id, std::nullopt, row.state};
+    for (const store::MessageRow& row : *rows) {
+      if (!is_first(row, arrival)) continue;
+      const bool ended =
+          row.state != store::MessageState::accepted && row.state != store::MessageState::queued;
+      if (ended) current_.messages[fingerprint] = row.id;  // need not be looked for again
+      return Verdict{Verdict::Kind::duplicate, row.id, std::nullopt, row.state};
+    }
+    if (rows->size() < kMostOfOneId) break;
   }
   return std::nullopt;
+}
+
+bool Duplicates::is_first(const store::MessageRow& row, const Arrival& arrival) const {
+  if (!counts(row.state) || row.code == store::kDuplicate || row.size != arrival.body->size()) {
+    return false;
+  }
+  const auto record = store_.read(row.accepted_at_position);
+  const auto* accepted = record ? std::get_if<store::Accepted>(&*record) : nullptr;
+  return accepted != nullptr && accepted->body && *accepted->body == *arrival.body &&
+         ask_for_the_same(accepted->attributes, arrival.attributes);
 }
 
 void Duplicates::began(const Arrival& arrival, const Fingerprint& fingerprint) {
@@ -119,7 +163,11 @@ void Duplicates::ended(const Fingerprint& fingerprint, MessageId id,
   auto place = under_way_.extract(fingerprint);
   if (id) {
     current_.messages[fingerprint] = id;
-    if (reply) current_.replies[fingerprint] = *reply;
+    const std::size_t bytes = reply && reply->body ? reply->body->size() : 0;
+    if (reply && current_.reply_bytes + bytes <= kMostOfReplies) {
+      current_.reply_bytes += bytes;
+      current_.replies[fingerprint] = *reply;
+    }
   }
   if (place.empty()) return;
   for (auto& resume : place.mapped()) resume();

@@ -74,9 +74,11 @@ class Duplicates {
     std::unordered_map<Fingerprint, MessageId, Hash> messages;
     std::unordered_set<std::uint64_t> control_ids;
     std::unordered_map<Fingerprint, Reply, Hash> replies;
+    std::size_t reply_bytes = 0;  // their bodies
   };
   std::optional<Verdict> in_memory(const Fingerprint& fingerprint) const;
-  std::optional<Verdict> in_store(const Arrival& arrival) const;
+  std::optional<Verdict> in_store(const Arrival& arrival, const Fingerprint& fingerprint);
+  bool is_first(const store::MessageRow& row, const Arrival& arrival) const;
   void age();
 
   const std::string channel_;

@@ -51,8 +51,9 @@ constexpr ErrorCode kCodes[] = {
      "The message, or the delivery, has ended: it was delivered, filtered, rejected or discarded "
      "before. To discard is to end what is parked, held, dead or still to be made."},
     {"P312", "A message came again",
-     "The same message, byte for byte, was taken in before within the window that `duplicates` of "
-     "the source sets. It was acknowledged as the first was and not worked again; the text names "
+     "The same message, byte for byte, was taken in before within the window that `duplicates` or "
+     "`dedupe` of the source sets. It was acknowledged as the first was and not worked again; the "
+     "text names "
      "the first, which has the body. A sender that repeats itself did not see, or did not like, "
      "the acknowledgement."},
     {"P313", "A message came again while the first is still worked",

@@ -137,6 +137,12 @@ function main(msg)
 end
 """)
         self.write_channel("plain", "/plain")
+        self.write_channel("all", "/all/*", "dedupe = {}", script="""
+function main(msg)
+  if msg.raw:find("poison") then error("it cannot") end
+  send("ehr", msg.raw)
+end
+""")
         self.run_site()
 
         def post(name, body, path="/hooks"):
@@ -158,8 +164,18 @@ end
         rows = cannula_json("msg", "list", self.site, "--channel", "hooks", "--state", "filtered")["messages"]
         self.assertEqual([row["code"] for row in rows], ["P312"])
 
+        for path in ("/all/a", "/all/a", "/all/b"):
+            self.assertEqual(self.curl(path, "-H", "Idempotency-Key: K", body=b"{}")[0], 202)
+        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 2, "filtered": 1}), "another address is another request")
+        for dead in (1, 2):
+            self.assertEqual(self.curl("/all/a", "-H", "Idempotency-Key: P", body=b"poison")[0], 202)
+            self.assertTrue(wait_until(lambda: self.messages("all").get("dead") == dead), "what failed may come again")
+
         self.assertEqual(self.engine.stop(), 0)
         self.run_site()
+        for path in ("/all/a", "/all/b", "/all/c"):
+            self.assertEqual(self.curl(path, "-H", "Idempotency-Key: K", body=b"{}")[0], 202)
+        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 3, "filtered": 3, "dead": 2}))
         self.assertEqual(post("evt-1", b'{"order": 1}')[0], 200, "known, though not any more what the script had said")
         self.assertEqual(self.messages("hooks")["filtered"], 2)
 

@@ -67,6 +67,9 @@ TEST(Duplicates, AreKnownByTheirNameAndTheirBody) {
   EXPECT_EQ(Duplicates::of(arrival("evt-1", "{}")), print);
   EXPECT_FALSE(Duplicates::of(arrival("evt-2", "{}")) == print);
   EXPECT_FALSE(Duplicates::of(arrival("evt-1", "[]")) == print);
+  Arrival elsewhere = arrival("evt-1", "{}");
+  elsewhere.sender = "POST /other";
+  EXPECT_FALSE(Duplicates::of(elsewhere) == print);
   EXPECT_FALSE(Duplicates::may_be(arrival("", "{}"))) << "nobody can tell";
 }
 
