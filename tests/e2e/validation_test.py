@@ -51,7 +51,9 @@ class Validation(unittest.TestCase):
     def write(self, name, text):
         path = self.site / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        # Whole at once: the engine reads what it finds, and would take in half of it first.
+        (self.folder / "written").write_text(text, encoding="utf-8")
+        (self.folder / "written").replace(path)
 
     def channel(self, validate, source=None):
         if source is None:
