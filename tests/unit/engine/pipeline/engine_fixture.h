@@ -46,6 +46,17 @@ class EngineTest : public testing::Test {
     EXPECT_THAT(findings, testing::IsEmpty()) << render(findings);
     return engine;
   }
+  // Waits until the destination has nothing more to do: it has heard of all that was ended.
+  static bool comes_to_rest(const Engine& engine, const std::string& destination) {
+    std::size_t in_memory = 1;
+    for (int i = 0; i < 6000 && in_memory > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      engine.each_channel([&](const ChannelView& view) {
+        in_memory = view.channel.destinations().at(destination)->in_memory();
+      });
+    }
+    return in_memory == 0;
+  }
   // Waits until the message is in the state, and tells its row.
   static store::MessageRow wait_for(Engine& engine, MessageId id, store::MessageState state) {
     store::MessageRow row;
