@@ -17,6 +17,13 @@ namespace cannula {
 struct MessageId {
   std::uint64_t value = 0;
 
+  // The first that can be given within this millisecond since 1970.
+  static constexpr MessageId first_of(std::uint64_t millisecond) {
+    return {millisecond << kCountBits};
+  }
+  // When it was given, since 1970; later than the clock said when that had been set back.
+  constexpr std::uint64_t millisecond() const { return value >> kCountBits; }
+
   std::string text() const;
   // Case is ignored and the letters that are easily misread are taken for what they look like (O 0,
   // I L 1).
@@ -24,6 +31,9 @@ struct MessageId {
 
   explicit operator bool() const { return value != 0; }
   friend auto operator<=>(const MessageId&, const MessageId&) = default;
+
+ private:
+  static constexpr unsigned kCountBits = 20;
 };
 
 }  // namespace cannula

@@ -28,10 +28,9 @@ constexpr std::size_t kMostRows = 10'000;
 // So that a few minutes are found without a look at every message: an id is given after its message
 // was received, and begins with the milliseconds of then.
 MessageId last_id_before(store::Timestamp received) {
-  constexpr int kCountBits = 20;
   if (received <= 0) return {};
-  const auto first = static_cast<std::uint64_t>(received / 1000) << kCountBits;
-  return {first == 0 ? 0 : first - 1};
+  const MessageId first = MessageId::first_of(static_cast<std::uint64_t>(received / 1000));
+  return {first ? first.value - 1 : 0};
 }
 
 Result<store::MessageQuery> query_of(const json& request, const store::Store& store) {

@@ -38,8 +38,7 @@ std::uint64_t hash_of_id(const Arrival& arrival) {
 
 // Milliseconds since 1970.
 std::int64_t time_of(MessageId id) {
-  constexpr unsigned kCounterBits = 20;
-  return static_cast<std::int64_t>(id.value >> kCounterBits);
+  return static_cast<std::int64_t>(id.millisecond());
 }
 
 // Taken well, as far as it has come.

@@ -16,7 +16,6 @@ constexpr std::size_t kManyAtOnce = 8;
 constexpr std::chrono::microseconds kGather{500};
 constexpr std::size_t kVeryManyAtOnce = 32;  // then twice as long
 
-constexpr unsigned kCounterBits = 20;             // of a message id
 constexpr std::size_t kLargestBatch = 64u << 20;  // bytes; the rest goes with the next one
 constexpr std::size_t kBufferKept = 8u << 20;     // a batch larger than usual gives its memory back
 
@@ -122,7 +121,7 @@ void GroupCommit::assign(Submission& submission) {
     Record& record = submission.durable.records[i];
     if (auto* accepted = std::get_if<Accepted>(&record)) {
       if (now == 0) now = milliseconds_now();
-      last_id_ = std::max(last_id_ + 1, now << kCounterBits);
+      last_id_ = std::max(last_id_ + 1, MessageId::first_of(now).value);
       accepted->id.value = last_id_;
       put_message_id(submission.frames.data() + submission.offsets[i] + kFrameHeaderSize,
                      accepted->id);
