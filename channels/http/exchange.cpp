@@ -9,6 +9,7 @@
 
 #include "channels/http/text.h"
 #include "channels/transport/secret_name.h"
+#include "channels/transport/wall_clock.h"
 #include "parsers/hl7v2/acknowledgement.h"
 #include "parsers/hl7v2/header.h"
 
@@ -38,12 +39,6 @@ std::string dump(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-std::int64_t microseconds_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // 403 for who may not, or may not send this (P1xx, partners); 422 for what the script or the
 // channel does not want.
 Problem refusal_of(const Receipt& receipt) {
@@ -64,12 +59,12 @@ Problem failure_of(const Receipt& receipt) {
 std::optional<std::string> acknowledgement_of(const std::string& body, const Receipt& receipt) {
   const auto header = hl7v2::Header::peek(body);
   if (!header || header->message_type.starts_with("ACK")) return std::nullopt;
-  const std::string id = receipt.id ? receipt.id.text() : std::to_string(microseconds_now());
+  const std::string id = receipt.id ? receipt.id.text() : std::to_string(now_microseconds());
   const std::string text =
       receipt.reason.message +
       (receipt.reason.hint.empty() ? std::string() : " (" + receipt.reason.hint + ")");
   hl7v2::AckDetails details;
-  details.time = microseconds_now();
+  details.time = now_microseconds();
   details.control_id = id;
   if (receipt.disposition == Disposition::accepted) {
     return hl7v2::acknowledge(*header, hl7v2::AckOutcome::accepted, details);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "channels/mllp/framing/commit_block.h"
+#include "channels/transport/wall_clock.h"
 #include "parsers/hl7v2/acknowledgement.h"
 
 namespace cannula::mllp {
@@ -60,12 +61,6 @@ AckOutcome outcome_of(const Receipt& receipt, Frame::Kind kind) {
       return AckOutcome::error;
   }
   return AckOutcome::error;
-}
-
-std::int64_t microseconds_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 // ERR-3 of table 0357. 207 (application internal error) is for what may pass: senders retry it.
@@ -268,7 +263,7 @@ void Exchange::append_answers(std::string& out, const Group& group,
   if (rules_->batch == BatchAnswer::none) return;
   const std::string id = fresh_id().text();
   const std::string text =
-      hl7v2::acknowledge_batch(*group.batch, group.answers, {microseconds_now(), id});
+      hl7v2::acknowledge_batch(*group.batch, group.answers, {now_microseconds(), id});
   if (!text.empty()) append_frame(out, text);
 }
 
@@ -278,7 +273,7 @@ std::string Exchange::answer(const Message& message, const Receipt& receipt,
   if (message.header && is_acknowledgement(*message.header)) return {};
   const std::string id = (receipt.id ? receipt.id : fresh_id()).text();
   hl7v2::AckDetails details;
-  details.time = microseconds_now();
+  details.time = now_microseconds();
   details.control_id = id;
   std::string text;
   if (receipt.disposition != Disposition::accepted) {

@@ -1,10 +1,9 @@
 #include "engine/ops/text.h"
 
-#include <ctime>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/security/audit/entry.h"
 #include "parsers/hl7v2/encoding.h"
 #include "parsers/text/base64.h"
 #include "parsers/text/character_set.h"
@@ -106,12 +105,7 @@ json record_json(const store::Discarded& discarded) {
 }  // namespace
 
 std::string time_text(store::Timestamp at) {
-  const std::time_t seconds = static_cast<std::time_t>(at / 1'000'000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     at % 1'000'000);
+  return audit::time_text(at);
 }
 
 void put_bytes(json& into, const char* name, const Bytes& bytes) {

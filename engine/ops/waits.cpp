@@ -27,7 +27,7 @@ bool overlap(const store::OrderKeys& a, const store::OrderKeys& b) {
   });
 }
 
-bool is_open(DeliveryState state) {
+bool still_waits(DeliveryState state) {
   return state == DeliveryState::queued || state == DeliveryState::retrying ||
          state == DeliveryState::held;
 }
@@ -190,7 +190,7 @@ std::vector<std::string> what_it_waits_for(const store::Store& store,
   if (message.state == MessageState::parked) return rows_missing(store, message);
   const bool to_work = message.state == MessageState::accepted;
   const bool to_deliver = std::any_of(deliveries.begin(), deliveries.end(),
-                                      [](const auto& one) { return is_open(one.state); });
+                                      [](const auto& one) { return still_waits(one.state); });
   if (!to_work && !to_deliver) return {};
   if (!engine) return {"no engine runs: `cannula run SITE` goes on with it"};
   std::optional<std::vector<std::string>> found;
@@ -201,7 +201,7 @@ std::vector<std::string> what_it_waits_for(const store::Store& store,
                 view.channel.config().order.on_hold == config::OrderConfig::OnHold::hold_key);
     if (to_work) waits.look_at_work(view.channel);
     for (const DeliveryRow& delivery : deliveries) {
-      if (!is_open(delivery.state)) continue;
+      if (!still_waits(delivery.state)) continue;
       if (const auto destination = view.channel.destination_named(delivery.destination))
         waits.look_at(delivery, *destination);
     }

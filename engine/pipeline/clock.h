@@ -2,17 +2,12 @@
 // std::chrono::steady_clock, so that a wall clock that jumps neither hurries nor delays anything.
 #pragma once
 
-#include <chrono>
-
+#include "channels/transport/wall_clock.h"
 #include "engine/store/record.h"
 
 namespace cannula::pipeline {
 
-inline store::Timestamp now_microseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+using cannula::now_microseconds;
 
 // The wall clock as a port: tests let it jump. Thread-safe.
 class WallClock {

@@ -68,14 +68,14 @@ std::string name_of_number(std::uint64_t number) {
 
 }  // namespace
 
-bool Hold::covers(const store::MessageRow& row,
-                  const std::vector<std::uint64_t>& search_keys) const {
+bool Hold::covers(const store::MessageRow& row, const store::FoundBy& found_by) const {
   if (message && row.id != message) return false;
   if (!channel.empty() && row.channel != channel) return false;
   if (row.received_at < received_from) return false;
   if (received_to != 0 && row.received_at >= received_to) return false;
-  return kind.empty() || std::find_first_of(search_keys.begin(), search_keys.end(), search.begin(),
-                                            search.end()) != search_keys.end();
+  if (kind.empty() || !found_by.all) return true;
+  return std::find_first_of(found_by.keys.begin(), found_by.keys.end(), search.begin(),
+                            search.end()) != found_by.keys.end();
 }
 
 std::string Hold::what() const {
@@ -134,8 +134,13 @@ Result<void> Holds::append(const std::string& line) {
   return failed(file_, fmt::format("cannot be written: {}", std::strerror(number)));
 }
 
+Result<void> Holds::while_none_is_added(const std::function<Result<void>()>& work) const {
+  const std::scoped_lock lock(adding_);
+  return work();
+}
+
 Result<Hold> Holds::add(Hold hold) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(adding_, mutex_);
   hold.name = name_of_number(last_ + 1);
   TRY(append(line_of(to_json(hold))));
   ++last_;
@@ -163,11 +168,10 @@ std::vector<Hold> Holds::all() const {
   return holds_;
 }
 
-std::string Holds::covering(const store::MessageRow& row,
-                            const std::vector<std::uint64_t>& search_keys) const {
+std::string Holds::covering(const store::MessageRow& row, const store::FoundBy& found_by) const {
   const std::scoped_lock lock(mutex_);
   const auto found = std::find_if(holds_.begin(), holds_.end(),
-                                  [&](const Hold& one) { return one.covers(row, search_keys); });
+                                  [&](const Hold& one) { return one.covers(row, found_by); });
   return found == holds_.end() ? std::string() : found->name;
 }
 

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "engine/store/retention.h"
 #include "engine/store/store.h"
 
 namespace cannula::pipeline {
@@ -26,7 +28,8 @@ struct Hold {
   store::Timestamp received_from = 0;
   store::Timestamp received_to = 0;  // exclusive; 0: no bound
 
-  bool covers(const store::MessageRow& row, const std::vector<std::uint64_t>& search_keys) const;
+  // Also true where not all that the message is found by could be read, and it may.
+  bool covers(const store::MessageRow& row, const store::FoundBy& found_by) const;
   // In words, without a reason or a name: "mrn, channel lab".
   std::string what() const;
 };
@@ -44,9 +47,10 @@ class Holds {
                        const std::string& reason);
   // Those in force, by their number.
   std::vector<Hold> all() const;
-  // The name of one that covers the message; empty: none does.
-  std::string covering(const store::MessageRow& row,
-                       const std::vector<std::uint64_t>& search_keys) const;
+  // The name of one that covers the message, or may cover it; empty: none does.
+  std::string covering(const store::MessageRow& row, const store::FoundBy& found_by) const;
+  // Runs `work` while none is added: what it judges by covering() stays so until it returns.
+  Result<void> while_none_is_added(const std::function<Result<void>()>& work) const;
   // The name of one that covers some message of a channel.
   Result<std::string> covering_in(const store::Store& store, const std::string& channel) const;
 
@@ -55,6 +59,7 @@ class Holds {
   Result<void> append(const std::string& line);
 
   const std::filesystem::path file_;
+  mutable std::mutex adding_;  // before mutex_
   mutable std::mutex mutex_;
   std::vector<Hold> holds_;
   std::uint64_t last_ = 0;

@@ -38,15 +38,22 @@ config::RetentionConfig::Period period_of(const config::RetentionConfig& retenti
   }
 }
 
-// A channel that was renamed keeps its former messages as it keeps its own.
-const config::RetentionConfig& retention_of(const config::Site& site, const std::string& channel) {
+// A channel that was renamed keeps its former messages as it keeps its own. Null: it is removed.
+const config::ChannelConfig* channel_of(const config::Site& site, const std::string& channel) {
   const auto found = site.channels.find(channel);
-  if (found != site.channels.end()) return found->second.retention;
+  if (found != site.channels.end()) return &found->second;
   for (const auto& [name, config] : site.channels) {
     const auto& former = config.renamed_from;
-    if (std::find(former.begin(), former.end(), channel) != former.end()) return config.retention;
+    if (std::find(former.begin(), former.end(), channel) != former.end()) return &config;
   }
-  return site.retention;
+  return nullptr;
+}
+
+// It keeps what follows of its order key waiting, until a person sends it again or discards it.
+bool holds_its_key(const config::Site& site, const store::MessageRow& row) {
+  const config::ChannelConfig* channel = channel_of(site, row.channel);
+  return row.state == store::MessageState::dead && channel != nullptr &&
+         channel->order.on_hold == config::OrderConfig::OnHold::hold_key;
 }
 
 bool ends(const config::RetentionConfig& retention) {
@@ -68,11 +75,13 @@ store::PruneOrder prune_order(std::shared_ptr<const config::Site> site, const Ho
   store::PruneOrder order;
   order.now = now;
   order.keep = [site](const std::string& channel, store::MessageState state) {
-    const config::RetentionConfig& retention = retention_of(*site, channel);
+    const config::ChannelConfig* config = channel_of(*site, channel);
+    const config::RetentionConfig& retention = config ? config->retention : site->retention;
     return store::Keep{microseconds(period_of(retention, state)), microseconds(retention.bodies)};
   };
-  order.held = [&holds](const store::MessageRow& row, const std::vector<std::uint64_t>& keys) {
-    return holds.covering(row, keys);
+  order.held = [site, &holds](const store::MessageRow& row, const store::FoundBy& found_by) {
+    if (holds_its_key(*site, row)) return std::string("it is dead and holds its order key");
+    return holds.covering(row, found_by);
   };
   return order;
 }
@@ -158,7 +167,9 @@ store::PruneOrder Retention::order_for(const Run& run, bool at_once) {
   order.dry_run = run.dry_run;
   order.within = at_once ? 0 : std::chrono::microseconds(site->retention_within).count();
   order.rest = at_once ? 0 : kRest;
-  order.alone = hands_.alone;
+  order.alone = [this](const std::function<Result<void>()>& work) {
+    return hands_.alone([&] { return holds_.while_none_is_added(work); });
+  };
   const bool was_asked = run.number != 0;
   order.go_on = [this, was_asked](const store::PruneReport& so_far) {
     if (was_asked) {

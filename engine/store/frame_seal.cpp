@@ -152,7 +152,8 @@ Result<std::string_view> open_payload(const FrameHeader& header, std::string_vie
     return is_newer("format", header.format);
   }
   if (keys == nullptr) {
-    return Error{"J112", "the record is sealed, and there are no keys to open it", ""};
+    return Error{"J112", "the record is sealed, and there are no keys to open it",
+                 "put the store's file `keys` back from a backup"};
   }
   if (payload.size() < kLeast) return does_not_open(position);
   const security::DataKey& key = *TRY(keys->of_number(get_u32(payload.data() + kIdSize)));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "channels/transport/wall_clock.h"
 #include "engine/store/frame_seal.h"
 #include "engine/store/journal_findings.h"
 #include "engine/store/zero_ahead.h"
@@ -14,12 +15,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kFilesKeptOpen = 32;
 constexpr std::chrono::seconds kLookedForEach{1};  // whether the last segment is in its place
 constexpr std::size_t kFirstRead = 4096;           // most records come with one read
-
-Timestamp now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -40,12 +35,19 @@ Position Journal::begin() const {
   return segments_.empty() ? kFirstPosition : segments_.front().header.base;
 }
 
+// Others read segments, and retention removes the first of them, while this one is written.
+SegmentHeader Journal::last_header() const {
+  const std::shared_lock guard(segments_lock_);
+  return segments_.empty() ? SegmentHeader() : segments_.back().header;
+}
+
 Result<void> Journal::append(std::string_view batch, Position first, std::uint64_t last_id) {
-  const Position base = segments_.back().header.base;
+  const SegmentHeader last = last_header();
+  const Position base = last.base;
   const bool full =
       first != base && file_offset(base, first) + batch.size() > settings_.segment_size;
   // A segment is either plain or sealed with one ring: its header says so.
-  const bool other_keys = segments_.back().header.keys != keys_id();
+  const bool other_keys = last.keys != keys_id();
   const bool roll = roll_.load() && first != base;
   const bool begins = abandoned_ || full || other_keys || roll;
   if (begins || displaced_) TRY(look_whether_in_place(true));
@@ -62,7 +64,7 @@ Result<void> Journal::append(std::string_view batch, Position first, std::uint64
 }
 
 Result<void> Journal::write_batch(std::string_view batch, Position first) {
-  const std::uint64_t offset = file_offset(segments_.back().header.base, first);
+  const std::uint64_t offset = file_offset(last_header().base, first);
   if (zero_ahead_) zero_ahead_->claim(offset + batch.size());
   TRY(last_file_->write(offset, batch));
   return last_file_->sync();
@@ -74,7 +76,7 @@ Result<void> Journal::look_whether_in_place(bool closely) {
   const auto now = std::chrono::steady_clock::now();
   bool in_place = last_file_->has_name();
   if (in_place && (closely || now >= next_look_)) {
-    in_place = last_file_->is_at(path_of(segments_.back()));
+    in_place = last_file_->is_at(path_of(last_header().base));
     next_look_ = now + kLookedForEach;
   }
   displaced_ = !in_place;
@@ -82,7 +84,7 @@ Result<void> Journal::look_whether_in_place(bool closely) {
   return Error{"J120",
                fmt::format("{}, which is being written, is no longer in its folder: it was removed "
                            "or moved while the store is open",
-                           path_of(segments_.back()).string()),
+                           path_of(last_header().base).string()),
                "put the folder back as it was, and work resumes by itself; or see `cannula explain "
                "J120` before the engine is stopped"};
 }
@@ -103,8 +105,10 @@ void Journal::abandon_last() {
   if (zero_ahead_) zero_ahead_->release();
   abandoned_ = true;
   // So that a restart before the next segment exists does not find a batch that was reported as
-  // failed. Should this fail too, such a batch can come back whole, never in part.
-  if (last_file_->truncate(file_offset(segments_.back().header.base, end()))) {
+  // failed. Should this fail too, such a batch can come back whole, never in part. Nothing of this
+  // segment may be on record yet: then the end is in the one before.
+  const Position base = last_header().base;
+  if (last_file_->truncate(file_offset(base, std::max(base, end())))) {
     static_cast<void>(last_file_->sync().has_value());
   }
 }
@@ -115,10 +119,10 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   SegmentHeader header;
   header.identity = identity_;
   header.base = base;
-  header.previous_base = segments_.empty() ? 0 : segments_.back().header.base;
+  header.previous_base = last_header().base;
   header.previous_end = previous_end;
   header.last_id = last_id;
-  header.created = now();
+  header.created = now_microseconds();
   header.keys = keys_id();
   if (settings_.keys) header.seal = seal_of(header, *settings_.keys);
 
@@ -137,8 +141,8 @@ Result<void> Journal::begin_segment(Position base, Position previous_end, std::u
   if (zero_ahead_) zero_ahead_->release();
   if (last_file_ && !abandoned_) {
     // Gives the zeros back. The new header says where this segment ends, so nothing depends on it.
-    const Position old_base = segments_.back().header.base;
-    static_cast<void>(last_file_->truncate(file_offset(old_base, previous_end)).has_value());
+    static_cast<void>(
+        last_file_->truncate(file_offset(header.previous_base, previous_end)).has_value());
   }
   {
     const std::unique_lock guard(segments_lock_);
@@ -471,7 +475,8 @@ std::vector<Journal::SegmentFile> Journal::segments() const {
   std::vector<SegmentFile> files;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
-    const Position limit = i + 1 == segments_.size() ? end() : segment.limit;
+    const Position limit =
+        i + 1 == segments_.size() ? std::max(segment.header.base, end()) : segment.limit;
     files.push_back({segment.header, limit, path_of(segment), segment.packed, segment.as_of,
                      segment.records,
                      segment.packed ? segment.size : file_offset(segment.header.base, limit)});

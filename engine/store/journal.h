@@ -176,6 +176,7 @@ class Journal {
                             const Visitor& visit, std::vector<Diagnostic>* gaps) const;
   std::filesystem::path path_of(Position base) const;
   std::filesystem::path path_of(const Segment& segment) const;
+  SegmentHeader last_header() const;
   std::uint64_t keys_id() const { return settings_.keys ? settings_.keys->id() : 0; }
 
   Settings settings_;
@@ -183,8 +184,8 @@ class Journal {
   std::uint64_t last_id_ = 0;
   std::atomic<Position> end_{0};
 
-  mutable std::shared_mutex
-      segments_lock_;              // of segments_; the journal's thread alone changes them
+  // Of segments_: the journal's thread adds to them, retention packs and removes them.
+  mutable std::shared_mutex segments_lock_;
   std::vector<Segment> segments_;  // by rising base
 
   mutable std::mutex files_lock_;

@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::string_view kDiscarded = "discarded";
 
-bool is_open(const DeliveryRow& delivery) {
-  return delivery.handler_pending || delivery.state == DeliveryState::queued ||
-         delivery.state == DeliveryState::retrying || delivery.state == DeliveryState::held;
-}
-
 // Whether an answer that was handled so ends its message. Where the handler had nothing to say, or
 // more to send, what becomes of the message is still for its deliveries to tell.
 bool ends(MessageState handled) {
@@ -51,6 +46,11 @@ void discard(DeliveryLife& delivery, const Discarded& record) {
 }
 
 }  // namespace
+
+bool is_open(const DeliveryRow& delivery) {
+  return delivery.handler_pending || delivery.state == DeliveryState::queued ||
+         delivery.state == DeliveryState::retrying || delivery.state == DeliveryState::held;
+}
 
 void MessageLife::apply(const Record& record, Position position) {
   if (!std::holds_alternative<Accepted>(record)) {

@@ -12,6 +12,9 @@
 
 namespace cannula::store {
 
+// Something is still to happen to it: an attempt, an on_response, or a person's decision.
+bool is_open(const DeliveryRow& delivery);
+
 struct DeliveryLife {
   DeliveryRow row;
   std::optional<DeliveryState> stored;  // its state in the index file; nothing: not there yet

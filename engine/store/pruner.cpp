@@ -32,11 +32,6 @@ bool is_at_end(MessageState state) {
          state == MessageState::discarded;
 }
 
-bool is_open(const DeliveryRow& delivery) {
-  return delivery.handler_pending || delivery.state == DeliveryState::queued ||
-         delivery.state == DeliveryState::retrying || delivery.state == DeliveryState::held;
-}
-
 std::uint64_t saved_by_stripping(const Record& record, std::uint64_t frame_size) {
   std::string left;
   encode(without_bodies(record, 1), left);
@@ -52,6 +47,10 @@ bool outlives_its_message(const Record& record) {
   if (const auto* accepted = std::get_if<Accepted>(&record)) return !accepted->wire_state.empty();
   if (const auto* attempt = std::get_if<Attempt>(&record)) return !attempt->wire_state.empty();
   return false;
+}
+
+bool is_damage(const Error& error) {
+  return error.code == "J107" || error.code == "J108";
 }
 
 }  // namespace
@@ -80,11 +79,14 @@ void Pruner::rest() {
   began_ = Clock::now();
 }
 
-Pruner::Verdict Pruner::verdict_on(const std::string& channel, MessageState state,
+// Its end counts as not before its id was given: the wall clock may have been wrong at the one or
+// at the other, and ids do not go back with it.
+Pruner::Verdict Pruner::verdict_on(MessageId id, const std::string& channel, MessageState state,
                                    Timestamp changed_at, bool has_bodies) const {
   if (!is_at_end(state)) return Verdict::keep;
   const Keep keep = order_.keep(channel, state);
-  const Timestamp age = order_.now - changed_at;
+  const auto given_at = static_cast<Timestamp>(id.millisecond() * 1000);
+  const Timestamp age = order_.now - std::max(changed_at, given_at);
   if (keep.message && age >= *keep.message) return Verdict::message;
   return has_bodies && keep.bodies && age >= *keep.bodies ? Verdict::bodies : Verdict::keep;
 }
@@ -95,7 +97,8 @@ Result<void> Pruner::forget_what_is_due() {
   while (goes_on()) {
     const auto rows = TRY(rows_.candidates(after, kRowsAtOnce));
     for (const RetentionReader::Candidate& row : rows) {
-      if (verdict_on(row.channel, row.state, row.changed_at, row.has_bodies) == Verdict::keep) {
+      if (verdict_on(row.id, row.channel, row.state, row.changed_at, row.has_bodies) ==
+          Verdict::keep) {
         continue;
       }
       due.push_back(row.id);
@@ -133,19 +136,24 @@ std::uint64_t Pruner::base_of(Position position) {
   return above == segments_.begin() ? 0 : std::prev(above)->header.base;
 }
 
-// Where it stands, and what it was found by. `verdict` is not to keep it.
-Result<Forgotten::Entry> Pruner::entry_of(MessageId id, Verdict verdict,
-                                          std::vector<std::uint64_t>& search_keys) {
+// Where it stands, and what it was found by. `verdict` is not to keep it. What cannot be read at
+// the moment is an error: it is judged another time.
+Result<Forgotten::Entry> Pruner::entry_of(MessageId id, Verdict verdict, FoundBy& found_by) {
   Forgotten::Entry entry;
   entry.id = id;
   std::string buffer;
   for (const Position position : TRY(parts_.reader.trail(id))) {
     const auto frame = parts_.journal.read(position, buffer);
-    if (!frame) continue;  // damaged; its segment is left as it is
+    if (!frame && !is_damage(frame.error())) return frame.error();
+    if (!frame) {  // its segment is left as it is
+      found_by.all = false;
+      continue;
+    }
     const auto record = parts_.journal.record_of(*frame);
+    if (!record) found_by.all = false;
     if (const auto* outcome = record ? std::get_if<Outcome>(&*record) : nullptr) {
-      search_keys.insert(search_keys.end(), outcome->search_keys.begin(),
-                         outcome->search_keys.end());
+      found_by.keys.insert(found_by.keys.end(), outcome->search_keys.begin(),
+                           outcome->search_keys.end());
     }
     std::uint64_t gives = frame->header.size();
     if (verdict == Verdict::bodies) gives = record ? saved_by_stripping(*record, gives) : 0;
@@ -161,15 +169,15 @@ Result<void> Pruner::judge(MessageId id, std::map<std::string, Forgotten>& messa
   const auto row = TRY(parts_.store.message(id));
   if (!row) return {};
   const bool has_bodies = row->bodies_removed == 0;
-  Verdict verdict = verdict_on(row->channel, row->state, row->changed_at, has_bodies);
+  Verdict verdict = verdict_on(id, row->channel, row->state, row->changed_at, has_bodies);
   if (verdict == Verdict::keep) return {};
   for (const DeliveryRow& delivery : TRY(parts_.store.deliveries(id))) {
     if (is_open(delivery)) return {};  // the script ended the message, and this goes on
   }
-  std::vector<std::uint64_t> search_keys;
-  Forgotten::Entry entry = TRY(entry_of(id, verdict, search_keys));
+  FoundBy found_by;
+  Forgotten::Entry entry = TRY(entry_of(id, verdict, found_by));
   if (order_.held) {
-    if (const std::string why = order_.held(*row, search_keys); !why.empty()) {
+    if (const std::string why = order_.held(*row, found_by); !why.empty()) {
       ++report_.held[why];
       return {};
     }
@@ -179,7 +187,7 @@ Result<void> Pruner::judge(MessageId id, std::map<std::string, Forgotten>& messa
     ++report_.held["a person made another message of it"];
     if (!has_bodies || !order_.keep(row->channel, row->state).bodies) return {};
     verdict = Verdict::bodies;
-    entry = TRY(entry_of(id, verdict, search_keys));
+    entry = TRY(entry_of(id, verdict, found_by));
   }
   PruneReport::Channel& channel = report_.channels[row->channel];
   for (const Forgotten::Piece& piece : entry.pieces) channel.bytes += piece.bytes;

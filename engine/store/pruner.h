@@ -44,14 +44,13 @@ class Pruner {
 
   // First: what is due is forgotten.
   Result<void> forget_what_is_due();
-  Verdict verdict_on(const std::string& channel, MessageState state, Timestamp changed_at,
-                     bool has_bodies) const;
+  Verdict verdict_on(MessageId id, const std::string& channel, MessageState state,
+                     Timestamp changed_at, bool has_bodies) const;
   Result<void> forget(const std::vector<MessageId>& ids);
   Result<void> judge(MessageId id, std::map<std::string, Forgotten>& messages,
                      std::map<std::string, Forgotten>& bodies);
   Result<void> commit(std::map<std::string, Forgotten> by_channel);
-  Result<Forgotten::Entry> entry_of(MessageId id, Verdict verdict,
-                                    std::vector<std::uint64_t>& search_keys);
+  Result<Forgotten::Entry> entry_of(MessageId id, Verdict verdict, FoundBy& found_by);
   std::uint64_t base_of(Position position);
 
   // Second: segments that owe room give it back.

@@ -19,7 +19,8 @@ Error failure(std::string_view what, const std::filesystem::path& path) {
   return Error{
       full ? "J103" : "J104",
       fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(number)),
-      full ? "free space on this disk; work resumes by itself" : "",
+      full ? "free space on this disk; work resumes by itself"
+           : "see that the disk works, and that the folder belongs to the user that runs cannula",
       {}};
 }
 

@@ -24,14 +24,19 @@ struct Keep {
   friend bool operator==(const Keep&, const Keep&) = default;
 };
 
+// The hashes that a message is found by.
+struct FoundBy {
+  std::vector<std::uint64_t> keys;
+  bool all = true;  // false: a record of it cannot be read, and may have more
+};
+
 // What it does and when is in the order; the caller's functions are called on the caller's thread.
 struct PruneReport;
 struct PruneOrder {
   // Asked only about states in which a message is at its end.
   std::function<Keep(const std::string& channel, MessageState state)> keep;
   // Whether it may not be forgotten whatever its age, and why; empty: it may.
-  std::function<std::string(const MessageRow& row, const std::vector<std::uint64_t>& search_keys)>
-      held;
+  std::function<std::string(const MessageRow& row, const FoundBy& found_by)> held;
   Timestamp now = 0;
   // What is forgotten leaves the disk when half of its segment is, and at the latest after this;
   // 0: at once.

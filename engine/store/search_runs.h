@@ -44,7 +44,6 @@ class SearchRuns {
 
  private:
   Result<void> load(Connection& connection);
-  Result<void> write_new_run(Connection& connection);
   Result<void> merge_some(Connection& connection);
   Result<void> merge(Connection& connection, const std::vector<SearchRun>& runs);
   Result<void> add_run(Connection& connection, const SearchRun& run);

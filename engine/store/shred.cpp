@@ -9,7 +9,7 @@
 namespace cannula::store {
 namespace {
 
-bool is_open(const std::string& state) {
+bool is_unfinished(const std::string& state) {
   return state == name_of(MessageState::accepted) || state == name_of(MessageState::queued) ||
          state == name_of(MessageState::parked);
 }
@@ -18,7 +18,7 @@ Result<std::uint64_t> open_messages(Options options, const std::string& channel)
   const auto store = TRY(Store::open(std::move(options)));
   std::uint64_t open = 0;
   for (const StateCount& count : TRY(store->counts())) {
-    if (count.channel == channel && count.destination.empty() && is_open(count.state)) {
+    if (count.channel == channel && count.destination.empty() && is_unfinished(count.state)) {
       open += count.count;
     }
   }
@@ -41,8 +41,10 @@ Result<void> shred_channel(Options options, const security::KeyRing::Place& plac
                  "forgets them too"};
   }
   const auto lock = TRY(files.lock(lock_path(directory)));
+  // The index first: one that names messages whose key is gone answers no question.
+  TRY(Index::remove(index_path(directory)));
   TRY(security::KeyRing::shred(place, channel, actor, reason));
-  return Index::remove(index_path(directory));
+  return {};
 }
 
 }  // namespace cannula::store

@@ -289,6 +289,32 @@ INSTANTIATE_TEST_SUITE_P(DiskFullAndBroken, StoreFailureTest,
                                          Failure{"J104", 1}, Failure{"J104", 3},
                                          Failure{"J104", 12}));
 
+// A batch fails in a segment that has nothing yet, after one that failed in the segment before.
+TEST_F(StoreCrashTest, what_failed_in_two_segments_does_not_come_back) {
+  for (std::uint64_t later = 1; later < 12 && !HasFailure(); ++later) {
+    FaultyFileSystem disk(later);
+    Told told;
+    {
+      const auto store = open(options_on(disk));
+      run(*store, told, 0, 1);
+      disk.fail_at(disk.operations() + 2, 1, "J104");  // the sync
+      run(*store, told, 1, 1);
+      disk.fail_at(disk.operations() + later, 1, "J104");
+      run(*store, told, 2, 1);
+      disk.fail_at(0, 0, "");
+    }
+    ASSERT_FALSE(told.failed.empty());
+    {
+      const auto store = open(options_on(disk));
+      EXPECT_EQ(render(store->recovery().damage), "");
+      expect_readable(*store, told);
+    }
+    expect_whole_submissions(disk, told, [](int) { return false; });
+    expect_sound(disk);
+    std::filesystem::remove_all(directory());
+  }
+}
+
 // The disk fails and then the power goes: an error was reported, so the records may be there whole
 // or not at all.
 TEST_F(StoreCrashTest, a_failure_followed_by_a_crash_leaves_no_half_submissions) {

@@ -156,10 +156,4 @@ std::string time_text(std::int64_t at) {
                      at % 1'000'000);
 }
 
-std::int64_t now_microseconds() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace cannula::audit

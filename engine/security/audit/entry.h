@@ -97,6 +97,5 @@ std::string sha256(std::string_view bytes);
 
 // "2026-11-23T15:04:05.123456Z"
 std::string time_text(std::int64_t at);
-std::int64_t now_microseconds();
 
 }  // namespace cannula::audit

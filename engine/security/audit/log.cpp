@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <pthread.h>
 
+#include "channels/transport/wall_clock.h"
+
 namespace cannula::audit {
 namespace {
 

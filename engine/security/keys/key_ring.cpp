@@ -34,6 +34,17 @@ Error no_keys(const std::filesystem::path& directory) {
                "put the file back from a backup"};
 }
 
+// A crash between the two files may have left a key in the copy that was destroyed. Who may not
+// write here leaves it to who may.
+void mend_copy(const std::filesystem::path& directory) {
+  const auto mend = [&]() -> Result<void> {
+    const FileGuard held = TRY(guard(directory));
+    if (const auto ring = TRY(read_ring(directory))) TRY(write_ring(directory, *ring));
+    return {};
+  };
+  static_cast<void>(mend().has_value());
+}
+
 // Puts these keys, of 64 digits each, into the place of what stands there.
 Result<void> write_masters(const MasterKeySource& source,
                            const std::vector<std::shared_ptr<const WrittenMasterKey>>& masters) {
@@ -73,6 +84,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(Place place) {
     keys->make();
     return keys;
   }
+  if (!TRY(is_copied(directory))) mend_copy(directory);
   const auto masters = TRY(read_master_keys(keys->place_.master, ring->masters()));
   // A new master key stands first: what it does not wrap yet, it shall.
   if (ring->masters() != std::set<std::string>{masters.front()->id()}) {

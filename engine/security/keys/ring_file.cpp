@@ -150,6 +150,10 @@ Result<std::optional<RingFile>> read_ring(const std::filesystem::path& directory
                "read"};
 }
 
+Result<bool> is_copied(const std::filesystem::path& directory) {
+  return TRY(read_whole(directory / kName)) == TRY(read_whole(directory / kCopy));
+}
+
 Result<void> write_ring(const std::filesystem::path& directory, const RingFile& ring) {
   const std::string text = ring.text();
   TRY(replace_whole(directory / kName, text));

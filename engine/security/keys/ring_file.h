@@ -55,6 +55,8 @@ struct RingFile {
 
 // Nothing when there is neither file. K105 when what is there cannot be read as keys.
 Result<std::optional<RingFile>> read_ring(const std::filesystem::path& directory);
+// Whether both files say the same; not so after a crash within write_ring().
+Result<bool> is_copied(const std::filesystem::path& directory);
 Result<void> write_ring(const std::filesystem::path& directory, const RingFile& ring);
 
 Result<WrappedKey> wrap(const KeyBytes& key, std::uint64_t ring, std::uint32_t number,

@@ -1,11 +1,15 @@
 #include "engine/pipeline/holds.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include "engine/pipeline/retention.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -47,11 +51,13 @@ TEST_F(HoldsTest, all_that_a_hold_says_has_to_be_so) {
   hold.channel = "lab";
   hold.received_from = 100;
   hold.received_to = 200;
-  EXPECT_TRUE(hold.covers(row(1, "lab", 100), {1, 4711}));
-  EXPECT_FALSE(hold.covers(row(1, "adt", 100), {1, 4711}));
-  EXPECT_FALSE(hold.covers(row(1, "lab", 99), {1, 4711}));
-  EXPECT_FALSE(hold.covers(row(1, "lab", 200), {1, 4711}));
-  EXPECT_FALSE(hold.covers(row(1, "lab", 100), {1}));
+  EXPECT_TRUE(hold.covers(row(1, "lab", 100), {{1, 4711}}));
+  EXPECT_FALSE(hold.covers(row(1, "adt", 100), {{1, 4711}}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 99), {{1, 4711}}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 200), {{1, 4711}}));
+  EXPECT_FALSE(hold.covers(row(1, "lab", 100), {{1}}));
+  EXPECT_TRUE(hold.covers(row(1, "lab", 100), {.keys = {1}, .all = false}))
+      << "what could not be read may be of that patient";
   Hold one;
   one.message.value = 7;
   EXPECT_TRUE(one.covers(row(7, "lab", 1), {}));
@@ -64,9 +70,9 @@ TEST_F(HoldsTest, a_name_that_may_stand_as_several_keys_is_held_by_any_of_them) 
   hold.search = {1, 2};
   ASSERT_TRUE(open()->add(hold));
   const auto holds = open();
-  EXPECT_EQ(holds->covering(row(1, "lab", 1), {7, 2}), "H1");
-  EXPECT_EQ(holds->covering(row(1, "lab", 1), {1}), "H1");
-  EXPECT_EQ(holds->covering(row(1, "lab", 1), {7}), "");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {{7, 2}}), "H1");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {{1}}), "H1");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {{7}}), "");
 }
 
 TEST_F(HoldsTest, a_hold_of_one_key_is_written_as_earlier_versions_read_it) {
@@ -82,7 +88,7 @@ TEST_F(HoldsTest, what_was_held_is_held_after_a_restart_until_it_is_released) {
     const auto holds = open();
     EXPECT_EQ(holds->add(by_number())->name, "H1");
     EXPECT_EQ(holds->add(by_number())->name, "H2");
-    EXPECT_EQ(holds->covering(row(1, "lab", 1), {4711}), "H1");
+    EXPECT_EQ(holds->covering(row(1, "lab", 1), {{4711}}), "H1");
   }
   {
     const auto holds = open();
@@ -93,7 +99,7 @@ TEST_F(HoldsTest, what_was_held_is_held_after_a_restart_until_it_is_released) {
   }
   const auto holds = open();
   ASSERT_THAT(holds->all(), SizeIs(1));
-  EXPECT_EQ(holds->covering(row(1, "lab", 1), {4711}), "H2");
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {{4711}}), "H2");
   EXPECT_EQ(holds->add(by_number())->name, "H3") << "a name is never used again";
 }
 
@@ -111,6 +117,36 @@ TEST_F(HoldsTest, a_line_that_a_crash_cut_off_is_no_hold_but_a_damaged_one_stops
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().code, "P331");
   EXPECT_THAT(damaged.error().message, HasSubstr("line 3"));
+}
+
+TEST_F(HoldsTest, none_is_added_while_what_is_due_is_judged) {
+  const auto holds = open();
+  std::atomic<bool> added = false;
+  std::thread other;
+  ASSERT_TRUE(holds->while_none_is_added([&]() -> Result<void> {
+    other = std::thread([&] { added = holds->add(by_number()).has_value(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(holds->covering(row(1, "lab", 1), {{4711}}), "");
+    return {};
+  }));
+  other.join();
+  EXPECT_TRUE(added);
+  EXPECT_EQ(holds->covering(row(1, "lab", 1), {{4711}}), "H1");
+}
+
+// What follows of its key waits for a person, who could not end that once it is forgotten.
+TEST_F(HoldsTest, what_died_and_holds_its_order_key_is_kept) {
+  const auto holds = open();
+  auto site = std::make_shared<config::Site>();
+  site->channels["lab"].order.on_hold = config::OrderConfig::OnHold::hold_key;
+  site->channels["adt"];
+  const store::PruneOrder order = prune_order(site, *holds, 1);
+  store::MessageRow dead = row(1, "lab", 1);
+  dead.state = store::MessageState::dead;
+  EXPECT_THAT(order.held(dead, {}), HasSubstr("holds its order key"));
+  dead.channel = "adt";
+  EXPECT_EQ(order.held(dead, {}), "");
+  EXPECT_EQ(order.held(row(1, "lab", 1), {}), "");
 }
 
 }  // namespace

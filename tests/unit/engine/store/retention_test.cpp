@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channels/transport/wall_clock.h"
+#include "engine/store/journal_findings.h"
 #include "engine/store/packed_segment.h"
 #include "engine/store/store_files.h"
 #include "tests/unit/engine/store/store_fixture.h"
@@ -19,8 +21,8 @@ using testing::Not;
 using testing::SizeIs;
 
 constexpr Timestamp kHour = 3'600'000'000;
-constexpr Timestamp kThen = 1'760'000'000'000'000;  // when all records of the fixture happened
-constexpr Timestamp kLater = kThen + 100 * kHour;
+// The records of the fixture happened before; their ids are of now.
+const Timestamp kLater = now_microseconds() + 100 * kHour;
 
 class RetentionTest : public StoreFixture {
  protected:
@@ -236,7 +238,9 @@ TEST_F(RetentionTest, what_is_held_by_law_is_kept_with_its_bodies) {
   const auto ids = many_done(*store, "lab", 30);
   const MessageId held = done(*store, "lab", 31, 99);
   PruneOrder with_hold = order();
-  with_hold.held = [](const MessageRow&, const std::vector<std::uint64_t>& keys) {
+  with_hold.held = [](const MessageRow&, const FoundBy& found_by) {
+    EXPECT_TRUE(found_by.all);
+    const auto& keys = found_by.keys;
     return std::find(keys.begin(), keys.end(), 99u) == keys.end() ? "" : "H1";
   };
   const PruneReport report = prune(*store, with_hold);
@@ -244,6 +248,42 @@ TEST_F(RetentionTest, what_is_held_by_law_is_kept_with_its_bodies) {
   EXPECT_EQ(report.held.at("H1"), 1u);
   EXPECT_THAT(*std::get<Accepted>(value(store->trail(held))[0]).body, HasSubstr("DOE^JANE"));
   EXPECT_EQ(prune(*store, order()).messages(), 1u) << "the hold is over";
+}
+
+// Whom it is of cannot be known, so whoever holds patients' messages is told so.
+TEST_F(RetentionTest, what_it_was_found_by_may_be_more_where_a_record_is_damaged) {
+  const auto store = open();
+  const MessageId id = commit(*store, {accepted("lab", "DOE^JANE")}).front().id;
+  const auto ended = commit(*store, {outcome(id, "lab", MessageState::done)}).front().position;
+  many_done(*store, "lab", 20);
+  store->catch_up();
+  std::fstream file(directory() / "journal" / segment_name(kFirstPosition),
+                    std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(file_offset(kFirstPosition, ended) + kFrameHeaderSize));
+  file.write("damaged", 7);
+  file.close();
+  PruneOrder with_hold = order();
+  std::size_t doubtful = 0;
+  with_hold.held = [&](const MessageRow& row, const FoundBy& found_by) {
+    if (row.id != id) return "";
+    doubtful += found_by.all ? 0 : 1;
+    return found_by.all ? "" : "H1";
+  };
+  EXPECT_EQ(prune(*store, with_hold).messages(), 20u);
+  EXPECT_EQ(doubtful, 1u);
+}
+
+TEST_F(RetentionTest, a_clock_that_was_wrong_when_it_ended_makes_no_message_older_than_its_id) {
+  const auto store = open();
+  const MessageId id = commit(*store, {accepted("lab", "DOE^JANE")}).front().id;
+  Outcome worked = outcome(id, "lab", MessageState::done);
+  worked.at = 1;  // 1970
+  commit(*store, {worked});
+  store->catch_up();
+  PruneOrder soon = order();
+  soon.now = now_microseconds() + 9 * kHour;
+  EXPECT_EQ(prune(*store, soon).messages(), 0u);
+  EXPECT_EQ(prune(*store, order()).messages(), 1u);
 }
 
 TEST_F(RetentionTest, script_state_and_the_worklist_outlive_the_records_that_made_them) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <xxhash.h>
 
+#include "channels/transport/wall_clock.h"
 #include "engine/security/sealing/compression.h"
 #include "engine/store/frame.h"
 #include "engine/store/index_schema.h"
@@ -266,7 +267,7 @@ TEST_P(EarlierVersion, has_all_that_it_wrote_and_goes_on) {
 TEST_P(EarlierVersion, forgets_what_is_due) {
   unpack(GetParam());
   PruneOrder order;
-  order.now = kThen + 1'000'000'000'000;
+  order.now = now_microseconds() + 1'000'000'000'000;
   order.keep = [](const std::string& channel, MessageState) {
     return channel == "old-results" ? Keep{Timestamp{1}, {}} : Keep{};
   };

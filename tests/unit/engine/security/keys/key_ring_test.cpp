@@ -109,7 +109,21 @@ TEST_F(KeyRingTest, one_damaged_file_of_keys_is_made_up_for_by_its_twin) {
   put(directory_ / "keys", "not keys");
   EXPECT_TRUE(same_key(*ring, *open(), "lab"));
   put(directory_ / "keys.copy", "");
+  EXPECT_TRUE(same_key(*ring, *open(), "lab")) << "the first was written anew from its twin";
+  put(directory_ / "keys", "not keys");
+  put(directory_ / "keys.copy", "");
   EXPECT_THAT(open_error(), HasSubstr("K105"));
+}
+
+TEST_F(KeyRingTest, a_key_that_was_destroyed_does_not_stay_in_the_copy_after_a_crash) {
+  number(*open(), "lab");
+  number(*open(), "adt");
+  const std::string before = content(directory_ / "keys.copy");
+  ASSERT_EQ(KeyRing::shred(place(), "lab", "anna", "asked for").value(), 1u);
+  put(directory_ / "keys.copy", before);  // as a crash between the two leaves it
+  open();
+  EXPECT_EQ(content(directory_ / "keys.copy"), content(directory_ / "keys"));
+  EXPECT_THAT(content(directory_ / "keys"), HasSubstr("\"adt\""));
 }
 
 TEST_F(KeyRingTest, a_key_does_not_open_on_the_line_of_another_channel) {
