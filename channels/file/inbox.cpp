@@ -215,7 +215,8 @@ Result<Inbox::Content> Inbox::read(const WaitingFile& file) const {
         ::read(opened.number(), content.bytes.data() + filled, content.bytes.size() - filled);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      return Error{"F103", shown(path) + " cannot be read: " + reason_of(errno), "", std::nullopt};
+      return Error{"F103", shown(path) + " cannot be read: " + reason_of(errno),
+                   "it is tried again at every poll", std::nullopt};
     }
     if (count == 0) break;
     filled += static_cast<std::size_t>(count);

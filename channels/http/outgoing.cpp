@@ -15,7 +15,7 @@ namespace {
 
 Error url_error(const std::string& what) {
   return {"T351", "the url " + what,
-          "write an absolute URL such as \"https://ehr.example/fhir\"; a secret belongs into "
+          "write an absolute URL such as \"https://ehr.example/fhir\"; a secret belongs in "
           "`bearer`"};
 }
 

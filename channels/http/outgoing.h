@@ -24,7 +24,7 @@ struct Url {
 
   // Fails (T351) for anything else, also one with a user, a password or a fragment.
   static Result<Url> parse(const std::string& written);
-  // host, with the port where it is not the scheme's own: what belongs into Host.
+  // host, with the port where it is not the scheme's own: what belongs in Host.
   std::string authority() const;
 };
 

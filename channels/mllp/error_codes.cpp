@@ -60,7 +60,7 @@ std::span<const ErrorCode> error_codes() {
       {"M201", "The receiver refused the message",
        "It answered AE, AR, CE or CR; its own words are quoted. The message is not sent again by "
        "itself. If this receiver means a passing trouble by such an answer, list the code in "
-       "`retry_on` of the destination."},
+       "`retry_on` of the destination, or under `on` of its table `retry`."},
       {"M202", "The receiver asked to try again",
        "It answered with a code that `retry_on` lists, so the delivery is tried again later."},
       {"M203", "No acknowledgement came in time",

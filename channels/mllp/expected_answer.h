@@ -34,11 +34,10 @@ class ExpectedAnswer {
 
   // Whether a frame that came back is the acknowledgement of this message; others, late or sent
   // twice, are remembered for the reason. The control ids must agree, except that
-  //   - an empty MSA-2 is taken: only one message is under way on a connection, and a connection
-  //   that ran into a time-out is never used
-  //     again, so it can hardly mean another;
-  //   - a message without MSH or MSH-10 takes any acknowledgement;
-  //   - a batch takes the batch whose BHS-12 or FHS-12 names it, or in which one of its messages is
+  // - an empty MSA-2 is taken: only one message is under way on a connection, and a connection that
+  //   ran into a time-out is never used again, so it can hardly mean another;
+  // - a message without MSH or MSH-10 takes any acknowledgement;
+  // - a batch takes the batch whose BHS-12 or FHS-12 names it, or in which one of its messages is
   //   acknowledged, and also an acknowledgement that names the batch or one of its messages.
   bool matches(std::string_view frame);
 

@@ -419,7 +419,8 @@ std::span<const Option> sender_options() {
        .description =
            "Negative answers of this receiver that mean a passing trouble, by the code of "
            "MSA-1 (\"AE\", \"AR\", \"CE\", \"CR\") or of ERR-3 (\"206\", \"207\"): the "
-           "message is sent again. By default every negative answer is final."},
+           "message is sent again. By default every negative answer is final. `retry.on` says the "
+           "same of codes of MSA-1 and has the last word; codes of ERR-3 are named only here."},
       {.name = "sequence",
        .type = OptionType::text,
        .description =

@@ -6,6 +6,7 @@
 
 #include "engine/cli/finding_json.h"
 #include "engine/cli/operated_site.h"
+#include "engine/cli/time_range.h"
 #include "engine/cli/verb.h"
 #include "engine/ops/control.h"
 #include "engine/pipeline/audit_trail.h"
@@ -102,14 +103,14 @@ int verify(const VerifyArguments& arguments, const Context& context) {
 struct ReadArguments {
   std::string site, format = "jsonl";
   std::int64_t limit = 0;
+  TimeRange when;
   audit::Filter filter;
 };
 
 void declare_filter(Arguments& arguments, const std::shared_ptr<ReadArguments>& into) {
   audit::Filter& filter = into->filter;
   arguments.positional("SITE", into->site, "The site's folder.");
-  arguments.text("--from", "TIME", filter.from, "A day or a time (UTC): 2026-11-23T15:04:05Z.");
-  arguments.text("--to", "TIME", filter.to, "The same; a day is included, a time is not.");
+  into->when.declare(arguments, "what was done");
   arguments.text("--actor", "NAME", filter.actor,
                  "Only by this one: a name, \"uid 1000\", engine, person or partner.");
   arguments.text("--act", "ACT", filter.act,
@@ -152,14 +153,14 @@ std::string row_of(const ordered_json& entry) {
 
 // The question is entered first: who reads the trail stands in it too.
 int read(ReadArguments& arguments, bool exports, const Context& context) {
-  if (auto checked = audit::check(arguments.filter); !checked) {
-    print_error(context, checked.error());
-    return kUsage;
-  }
+  nlohmann::json question = nlohmann::json::object();
+  const auto between = arguments.when.bounds(context);
+  if (!between || !arguments.when.put_into(question, context)) return kUsage;
+  arguments.filter.since = between->since;
+  arguments.filter.until = between->until;
   const auto operated = OperatedSite::open(arguments.site, context);
   if (!operated) return kUsage;
   const config::Site& site = operated->site();
-  nlohmann::json question{{"from", arguments.filter.from}, {"to", arguments.filter.to}};
   if (exports) question["format"] = arguments.format;
   const auto entered = operated->ask(exports ? "audit-export" : "audit-list", question);
   if (!entered) return operated->fail(entered.error());
@@ -201,7 +202,7 @@ Verb audit_list_verb() {
   auto options = std::make_shared<ReadArguments>();
   return {.name = "audit list",
           .summary = "Show who did what, the oldest first.",
-          .example = "cannula audit list my-site --from 2026-11-01 --actor anna --act message.",
+          .example = "cannula audit list my-site --since 2026-11-01 --actor anna --act message.",
           .declare =
               [options](Arguments& arguments) {
                 declare_filter(arguments, options);
@@ -215,7 +216,7 @@ Verb audit_export_verb() {
   auto options = std::make_shared<ReadArguments>();
   return {.name = "audit export",
           .summary = "Print the audit trail for other systems, an entry a line.",
-          .example = "cannula audit export my-site --from 2026-11-01 --format fhir",
+          .example = "cannula audit export my-site --since 2026-11-01 --format fhir",
           .declare =
               [options](Arguments& arguments) {
                 declare_filter(arguments, options);

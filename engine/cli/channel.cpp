@@ -24,14 +24,18 @@ Verb pause_verb(bool paused, std::string summary, std::string example) {
           .summary = std::move(summary),
           .example = std::move(example),
           .declare =
-              [options](Arguments& arguments) {
+              [options, paused](Arguments& arguments) {
                 arguments.positional("CHANNEL", options->channel, "The channel's name.", true);
                 arguments.positional("SITE", options->site, "The site's folder.");
                 arguments.flag("--intake", options->intake,
-                               "What comes in: senders are told to try again.");
-                arguments.flag("--work", options->work, "Its script: messages wait for it.");
+                               paused ? "What comes in: senders are told to try again."
+                                      : "Take messages in again.");
+                arguments.flag("--work", options->work,
+                               paused ? "Its script: messages wait for it."
+                                      : "Run its script again, on what waits for it first.");
                 arguments.texts("--destination", "NAME", options->destinations,
-                                "Deliveries to it; may be given several times.");
+                                paused ? "Deliveries to it; may be given several times."
+                                       : "Deliver to it again; may be given several times.");
                 arguments.required_text("--reason", "TEXT", options->reason, "Why; recorded.");
               },
           .run =
@@ -74,7 +78,7 @@ Verb channel_resume_verb() {
 
 Verb channel_acts_verb() {
   struct Options {
-    std::string site;
+    std::string site, channel;
     std::int64_t limit = 50;
   };
   auto options = std::make_shared<Options>();
@@ -84,12 +88,14 @@ Verb channel_acts_verb() {
           .declare =
               [options](Arguments& arguments) {
                 arguments.positional("SITE", options->site, "The site's folder.");
+                arguments.text("--channel", "NAME", options->channel, "Only about this channel.");
                 arguments.number("--limit", "N", options->limit, 1, 10'000, "At most so many.");
               },
           .run =
               [options](const Context& context) {
                 return answer_question(
-                    options->site, "acts", json{{"limit", options->limit}}, context,
+                    options->site, "acts",
+                    json{{"limit", options->limit}, {"channel", options->channel}}, context,
                     [](const json& answer) {
                       std::string text;
                       for (const json& act : answer["acts"]) {

@@ -36,8 +36,16 @@ std::string overview(std::span<const Verb> verbs) {
   for (const Verb& verb : verbs) {
     if (!verb.hidden) width = std::max(width, verb.name.size());
   }
+  // The verbs of one noun stand together; so do those of one word between two nouns.
+  const auto noun_of = [](const Verb& verb) {
+    const std::size_t space = verb.name.find(' ');
+    return space == std::string::npos ? std::string() : verb.name.substr(0, space);
+  };
+  std::string before = noun_of(verbs.front());
   for (const Verb& verb : verbs) {
-    if (!verb.hidden) text += fmt::format("  {:<{}}  {}\n", verb.name, width, verb.summary);
+    if (verb.hidden) continue;
+    if (const std::string noun = noun_of(verb); noun != std::exchange(before, noun)) text += '\n';
+    text += fmt::format("  {:<{}}  {}\n", verb.name, width, verb.summary);
   }
   return text +
          "\n`cannula VERB --help` shows a verb's options and an example. SITE defaults to the "

@@ -13,7 +13,10 @@ namespace cannula::cli {
 namespace {
 
 Error unreadable(const std::string& name, std::string_view why) {
-  return {"U106", fmt::format("{}: {}", name, why), "", {}};
+  return {"U106",
+          fmt::format("{}: {}", name, why),
+          "paths are taken from the folder you are in; - reads what is piped in",
+          {}};
 }
 
 }  // namespace

@@ -137,7 +137,8 @@ Verb store_prune_verb() {
 
 Verb store_hold_verb() {
   struct Options {
-    std::string site, message, mrn, accession, name, channel, from, to, reason;
+    std::string site, message, mrn, accession, name, channel, reason;
+    TimeRange received;
   };
   auto options = std::make_shared<Options>();
   return {
@@ -156,17 +157,14 @@ Verb store_hold_verb() {
                            "Of patients with this family name, or \"FAMILY, GIVEN\"; case makes no "
                            "difference.");
             arguments.text("--channel", "NAME", options->channel, "Of this channel.");
-            arguments.text("--from", "TIME", options->from,
-                           std::string("Received since then: ") + kTimeForms + ".");
-            arguments.text("--to", "TIME", options->to, "Received before.");
+            options->received.declare(arguments, "what was received");
             arguments.required_text("--reason", "TEXT", options->reason,
                                     "Why; kept with the hold.");
           },
       .run =
           [options](const Context& context) {
             json range = json::object();
-            if (!TimeRange{options->from, options->to}.put_into(range, context))
-              return static_cast<int>(kUsage);
+            if (!options->received.put_into(range, context)) return static_cast<int>(kUsage);
             const json request{
                 {"id", options->message},          {"mrn", options->mrn},
                 {"accession", options->accession}, {"name", options->name},

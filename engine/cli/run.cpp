@@ -168,17 +168,19 @@ int run(const RunOptions& options, const Context& context) {
 
 Verb run_verb() {
   auto options = std::make_shared<RunOptions>();
-  return {.name = "run",
-          .summary = "Run a site until SIGTERM; SIGHUP reloads its configuration.",
-          .example = "cannula run my-site",
-          .declare =
-              [options](Arguments& arguments) {
-                arguments.positional("SITE", options->site, "The site's folder.");
-                arguments.choice("--log-level", options->log_level,
-                                 {"debug", "info", "warning", "error"},
-                                 "The least that is logged, on standard error.");
-              },
-          .run = [options](const Context& context) { return run(*options, context); }};
+  return {
+      .name = "run",
+      .summary =
+          "Run a site until SIGTERM; SIGHUP reloads its configuration, as `cannula reload` does.",
+      .example = "cannula run my-site",
+      .declare =
+          [options](Arguments& arguments) {
+            arguments.positional("SITE", options->site, "The site's folder.");
+            arguments.choice("--log-level", options->log_level,
+                             {"debug", "info", "warning", "error"},
+                             "The least that is logged, on standard error.");
+          },
+      .run = [options](const Context& context) { return run(*options, context); }};
 }
 
 }  // namespace cannula::cli

@@ -31,8 +31,9 @@ void declare(Arguments& arguments, SendOptions& options) {
   arguments.positionals(
       "FILE", options.files,
       "Files of one or several HL7 v2 messages; standard input when none is named.");
-  arguments.number("--count", "N", options.count, 1, INT64_MAX,
-                   "Send N messages in all, going around; all of the files once when left out.");
+  arguments.number(
+      "--count", "N", options.count, 1, INT64_MAX,
+      "Send N messages in total, the files over and over; each file once when left out.");
   arguments.number("--connections", "N", options.order.connections, 1, 10'000,
                    "Use N connections at once; messages are shared out as they come free.");
   arguments.number("--window", "N", options.order.window, 1, 10'000,

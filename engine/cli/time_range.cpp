@@ -13,19 +13,25 @@ void TimeRange::declare(Arguments& arguments, const std::string& what) {
   arguments.text("--until", "TIME", until, "Only " + what + " before then.");
 }
 
-bool TimeRange::put_into(nlohmann::json& request, const Context& context) const {
-  const auto put = [&]() -> Result<void> {
+std::optional<TimeRange::Bounds> TimeRange::bounds(const Context& context) const {
+  const auto both = [&]() -> Result<Bounds> {
     const store::Timestamp now = pipeline::now_microseconds();
-    const store::Timestamp from = TRY(ops::moment_of(since, now));
-    const store::Timestamp to = TRY(ops::moment_of(until, now));
-    TRY(ops::check_range(from, to));
-    if (from != 0) request["since"] = ops::time_text(from);
-    if (to != 0) request["until"] = ops::time_text(to);
-    return {};
+    const Bounds bounds{TRY(ops::moment_of(since, now)), TRY(ops::moment_of(until, now))};
+    TRY(ops::check_range(bounds.since, bounds.until));
+    return bounds;
   };
-  const auto done = put();
-  if (!done) print_error(context, done.error());
-  return static_cast<bool>(done);
+  const auto bounds = both();
+  if (bounds) return *bounds;
+  print_error(context, bounds.error());
+  return std::nullopt;
+}
+
+bool TimeRange::put_into(nlohmann::json& request, const Context& context) const {
+  const auto between = bounds(context);
+  if (!between) return false;
+  if (between->since != 0) request["since"] = ops::time_text(between->since);
+  if (between->until != 0) request["until"] = ops::time_text(between->until);
+  return true;
 }
 
 }  // namespace cannula::cli

@@ -73,7 +73,11 @@ class Validation {
     }
     if (!options_.profile.empty()) {
       auto text = read_input(options_.profile);
-      if (!text) return print_error(context_, text.error()), kUsage;
+      if (!text) {
+        text.error().hint =
+            "give the file: what channel.toml calls \"lab\" is hl7/lab.profile of the site";
+        return print_error(context_, text.error()), kUsage;
+      }
       profile_ = hl7v2::Profile::read(
           std::make_shared<const Source>(options_.profile, std::move(*text)), findings);
       rules_.profiles = {&*profile_};

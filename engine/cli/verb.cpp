@@ -182,6 +182,22 @@ std::vector<std::string> sites_beside(const std::filesystem::path& named) {
   return names;
 }
 
+// What else the name is, within the site around the working directory.
+std::optional<std::string> not_a_site_but(const std::string& named) {
+  std::error_code failed;
+  const auto here = std::filesystem::current_path(failed);
+  const auto site = failed ? std::nullopt : config::find_site(here);
+  if (!site || named.find('/') != std::string::npos) return std::nullopt;
+  const char* what = nullptr;
+  if (std::filesystem::is_directory(*site / "channels" / named, failed)) what = "channel";
+  if (std::filesystem::exists(*site / "tables" / (named + ".csv"), failed)) what = "table";
+  if (what == nullptr) return std::nullopt;
+  return fmt::format(
+      "{} is a {} of the site here; SITE is a folder with a site.toml, and may be left out. "
+      "`--help` says whether the verb takes a {}",
+      named, what, what);
+}
+
 Error no_such_site(std::filesystem::path named) {
   if (!named.has_filename()) named = named.parent_path();  // "my-sit/"
   std::error_code ignored;
@@ -196,6 +212,8 @@ Error no_such_site(std::filesystem::path named) {
   const std::vector<std::string_view> names(sites.begin(), sites.end());
   if (const auto near = nearest(named.filename().string(), names)) {
     error.hint = fmt::format("did you mean {}?", (named.parent_path() / *near).string());
+  } else if (auto other = not_a_site_but(named.string())) {
+    error.hint = *std::move(other);
   } else if (const auto around = is_folder ? config::find_site(named) : std::nullopt) {
     error.hint = fmt::format("the site is the folder around it: {}", around->string());
   }

@@ -6,9 +6,11 @@
 //     return {.name = "check",
 //             .summary = "…",
 //             .example = "cannula check my-site",
-//             .declare = [options](Arguments& arguments) { arguments.positional("SITE",
-//             options->site, "…"); }, .run = [options](const Context& context) { return
-//             check(*options, context); }};
+//             .declare =
+//                 [options](Arguments& arguments) {
+//                   arguments.positional("SITE", options->site, "…");
+//                 },
+//             .run = [options](const Context& context) { return check(*options, context); }};
 //   }
 #pragma once
 
@@ -144,6 +146,7 @@ Verb new_verb();
 Verb parse_verb();
 Verb path_verb();
 Verb reference_verb();
+Verb reload_verb();
 Verb rules_check_verb();
 Verb rules_explain_verb();
 Verb rules_test_verb();

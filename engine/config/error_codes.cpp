@@ -167,7 +167,8 @@ constexpr ErrorCode kCodes[] = {
      "A period is a duration of a minute or more, such as \"30d\" or \"1y\", or \"never\", which "
      "keeps "
      "for ever. `bodies` is for removing bodies before the messages themselves, so it is shorter "
-     "than those; and what a source's `duplicates` or `dedupe` looks back on must still be there. See "
+     "than those; and what a source's `duplicates` or `dedupe` looks back on must still be there. "
+     "See "
      "docs/how-to/keep-and-forget.md."},
     {"C147", "The address of a key in a token cannot be used",
      "`[keys] master` or `former` begins with `pkcs11:` and is not the address of one secret key "

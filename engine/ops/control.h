@@ -1,8 +1,9 @@
 // The two HTTP faces of a running engine, and how the command line reaches the first of them.
 //
-//   control socket (state/control.sock, this user only): POST /status /list /show /resend /discard
-//   /reload, JSON both ways admin listener ([admin] listen, no patient data):    GET /livez /readyz
-//   /metrics
+// The control socket, state/control.sock, for this user only: POST /VERB, JSON both ways. The verbs
+// are "reload" and those of perform() in control.cpp.
+//
+// The admin listener, [admin] listen, without patient data: GET /livez, /readyz and /metrics.
 #pragma once
 
 #include <functional>
@@ -30,8 +31,7 @@ std::filesystem::path control_socket(const config::Site& site);
 // Asks the running engine; nothing when none runs.
 Result<std::optional<nlohmann::json>> ask_engine(const config::Site& site, const std::string& verb,
                                                  const nlohmann::json& request);
-// Asks the running engine, or else the store itself when none runs. `verb` is "status", "list",
-// "show", "resend" or "discard".
+// Asks the running engine, or else the store itself when none runs. Any verb but "reload".
 Result<nlohmann::json> ask_site(const config::Site& site, const std::string& verb,
                                 const nlohmann::json& request);
 

@@ -151,9 +151,15 @@ Result<std::vector<pipeline::Act>> Operations::pauses() const {
 Result<json> Operations::acts(const json& query) const {
   const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(
       query.value("limit", std::int64_t{100}), 1, static_cast<std::int64_t>(kMostRows)));
+  const std::string channel = text_of(query, "channel");
+  const std::size_t looked_at = channel.empty() ? limit : kMostRows;
   json rows = json::array();
-  const auto acts = engine_ ? engine_->acts().recent(limit) : TRY(act_log_at_rest())->recent(limit);
-  for (const pipeline::Act& act : acts) rows.push_back(act_json(act));
+  const auto acts =
+      engine_ ? engine_->acts().recent(looked_at) : TRY(act_log_at_rest())->recent(looked_at);
+  for (const pipeline::Act& act : acts) {
+    if (rows.size() == limit) break;
+    if (channel.empty() || act.channel == channel) rows.push_back(act_json(act));
+  }
   return json{{"acts", std::move(rows)}};
 }
 

@@ -56,9 +56,8 @@ class Operations {
   // "last_at", "sample", "waiting"}…]}, the most frequent first.
   Result<nlohmann::json> unmapped(const nlohmann::json& query) const;
   // {"id", "delivery" (0 or absent: the message), "actor", "reason"}; answers {"resent": id}.
-  // Instead of "delivery", "destination" (of resend only): its deliveries to it, "*": to all;
-  // answers
-  // {"resent": id, "deliveries": n}.
+  // Instead of "delivery" resend() takes "destination", for its deliveries to it ("*": to all);
+  // answers {"resent": id, "deliveries": n}.
   Result<nlohmann::json> resend(const nlohmann::json& asked);
   Result<nlohmann::json> discard(const nlohmann::json& asked);
   // {"channel", "parts" (of "intake", "work", "to:NAME"; empty or absent: all of it), "paused",
@@ -85,7 +84,7 @@ class Operations {
   // other segments than the original "segments": {NAME: how many more} and "differs", which says
   // so. P338 for what looks like a mistake (edited_message.h), unless forced.
   Result<nlohmann::json> edit(const nlohmann::json& asked);
-  // {"acts": [act…]}, the newest first. Query: {"limit"}.
+  // {"acts": [act…]}, the newest first. Query: {"limit", "channel" (optional)}.
   Result<nlohmann::json> acts(const nlohmann::json& query) const;
 
  private:

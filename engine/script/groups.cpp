@@ -164,7 +164,9 @@ int assign_group(lua_State* L) {
   }
   const Key key = LuaRuntime::of(L).keys().find(L, 2, &resolve_group_key);
   if (key.kind != Key::Kind::path) {
-    throw ScriptError("L222", "'" + std::string(view_at(L, 2)) + "' of a group cannot be assigned");
+    throw ScriptError("L222", "'" + std::string(view_at(L, 2)) +
+                                  "' of a group cannot be assigned: write a field, "
+                                  "order[\"OBR-4.1\"] = value");
   }
   const auto segment = find_in_group(group, key.path.segment_name(), key.path.segment_index);
   if (!segment) {

@@ -311,7 +311,8 @@ int assign_segment(lua_State* L) {
   const Key& key = LuaRuntime::of(L).keys().find(L, 2, &resolve_segment_key);
   if (key.kind == Key::Kind::member) {
     throw ScriptError("L222",
-                      "'" + std::string(view_at(L, 2)) + "' of a segment cannot be assigned");
+                      "'" + std::string(view_at(L, 2)) +
+                          "' of a segment cannot be assigned: write a field, obx[\"3.1\"] = value");
   }
   write_in_segment(L, object, key.path);
   return 0;

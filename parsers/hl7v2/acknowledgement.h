@@ -50,7 +50,7 @@ struct AckDetails {
   std::string_view diagnostics;  // ERR-7, for whoever looks after the sender; such as "H201"
   // In place of the one error that the four above make. From version 2.5 on one ERR segment for
   // each; before, repetitions of ERR-1, which has room for place and code only: what a person
-  // should know belongs into `text`.
+  // should know belongs in `text`.
   std::span<const AckError> errors{};
   std::optional<std::int64_t> expected_sequence{};  // MSA-4 (2.9.1)
 };

@@ -30,17 +30,16 @@ struct Frame {
 // chunk holds.
 //
 // Where real senders leave the standard, this is what holds:
-//   - Bytes outside frames are skipped: CR, LF, space, tab and NUL silently, all others are counted
-//   as garbage.
-//   - FS ends a frame when CR, LF or VT follows, and also when it follows a CR, that is a segment:
-//   then nothing is waited for. Any
-//     other FS is content, so that a stray one cannot cut a message in two.
-//   - A frame whose FS is the last byte so far may be complete (senders without the CR): see
+// - Bytes outside frames are skipped: CR, LF, space, tab and NUL silently, all others are counted as
+//   garbage.
+// - FS ends a frame when CR, LF or VT follows, and also when it follows a CR, that is a segment:
+//   then nothing is waited for. Any other FS is content, so that a stray one cannot cut a message
+//   in two.
+// - A frame whose FS is the last byte so far may be complete (senders without the CR): see
 //   awaits_trailer().
-//   - VT within a frame is content (word processors use it as a line break), but VT before "MSH"
-//   starts anew: the sender gave up half
-//     way and sends again. What it gave up is a frame cut off; joined with the next it would mix
-//     two messages.
+// - VT within a frame is content (word processors use it as a line break), but VT before "MSH"
+//   starts anew: the sender gave up half way and sends again. What it gave up is a frame cut off;
+//   joined with the next it would mix two messages.
 class Deframer {
  public:
   // The part of an oversized or cut-off frame that is kept.

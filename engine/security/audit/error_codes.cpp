@@ -20,7 +20,7 @@ constexpr ErrorCode kCodes[] = {
      "It has the number of an entry that stands elsewhere, or one that fits nowhere, and the chain "
      "goes on without it."},
     {"A105", "An entry of the audit trail was moved",
-     "It belongs into the chain, but stands in another place than its number says."},
+     "It belongs in the chain, but stands in another place than its number says."},
     {"A106", "The end of the audit trail is missing",
      "state/audit-head.json remembers the last entry, and the engine's log says it from time to "
      "time (\"the trail stands at NUMBER:SEAL\"). The trail ends before that, or that file is "
@@ -37,8 +37,7 @@ constexpr ErrorCode kCodes[] = {
      "They were written before the site had `[audit] key`. Changes are found, but who can write "
      "the files could compute all hashes anew; the anchors in the engine's log would tell."},
     {"A110", "A question to the audit trail is not of the right form",
-     "Times are written 2026-11-23 or 2026-11-23T15:04:05Z (UTC), anchors NUMBER:SEAL as in the "
-     "engine's log."},
+     "Anchors are written NUMBER:SEAL, as in the engine's log, old keys env:NAME or file:PATH."},
     {"A111", "The key of the audit trail is too short",
      "A key that can be guessed seals nothing. `[audit] key` must have 32 characters or more; "
      "`openssl rand -hex 32` makes one."},

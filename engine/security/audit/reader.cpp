@@ -23,15 +23,6 @@ const ordered_json& part_of(const ordered_json& entry, const char* name) {
   return found != entry.end() && found->is_object() ? *found : kNone;
 }
 
-bool fits_form(std::string_view text, std::string_view form) {
-  if (text.size() != form.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (form[i] == '0' ? !digit : text[i] != form[i]) return false;
-  }
-  return true;
-}
-
 bool is_by(const ordered_json& actor, const std::string& wanted) {
   const auto uid = actor.find("uid");
   return text_of(actor, "name") == wanted || text_of(actor, "says") == wanted ||
@@ -47,23 +38,13 @@ bool fits(const ordered_json& entry, const Filter& filter) {
   const std::string act = text_of(entry, "act"), at = text_of(entry, "at");
   const bool act_fits =
       filter.act.ends_with('.') ? act.starts_with(filter.act) : same(filter.act, act);
-  // Times of this form sort as texts do; a day is the beginning of all its times.
-  return act_fits && (filter.from.empty() || at >= filter.from) &&
-         (filter.to.empty() || at < filter.to || at.starts_with(filter.to)) &&
+  // Times of this form sort as texts do.
+  return act_fits && (filter.since == 0 || at >= time_text(filter.since)) &&
+         (filter.until == 0 || at < time_text(filter.until)) &&
          (filter.actor.empty() || is_by(part_of(entry, "actor"), filter.actor)) &&
          same(filter.message, text_of(object, "message")) &&
          same(filter.channel, text_of(object, "channel")) &&
          same(filter.outcome, text_of(entry, "outcome"));
-}
-
-Result<void> check_time(std::string& time, const char* which) {
-  if (time.empty() || fits_form(time, "0000-00-00")) return {};
-  if (fits_form(time, "0000-00-00T00:00:00Z")) {
-    time.pop_back();  // "…:05.1Z" is later than "…:05Z", which sorts behind it
-    return {};
-  }
-  return Error{"A110", fmt::format("{} `{}` is not a time", which, time),
-               "write 2026-11-23 or 2026-11-23T15:04:05Z (UTC)"};
 }
 
 // The kinds of http://hl7.org/fhir/R4/valueset-audit-event-type.html, which are DICOM's (PS3.16,
@@ -141,12 +122,6 @@ ordered_json entities_of(const ordered_json& entry) {
 }
 
 }  // namespace
-
-Result<void> check(Filter& filter) {
-  TRY(check_time(filter.from, "--from"));
-  TRY(check_time(filter.to, "--to"));
-  return {};
-}
 
 Result<void> each_entry(
     const std::filesystem::path& directory, const Filter& filter,

@@ -2,6 +2,7 @@
 // was not verified (verify.h).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -13,18 +14,15 @@
 
 namespace cannula::audit {
 
-struct Filter {         // what is empty is not asked for
-  std::string from{};   // "2026-11-23" or "2026-11-23T15:04:05Z", UTC; inclusive
-  std::string to{};     // exclusive; a day includes that day
-  std::string actor{};  // a name, or "uid 1000", or "engine", "person", "partner"
-  std::string act{};    // "message.show", or "message." for all of these
+struct Filter {            // what is empty or 0 is not asked for
+  std::int64_t since = 0;  // microseconds since 1970; inclusive
+  std::int64_t until = 0;  // exclusive
+  std::string actor{};     // a name, or "uid 1000", or "engine", "person", "partner"
+  std::string act{};       // "message.show", or "message." for all of these
   std::string message{};
   std::string channel{};
   std::string outcome{};
 };
-
-// A110 when a time is not one. A filter that was checked can be used.
-Result<void> check(Filter& filter);
 
 // Visits the entries that fit, the oldest first, each with its line as it stands in the file.
 // False stops. Lines that are not entries are passed over.

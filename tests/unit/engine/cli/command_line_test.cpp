@@ -91,6 +91,20 @@ TEST_F(Sites, AFolderThatIsNoneSaysWhichOneIsMeant) {
               HasSubstr("`cannula new " + (folder_ / "another") + "` makes a site"));
 }
 
+TEST_F(Sites, AChannelOrTableInItsPlaceIsSaidToBeOne) {
+  std::filesystem::create_directories(folder_ / "clinic/channels/results");
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_ / "clinic/channels");
+  const Outcome channel = run_cannula({"msg", "list", "results"});
+  const Outcome table = run_cannula({"table", "unmapped", "labs"});
+  const Outcome neither = run_cannula({"msg", "list", "elsewhere"});
+  std::filesystem::current_path(before);
+  EXPECT_EQ(channel.code, kUsage);
+  EXPECT_THAT(channel.err, HasSubstr("results is a channel of the site here"));
+  EXPECT_THAT(table.err, HasSubstr("labs is a table of the site here"));
+  EXPECT_THAT(neither.err, HasSubstr("`cannula new elsewhere` makes a site"));
+}
+
 TEST_F(Sites, OneInThePlaceOfAnotherArgumentIsSaidToBeSwapped) {
   const std::string site = folder_ / "clinic";
   const Outcome shown = run_cannula({"msg", "show", site, "0K2H8ZQ4R7T1C"});
