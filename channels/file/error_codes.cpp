@@ -60,7 +60,14 @@ std::span<const ErrorCode> error_codes() {
        "in "
        "`filename`."},
       {"F204", "The destination was stopped during a delivery",
-       "The engine is stopping or was reloaded. The delivery is tried again afterwards."},
+       "The engine is stopping or was reloaded; or, while it did, the disk or network share did "
+       "not answer within 5 seconds. The delivery is tried again afterwards."},
+      {"F205", "Something else stands where a folder of a destination should be",
+       "`filename` of the destination has a / in it, and where the folder of that name should be "
+       "stands a link or a file. Below `directory` links are not followed: whoever put one there "
+       "would choose where messages go. The delivery is tried again until it was moved away. Where "
+       "a part of the files shall go elsewhere, mount that place there, or give it a destination "
+       "of its own; `directory` itself may be a link."},
   };
   return kCodes;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "channels/file/descriptor.h"
+#include "channels/file/own_folder.h"
 
 namespace cannula::file {
 
@@ -25,29 +28,57 @@ Error write_error(const fs::path& path, std::string_view doing) {
           "", std::nullopt};
 }
 
-Result<void> sync_folder(const fs::path& path) {
-  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open() || ::fsync(folder.number()) != 0) return write_error(path, "synchronised");
-  return {};
-}
+// The folders that a batch is written to, each opened once. Below the directory no link is
+// followed: whoever may write there would choose where the files go.
+class Folders {
+ public:
+  explicit Folders(const fs::path& directory) : directory_(directory) {}
 
-// Makes the folders of `path` below `directory` that are missing, and puts them on disk.
-Result<void> make_folders(const fs::path& directory, const fs::path& path) {
-  fs::path parent = directory;
-  for (const fs::path& part : path) {
-    const fs::path folder = parent / part;
-    if (::mkdir(folder.c_str(), 0750) == 0) {
-      if (auto synced = sync_folder(parent); !synced) {
-        ::rmdir(folder.c_str());  // or the next file would take it for one that is on disk
-        return synced;
+  // The descriptor of a folder, by its path below the directory; made and put on disk when it is
+  // missing.
+  Result<int> open(const fs::path& below) {
+    if (const auto known = open_.find(below); known != open_.end()) return known->second.number();
+    Descriptor opened = TRY(below.empty() ? open_directory() : step(below));
+    return open_.emplace(below, std::move(opened)).first->second.number();
+  }
+
+ private:
+  Result<Descriptor> open_directory() const {
+    Descriptor opened(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened.is_open()) return write_error(directory_, "opened");
+    return {boost::system::in_place_value, std::move(opened)};
+  }
+
+  Result<Descriptor> step(const fs::path& below) {
+    const int parent = TRY(open(below.parent_path()));
+    const fs::path name = below.filename();
+    if (::mkdirat(parent, name.c_str(), 0750) == 0) {
+      if (::fsync(parent) != 0) {
+        const Error failure = write_error(directory_ / below.parent_path(), "synchronised");
+        // Or the next file would take it for one that is on disk.
+        ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
+        return failure;
       }
     } else if (errno != EEXIST) {
-      return write_error(folder, "made");
+      return write_error(directory_ / below, "made");
     }
-    parent = folder;
+    constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    Descriptor opened(::openat(parent, name.c_str(), kFolder));
+    if (opened.is_open()) return {boost::system::in_place_value, std::move(opened)};
+    const Error failure = write_error(directory_ / below, "opened");
+    const std::string_view what = what_stands(parent, name);
+    if (what.empty()) return failure;
+    return Error{"F205",
+                 (directory_ / below).string() + " " + std::string(what) +
+                     ", where a folder of the destination should be",
+                 "whoever may write into " + directory_.string() +
+                     " can have put it there; move it away, and the engine makes its own",
+                 std::nullopt};
   }
-  return {};
-}
+
+  const fs::path& directory_;
+  std::map<fs::path, Descriptor> open_;
+};
 
 // So that the disk works on all files before the first is waited for. False: what was written is
 // lost, and the sync that follows might not say so.
@@ -61,52 +92,62 @@ bool begin_write_back(const Descriptor& file) {
 // A file on its way to its name. The steps are taken in their order.
 class Draft {
  public:
-  Draft(const fs::path& directory, FileWriter::Request& request)
+  Draft(const fs::path& directory, Folders& folders, FileWriter::Request& request,
+        const std::atomic<bool>& abandoned)
       : request_(request),
+        abandoned_(abandoned),
         path_(directory / request.name),
-        temporary_(path_.parent_path() / ("." + path_.filename().string() + ".tmp")) {
-    note(make_folders(directory, fs::path(request.name).parent_path()));
-    if (request_.result) note(fill());
+        name_(path_.filename()),
+        temporary_("." + request.key + ".tmp") {
+    const auto folder = folders.open(fs::path(request.name).parent_path());
+    if (!folder) {
+      note(folder.error());
+      return;
+    }
+    folder_ = *folder;
+    note(fill());
   }
   Draft(Draft&&) = default;
   Draft& operator=(Draft&&) = delete;
-  ~Draft() {
-    if (unfinished_.is_open()) ::unlink(temporary_.c_str());
-  }
+  ~Draft() { abandon(); }
 
   void sync() {
     if (unfinished_.is_open() && ::fsync(unfinished_.number()) != 0) {
-      fail(write_error(temporary_, "written to disk"));
+      fail(write_error(path_, "written to disk"));
     }
   }
   void rename() {
-    if (!unfinished_.is_open()) return;
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail(write_error(path_, "named"));
+    if (!unfinished_.is_open() || abandoned_) return;
+    if (::renameat(folder_, temporary_.c_str(), folder_, name_.c_str()) != 0) {
+      return fail(write_error(path_, "named"));
+    }
     unfinished_ = Descriptor();
     named_ = true;
   }
   // The folder that has to be synced for its name; none when it has none.
-  fs::path folder() const { return named_ ? path_.parent_path() : fs::path(); }
+  std::optional<int> folder() const { return named_ ? std::optional(folder_) : std::nullopt; }
+  Error sync_error() const { return write_error(path_.parent_path(), "synchronised"); }
   void note(Result<void> result) { request_.result = std::move(result); }
 
  private:
   Result<void> fill() {
-    unfinished_ = Descriptor(
-        ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640));
-    if (!unfinished_.is_open()) return write_error(temporary_, "created");
+    ::unlinkat(folder_, temporary_.c_str(), 0);  // of an attempt that was cut off
+    unfinished_ = Descriptor(::openat(folder_, temporary_.c_str(),
+                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
+    if (!unfinished_.is_open()) return write_error(path_, "created");
     std::string_view content = *request_.content;
     while (!content.empty()) {
       const ssize_t count = ::write(unfinished_.number(), content.data(), content.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {
-        const Error failure = write_error(temporary_, "written");
+        const Error failure = write_error(path_, "written");
         abandon();
         return failure;
       }
       content.remove_prefix(static_cast<std::size_t>(count));
     }
     if (!begin_write_back(unfinished_)) {
-      const Error failure = write_error(temporary_, "written to disk");
+      const Error failure = write_error(path_, "written to disk");
       abandon();
       return failure;
     }
@@ -117,27 +158,32 @@ class Draft {
     note(std::move(failure));
   }
   void abandon() {
-    ::unlink(temporary_.c_str());
+    // By then another writer may have one of that name.
+    if (unfinished_.is_open() && !abandoned_) ::unlinkat(folder_, temporary_.c_str(), 0);
     unfinished_ = Descriptor();
   }
 
   FileWriter::Request& request_;
+  const std::atomic<bool>& abandoned_;
   fs::path path_;
-  fs::path temporary_;
+  fs::path name_;
+  std::string temporary_;
+  int folder_ = -1;
   Descriptor unfinished_;  // open from its creation until it has its name
   bool named_ = false;
 };
 
 // A sync serves all that was renamed in its folder.
 void sync_folders(std::vector<Draft>& drafts) {
-  std::vector<std::pair<fs::path, Result<void>>> synced;
+  std::map<int, Result<void>> synced;
   for (Draft& draft : drafts) {
-    const fs::path folder = draft.folder();
-    if (folder.empty()) continue;
-    auto known =
-        std::find_if(synced.begin(), synced.end(), [&](auto& one) { return one.first == folder; });
+    const auto folder = draft.folder();
+    if (!folder) continue;
+    auto known = synced.find(*folder);
     if (known == synced.end()) {
-      known = synced.insert(synced.end(), {folder, sync_folder(folder)});
+      Result<void> result;
+      if (::fsync(*folder) != 0) result = draft.sync_error();
+      known = synced.emplace(*folder, std::move(result)).first;
     }
     draft.note(known->second);
   }
@@ -170,9 +216,10 @@ Result<void> FileWriter::write(const Request& request) {
     if (batch.empty()) {  // who took it had no memory to go on
       throw std::runtime_error((directory_ / request.name).string() + " was left unwritten");
     }
+    Folders folders(directory_);
     std::vector<Draft> drafts;
     drafts.reserve(batch.size());
-    for (const auto& one : batch) drafts.emplace_back(directory_, *one);
+    for (const auto& one : batch) drafts.emplace_back(directory_, folders, *one, abandoned_);
     for (Draft& draft : drafts) draft.sync();
     for (Draft& draft : drafts) draft.rename();
     sync_folders(drafts);

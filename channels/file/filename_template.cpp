@@ -9,7 +9,7 @@ namespace cannula::file {
 
 namespace {
 
-constexpr std::size_t kLongestName = 255 - 5;  // what is left beside the mark of a temporary file
+constexpr std::size_t kLongestName = 255;  // what file systems take
 
 Error template_error(std::string_view text, std::string why) {
   return {"F201", "the file name template \"" + std::string(text) + "\" " + std::move(why),

@@ -50,14 +50,6 @@ Error planted(const fs::path& folder, const fs::path& drop, const std::string& w
           std::nullopt};
 }
 
-// What stands at `name` in place of a folder; nothing when it is a folder, or nothing is there.
-std::string_view what_stands(int parent, const fs::path& name) {
-  struct stat status {};
-  if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
-  if (S_ISLNK(status.st_mode)) return "is a link";
-  return S_ISDIR(status.st_mode) ? "" : "is no folder";
-}
-
 Result<Descriptor> step(int parent, const fs::path& name, const fs::path& whole,
                         const fs::path& drop, mode_t mode) {
   if (::mkdirat(parent, name.c_str(), mode) != 0 && errno != EEXIST) {
@@ -115,6 +107,13 @@ Result<void> check_usable(const Descriptor& drop, const fs::path& drop_path,
 }
 
 }  // namespace
+
+std::string_view what_stands(int parent, const fs::path& name) {
+  struct stat status {};
+  if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  if (S_ISLNK(status.st_mode)) return "is a link";
+  return S_ISDIR(status.st_mode) ? "" : "is no folder";
+}
 
 Result<Descriptor> open_drop(const fs::path& drop) {
   const fs::path plain = without_slash(drop);

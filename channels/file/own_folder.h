@@ -3,11 +3,16 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "channels/file/descriptor.h"
 #include "parsers/text/result.h"
 
 namespace cannula::file {
+
+// What stands at `name` of the folder `parent`, a descriptor, in place of a folder, such as "is a
+// link"; empty when it is a folder, or nothing is there.
+std::string_view what_stands(int parent, const std::filesystem::path& name);
 
 // The folder that files are taken from: itself, not what a link points to. (F101)
 Result<Descriptor> open_drop(const std::filesystem::path& drop);

@@ -1,5 +1,6 @@
 #include "channels/file/sender.h"
 
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -13,18 +14,25 @@ namespace asio = boost::asio;
 
 namespace {
 
+// A share that hangs for longer must not keep the engine from stopping.
+constexpr std::chrono::milliseconds kGrace{5000};
+
+Error stopped_error() {
+  return {"F204", "the destination was stopped during the delivery", "", std::nullopt};
+}
+
 class FileSender final : public Sender {
  public:
   FileSender(std::filesystem::path directory, FilenameTemplate name, Ports ports)
       : name_(std::move(name)),
         ports_(std::move(ports)),
-        writer_(std::move(directory)),
+        writer_(std::make_shared<FileWriter>(std::move(directory))),
         background_(ports_.executor) {}
 
   asio::awaitable<Answer> deliver(const Parcel& parcel) override {
     Answer answer;
     if (stopping_) {
-      answer.reason = {"F204", "the destination was stopped during the delivery", "", std::nullopt};
+      answer.reason = stopped_error();
       co_return answer;
     }
     auto name = name_.name_of(parcel);
@@ -33,7 +41,12 @@ class FileSender final : public Sender {
       answer.reason = name.error();
       co_return answer;
     }
-    auto written = co_await write(*name, parcel.payload);
+    Result<void> written;
+    try {
+      written = co_await write(*name, parcel);
+    } catch (const Background::Abandoned&) {
+      written = stopped_error();
+    }
     if (written) {
       answer.kind = Answer::Kind::delivered;
       ports_.report.count("bytes_sent_total", static_cast<std::int64_t>(parcel.payload->size()));
@@ -47,24 +60,22 @@ class FileSender final : public Sender {
 
   asio::awaitable<void> stop() override {
     stopping_ = true;
-    // A file that is being written is finished: behind it in the queue stands this.
-    co_await background_.run(do_nothing);
+    const bool finished = co_await background_.finish(kGrace);
+    if (!finished) writer_->abandon();
   }
 
  private:
-  static bool do_nothing() { return true; }
-
-  asio::awaitable<Result<void>> write(const std::string& name, const Bytes& payload) {
+  asio::awaitable<Result<void>> write(const std::string& name, const Parcel& parcel) {
     auto request = std::make_shared<FileWriter::Request>(
-        FileWriter::Request{.name = name, .content = payload});
-    writer_.add(request);
-    return background_.run([this, request] { return writer_.write(*request); });
+        FileWriter::Request{.name = name, .key = parcel.key, .content = parcel.payload});
+    writer_->add(request);
+    return background_.run([writer = writer_, request] { return writer->write(*request); });
   }
 
   FilenameTemplate name_;
   Ports ports_;
   bool stopping_ = false;
-  FileWriter writer_;
+  std::shared_ptr<FileWriter> writer_;
   Background background_;
 };
 

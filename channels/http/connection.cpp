@@ -21,6 +21,7 @@ namespace {
 // A thousand idle connections hold 4 MB, a busy one reads 64 KB at once.
 constexpr std::size_t kSmallestBuffer = 4 * 1024;
 constexpr std::size_t kLargestBuffer = 64 * 1024;
+constexpr std::size_t kLargeBody = 64 * 1024;
 // Slower than this in one body_timeout, a body is not waited for: it would hold a connection, and
 // the memory of what came fast before, for as long as the sender likes.
 constexpr std::int64_t kSlowestBody = 1024;  // bytes a second
@@ -77,8 +78,13 @@ struct Connection::Request {
   bool in_step = false;    // the whole request has been read: another can follow
 };
 
-Connection::Connection(std::shared_ptr<Server> server)
-    : server_(std::move(server)), buffer_(kSmallestBuffer), waiting_since_(Clock::now()) {
+Connection::Connection(std::shared_ptr<Server> server, std::string address,
+                       std::unique_ptr<Stream> stream)
+    : server_(std::move(server)),
+      stream_(std::move(stream)),
+      buffer_(kSmallestBuffer),
+      waiting_since_(Clock::now()),
+      place_(server_->places, std::move(address), *this) {
   server_->connections.insert(this);
 }
 
@@ -89,13 +95,13 @@ Connection::~Connection() {
 
 asio::awaitable<void> Connection::serve(std::shared_ptr<Server> server,
                                         std::shared_ptr<TlsContext> tls,
-                                        asio::ip::tcp::socket socket) {
-  Connection connection(std::move(server));
-  if (co_await connection.open(std::move(tls), std::move(socket))) co_await connection.run();
+                                        asio::ip::tcp::socket socket, std::string address) {
+  Connection connection(std::move(server), std::move(address), make_stream(std::move(socket), tls));
+  if (co_await connection.open(tls.get())) co_await connection.run();
 }
 
 void Connection::stop(bool at_once) {
-  if (!stream_ || (working_ && !at_once)) return;
+  if (working_ && !at_once) return;
   stream_->close();
   if (question_) question_->answered.cancel();
 }
@@ -107,28 +113,34 @@ std::optional<Connection::Clock::time_point> Connection::waiting_since() const {
 }
 
 void Connection::evict() {
-  evicted_ = true;
   stop(false);
 }
 
-asio::awaitable<bool> Connection::open(std::shared_ptr<TlsContext> tls,
-                                       asio::ip::tcp::socket socket) {
+std::optional<Connection::Clock::time_point> Connection::large_body_since() const {
+  return charged_ > kLargeBody && !given_up_ ? body_begun_ : std::nullopt;
+}
+
+void Connection::give_up() {
+  given_up_ = true;
+  charge(0);  // it is let go of as soon as the wait has ended
+  stream_->stop_reading();
+}
+
+asio::awaitable<bool> Connection::open(TlsContext* tls) {
   server_->report().count("connections_total", 1);
-  const milliseconds timeout = server_->limits().handshake_timeout;
-  auto stream = co_await accept_stream(std::move(socket), tls, timeout);
-  if (server_->ending() || evicted_) co_return false;
-  if (const auto note = take_note(tls.get())) server_->complain(note->text);
-  if (!stream) {
+  const auto shaken = co_await stream_->handshake(server_->limits().handshake_timeout);
+  if (server_->ending() || !place_.held()) co_return false;
+  if (const auto note = take_note(tls)) server_->complain(note->text);
+  if (!shaken) {
     server_->report().count("connections_failed_total", 1);
-    server_->complain(stream.error().text());
+    server_->complain(shaken.error().text());
     co_return false;
   }
-  stream_ = *std::move(stream);
   co_return true;
 }
 
 asio::awaitable<void> Connection::run() {
-  while (!server_->ending() && !evicted_) {
+  while (!server_->ending() && place_.held()) {
     const Next next = co_await serve_one();
     charge(0);
     if (next == Next::close) break;
@@ -185,7 +197,7 @@ asio::awaitable<bool> Connection::read_head(Request& request) {
     const Input input = co_await read_more(deadline, limits.header_timeout);
     if (input == Input::bytes) continue;
     const bool silent = input_.empty() && !request.parser.begun();
-    if (input == Input::end || silent || server_->ending() || evicted_) co_return false;
+    if (input == Input::end || silent || server_->ending() || !place_.held()) co_return false;
     request.problem =
         problem_of(408, "T304",
                    "the request's head did not come within " + duration_text(limits.header_timeout),
@@ -298,10 +310,8 @@ asio::awaitable<void> Connection::read_body(Request& request) {
       request.problem = too_large(settings.max_size);
       co_return;
     }
-    if (server_->memory > server_->limits().max_memory) {
-      request.problem = busy("too many bodies are being received at once");
-      co_return;
-    }
+    if (parser.done()) body_begun_.reset();
+    server_->free_memory();
     if (parser.done()) break;
     const auto now = Clock::now();
     bool slow = false;
@@ -311,7 +321,13 @@ asio::awaitable<void> Connection::read_body(Request& request) {
       window_size = parser.body_size();
     }
     Input input = Input::timeout;
-    if (!slow) input = co_await read_more(now + settings.body_timeout, settings.body_timeout);
+    if (!slow && !given_up_) {
+      input = co_await read_more(now + settings.body_timeout, settings.body_timeout);
+    }
+    if (given_up_) {
+      note_given_up(request);
+      co_return;
+    }
     if (input == Input::bytes) continue;
     if (input == Input::end) request.answerable = false;
     const std::string got = std::to_string(parser.body_size()) + " bytes";
@@ -324,6 +340,16 @@ asio::awaitable<void> Connection::read_body(Request& request) {
     co_return;
   }
   request.in_step = true;
+}
+
+void Connection::note_given_up(Request& request) {
+  const std::size_t came = request.take_body().size();
+  request.problem = busy("more is being received than may be held at once");
+  request.mount->report().count("requests_given_up_total", 1);
+  server_->complain("a body from " + place_.address() + " was given up after " +
+                    std::to_string(came) + " bytes, because all that are being received hold " +
+                    "more than " + std::to_string(server_->limits().max_memory) +
+                    " (raise max_memory if such bodies are wanted) [T310]");
 }
 
 asio::awaitable<Connection::Input> Connection::read_more(Clock::time_point deadline,
@@ -397,7 +423,7 @@ asio::awaitable<Connection::Next> Connection::answer(const Request& request, Res
   Framing framing;
   framing.version = head != nullptr ? head->version : 11;
   framing.keep_alive =
-      request.in_step && head != nullptr && head->keep_alive && !server_->ending() && !evicted_;
+      request.in_step && head != nullptr && head->keep_alive && !server_->ending() && place_.held();
   framing.without_body = head != nullptr && head->method == "HEAD";
   const std::string text = head_of(response, framing);
   const bool with_body = response.body && has_body(response.status) && !framing.without_body;

@@ -14,43 +14,45 @@
 #include "channels/http/mount.h"
 #include "channels/http/request.h"
 #include "channels/http/server.h"
+#include "channels/transport/places.h"
 #include "channels/transport/stream.h"
 
 namespace cannula::http {
 
 // Requests are answered one after the other, in the order they came: while one is being offered,
 // nothing more is read, which is the back-pressure. On the server's executor.
-class Connection {
+class Connection final : private Places::Holder {
  public:
   using Clock = std::chrono::steady_clock;
 
   // Lasts as long as the connection; ends early when the server ends.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Server> server,
                                             std::shared_ptr<TlsContext> tls,
-                                            boost::asio::ip::tcp::socket socket);
+                                            boost::asio::ip::tcp::socket socket,
+                                            std::string address);
 
-  explicit Connection(std::shared_ptr<Server> server);
+  Connection(std::shared_ptr<Server> server, std::string address, std::unique_ptr<Stream> stream);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Ends the wait for more. A request that is being offered is still answered, unless `at_once`.
   void stop(bool at_once);
-  // Closed to make room for another.
-  void evict();
-  bool evicted() const { return evicted_; }
-  // Since when there has been no whole head of a request, or its body has come too slowly; nothing
-  // while one is at work.
-  std::optional<Clock::time_point> waiting_since() const;
-  bool is_open() const { return stream_ != nullptr; }  // false during the handshake
+  // Since when the body under way is being received; nothing while there is none or it is small.
+  std::optional<Clock::time_point> large_body_since() const;
+  // Given up to free its memory, and answered 503.
+  void give_up();
 
  private:
   enum class Next { go_on, close };
   enum class Input { bytes, end, timeout };
   struct Request;
 
-  boost::asio::awaitable<bool> open(std::shared_ptr<TlsContext> tls,
-                                    boost::asio::ip::tcp::socket socket);
+  // Without a whole head of a request, or with a body that comes too slowly.
+  std::optional<Clock::time_point> waiting_since() const override;
+  void evict() override;
+
+  boost::asio::awaitable<bool> open(TlsContext* tls);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<Next> serve_one();
   boost::asio::awaitable<bool> read_head(Request& request);
@@ -64,6 +66,7 @@ class Connection {
   boost::asio::awaitable<bool> wait_for(std::shared_ptr<Mount::Question> question);
   boost::asio::awaitable<Next> answer(const Request& request, Response response);
   std::optional<Response> answer_at_once(Request& request);
+  void note_given_up(Request& request);
   void charge(std::size_t bytes);
   void size_buffer(std::size_t last_read);
 
@@ -79,7 +82,8 @@ class Connection {
   bool fresh_ = true;                            // nothing has come yet
   bool resting_ = false;                         // waits for the first byte of another request
   bool working_ = false;                         // a request is being offered or answered
-  bool evicted_ = false;
+  bool given_up_ = false;                        // the body that is being read
+  Places::Place place_;
 };
 
 }  // namespace cannula::http

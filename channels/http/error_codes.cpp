@@ -36,8 +36,10 @@ std::span<const ErrorCode> error_codes() {
        "see who opens them."},
       {"T310", "A request cannot be taken at the moment",
        "Answered 503 with Retry-After: the channel is being reloaded or stopped, or the bodies "
-       "that are being received hold `max_memory` together. Nothing was kept; the sender should "
-       "send it again."},
+       "that are being received held more than `max_memory` together, and this one was begun "
+       "first. Nothing was kept; the sender should send it again. Where it is about memory, "
+       "either senders are slow and their bodies large, and `max_memory` should be raised, or "
+       "somebody begins bodies without ending them: the log says whose was given up."},
       {"T311", "A request asks for something that is not offered",
        "A transfer coding other than \"chunked\" or a method that is not known is answered 501, an "
        "expectation other than \"100-continue\" 417."},
@@ -53,6 +55,11 @@ std::span<const ErrorCode> error_codes() {
       {"T315", "A request or connection failed for a reason within the engine",
        "An unexpected failure, such as no memory, ended this request only. What had been answered "
        "with 2xx is stored; the rest will be sent again."},
+      {"T316", "There are too many connections from one address",
+       "The listener has `max_connections_per_address` open from there. Those of them that have "
+       "waited longest without a request are closed for new ones; when all are at work, new ones "
+       "are refused. Usually a sender opens a new connection for each request and leaves the old "
+       "ones; behind a proxy all senders come from one address: raise the limit there."},
       {"T351", "The address of an HTTP destination cannot be used",
        "`url` must be an absolute http or https URL without user, password or fragment; `tls` is "
        "for https. Secrets go into `bearer`, or into a header."},

@@ -17,6 +17,7 @@ Transport transport() {
   };
   made.make_sender = make_sender;
   made.check_source = check_source;
+  made.check_destination = check_destination;
   return made;
 }
 
@@ -26,6 +27,7 @@ Transport fhir_transport() {
   made.description = "HTTP requests to a FHIR server, with FHIR's content type.";
   made.destination_options = fhir_sender_options();
   made.make_sender = make_fhir_sender;
+  made.check_destination = check_destination;
   return made;
 }
 

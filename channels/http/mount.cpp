@@ -13,9 +13,10 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Zero is "for ever" of an idle time-out.
-milliseconds longer(milliseconds a, milliseconds b) {
-  return a.count() == 0 || b.count() == 0 ? milliseconds(0) : std::max(a, b);
+// Of limits where zero is none.
+template <class Limit>
+Limit wider(Limit a, Limit b) {
+  return a == Limit{} || b == Limit{} ? Limit{} : std::max(a, b);
 }
 
 Error left_error() {
@@ -33,11 +34,12 @@ Receipt failed(Error reason) {
 
 ListenerLimits ListenerLimits::widened_by(const ListenerLimits& other) const {
   ListenerLimits wide;
-  wide.max_connections = std::max(max_connections, other.max_connections);
+  wide.places.all = std::max(places.all, other.places.all);
+  wide.places.of_one_address = wider(places.of_one_address, other.places.of_one_address);
   wide.max_header = std::max(max_header, other.max_header);
   wide.max_memory = std::max(max_memory, other.max_memory);
   wide.header_timeout = std::max(header_timeout, other.header_timeout);
-  wide.idle_timeout = longer(idle_timeout, other.idle_timeout);
+  wide.idle_timeout = wider(idle_timeout, other.idle_timeout);
   wide.write_timeout = std::max(write_timeout, other.write_timeout);
   wide.handshake_timeout = std::max(handshake_timeout, other.handshake_timeout);
   return wide;

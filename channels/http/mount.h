@@ -17,13 +17,14 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "channels/http/target.h"
+#include "channels/transport/places.h"
 #include "channels/transport/transport.h"
 
 namespace cannula::http {
 
 // What holds before the path of a request is known: of several channels the most generous counts.
 struct ListenerLimits {
-  std::size_t max_connections = 0;
+  Places::Limits places;
   std::size_t max_header = 0;
   std::size_t max_memory = 0;  // bytes of all bodies that are being read or offered
   std::chrono::milliseconds header_timeout{};

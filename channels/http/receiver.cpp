@@ -170,7 +170,8 @@ std::span<const Option> receiver_options() {
       {.name = "max_memory",
        .type = OptionType::size,
        .description = "How much all bodies that are being received may hold together; beyond it "
-                      "senders are answered 503.",
+                      "the one that was begun first and has not ended is answered 503, unless it "
+                      "has come to less than 64 KB.",
        .default_value = "512MB"},
       {.name = "max_header",
        .type = OptionType::size,
@@ -183,6 +184,12 @@ std::span<const Option> receiver_options() {
                       "closed.",
        .default_value = "1024",
        .minimum = 1,
+       .maximum = 1'000'000},
+      {.name = "max_connections_per_address",
+       .type = OptionType::integer,
+       .description = "How many of them may come from one address, with the same consequence; 0 "
+                      "sets no limit of its own. Behind a proxy all come from its address.",
+       .default_value = "1024",
        .maximum = 1'000'000},
       {.name = "header_timeout",
        .type = OptionType::duration,
@@ -256,7 +263,9 @@ Result<MountSettings> settings_of(const Values& values) {
   settings.processed = values.text("respond") == "processed";
   settings.max_size = static_cast<std::size_t>(values.integer("max_size"));
   settings.body_timeout = at_least_a_moment("body_timeout");
-  settings.limits.max_connections = static_cast<std::size_t>(values.integer("max_connections"));
+  settings.limits.places.all = static_cast<std::size_t>(values.integer("max_connections"));
+  settings.limits.places.of_one_address =
+      static_cast<std::size_t>(values.integer("max_connections_per_address"));
   settings.limits.max_header = static_cast<std::size_t>(values.integer("max_header"));
   settings.limits.max_memory =
       std::max(static_cast<std::size_t>(values.integer("max_memory")), settings.max_size);

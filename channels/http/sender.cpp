@@ -209,8 +209,8 @@ std::vector<Option> options_with(std::string_view content_type) {
        .default_value = "16MB"},
       {.name = "proxy",
        .type = OptionType::text,
-       .description = "A proxy to go through, as \"http://proxy.example:3128\"; by default none, "
-                      "whatever the environment says."},
+       .description = "A proxy to go through, as \"http://proxy.example:3128\", without a user and "
+                      "a password; by default none, whatever the environment says."},
       tls_client_option(),
   };
 }
@@ -240,6 +240,16 @@ Result<void> read_tls(const Values& values, const Ports& ports, SenderSettings& 
     transfer.connect_to = name + ":" + url.port + ":" + url.host + ":" + url.port;
   }
   return {};
+}
+
+Result<std::string> proxy_of(const Values& values) {
+  std::string proxy = values.text_or("proxy", "");
+  if (proxy.find('@') == std::string::npos)
+    return {boost::system::in_place_value, std::move(proxy)};
+  return Error{
+      "T351", "the proxy has a user or a password in it",
+      "write it as \"http://proxy.example:3128\", and let the proxy know the engine by its "
+      "address: what is written here can be read and is copied with the site"};
 }
 
 Result<SenderSettings> settings_of(const Values& values, const Ports& ports, Headers headers) {
@@ -272,7 +282,7 @@ Result<SenderSettings> settings_of(const Values& values, const Ports& ports, Hea
   transfer.timeout = std::max(values.duration("timeout"), milliseconds(1));
   transfer.connect_timeout = std::max(values.duration("connect_timeout"), milliseconds(1));
   transfer.max_response = static_cast<std::size_t>(values.integer("max_response"));
-  transfer.proxy = values.text_or("proxy", "");
+  transfer.proxy = TRY(proxy_of(values));
   if (values.has("bearer")) settings.bearer = values.secret("bearer");
   TRY(read_tls(values, ports, settings));
   return settings;
@@ -315,6 +325,12 @@ std::vector<Option> fhir_options() {
 std::span<const Option> fhir_sender_options() {
   static const std::vector<Option> kOptions = fhir_options();
   return kOptions;
+}
+
+Result<void> check_destination(const Values& values) {
+  TRY(Url::parse(values.text("url")));
+  TRY(proxy_of(values));
+  return {};
 }
 
 Result<std::unique_ptr<Sender>> make_sender(const Values& values, Ports ports) {

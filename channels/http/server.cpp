@@ -149,8 +149,9 @@ void Server::complain(const std::string& text) {
 asio::awaitable<void> Server::accept_all(std::shared_ptr<Server> server) {
   while (auto socket = co_await server->listener_->accept()) {
     if (server->ending_) break;
-    if (!server->admits_address(address_of(*socket))) continue;
-    if (server->make_room(*socket)) server->serve(*std::move(socket));
+    std::string address = address_of(*socket);
+    if (!server->admits_address(address) || !server->make_room(address)) continue;
+    server->serve(*std::move(socket), std::move(address));
   }
   server->accepting_ = false;
 }
@@ -165,41 +166,44 @@ bool Server::admits_address(const std::string& address) const {
   return mounts_.empty();
 }
 
-void Server::serve(asio::ip::tcp::socket socket) {
-  asio::co_spawn(executor_, Connection::serve(shared_from_this(), tls_.context, std::move(socket)),
-                 ending_of(shared_from_this()));
+void Server::serve(asio::ip::tcp::socket socket, std::string address) {
+  asio::co_spawn(
+      executor_,
+      Connection::serve(shared_from_this(), tls_.context, std::move(socket), std::move(address)),
+      ending_of(shared_from_this()));
 }
 
-// When there are too many, the one that has kept us waiting for a request the longest goes: so
-// connections that only sit there cannot shut out those that work.
-bool Server::make_room(const asio::ip::tcp::socket& socket) {
-  const std::size_t most = limits().max_connections;
-  if (connections.size() < most) {
-    full_ = false;
-    return true;
-  }
-  report_.count("connections_refused_total", 1);
-  // One in the middle of a TLS handshake goes only when that ends: twice as many is the most.
-  Connection* longest = nullptr;
-  for (Connection* connection : connections) {
-    if (connections.size() >= most * 2) break;
-    if (!connection->waiting_since() || connection->evicted()) continue;
-    if (longest == nullptr || *connection->waiting_since() < *longest->waiting_since()) {
-      longest = connection;
+bool Server::make_room(const std::string& address) {
+  const Places::Verdict verdict = places.make_room(address, limits().places);
+  const bool was_full = std::exchange(full_, verdict.room != Places::Room::free);
+  if (!full_) return true;
+  const bool made = verdict.room == Places::Room::made;
+  report_.count(made ? "connections_evicted_total" : "connections_refused_total", 1);
+  if (was_full) return made;
+  report_.log(Level::warning,
+              "there are " + std::to_string(verdict.taken) + " connections" +
+                  (verdict.of_one_address ? " from there" : "") + " when one from " + address +
+                  " comes; " +
+                  (made ? "those that wait without a request, or whose body does not come, are "
+                          "closed"
+                        : "all are at work, so it is refused") +
+                  (verdict.of_one_address
+                       ? " (raise max_connections_per_address, or lower idle_timeout) [T316]"
+                       : " (raise max_connections, or lower idle_timeout) [T309]"));
+  return made;
+}
+
+void Server::free_memory() {
+  const std::size_t most = limits().max_memory;
+  while (memory > most) {
+    Connection* first = nullptr;
+    for (Connection* connection : connections) {
+      const auto since = connection->large_body_since();
+      if (since && (first == nullptr || *since < *first->large_body_since())) first = connection;
     }
+    if (first == nullptr) return;
+    first->give_up();
   }
-  if (!std::exchange(full_, true)) {
-    report_.log(
-        Level::warning,
-        "there are " + std::to_string(connections.size()) + " connections when one from " +
-            address_of(socket) + " comes; " +
-            (longest != nullptr
-                 ? "those that wait without a request, or whose body does not come, are closed"
-                 : "all are at work, so it is refused") +
-            " (raise max_connections, or lower idle_timeout) [T309]");
-  }
-  if (longest != nullptr) longest->evict();
-  return longest != nullptr;
 }
 
 asio::awaitable<void> Server::begin_end() {
@@ -215,13 +219,8 @@ asio::awaitable<void> Server::begin_end() {
 
 asio::awaitable<void> Server::end() {
   close();
-  // Handshakes under way cannot be interrupted and hold nothing of a channel: not waited for.
   asio::steady_timer pause(executor_);
-  const auto quiet = [this] {
-    return std::none_of(connections.begin(), connections.end(),
-                        [](const Connection* connection) { return connection->is_open(); });
-  };
-  while (!quiet()) {
+  while (!connections.empty()) {
     pause.expires_after(kLook);
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }

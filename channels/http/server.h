@@ -17,6 +17,7 @@
 
 #include "channels/http/mount.h"
 #include "channels/transport/network.h"
+#include "channels/transport/places.h"
 #include "channels/transport/tls.h"
 
 namespace cannula::http {
@@ -67,7 +68,12 @@ class Server : public std::enable_shared_from_this<Server> {
 
   // Of the connections.
   std::unordered_set<Connection*> connections;
+  Places places;
   std::size_t memory = 0;  // bytes of bodies in the connections
+  // Has bodies that are being received given up until all hold no more than max_memory, the one
+  // that was begun first first. Those of less than 64 KB are left alone, so that ordinary requests
+  // always come through.
+  void free_memory();
   // A warning about a connection; of many within a second only the first.
   void complain(const std::string& text);
 
@@ -89,8 +95,8 @@ class Server : public std::enable_shared_from_this<Server> {
   Server(boost::asio::any_io_executor executor, ServerTls tls);
   static boost::asio::awaitable<void> accept_all(std::shared_ptr<Server> server);
   bool admits_address(const std::string& address) const;
-  bool make_room(const boost::asio::ip::tcp::socket& socket);
-  void serve(boost::asio::ip::tcp::socket socket);
+  bool make_room(const std::string& address);
+  void serve(boost::asio::ip::tcp::socket socket, std::string address);
   std::shared_ptr<Mount> first() const;
 
   const boost::asio::any_io_executor executor_;

@@ -54,38 +54,13 @@ MessageId Service::fresh_id() {
   return {static_cast<std::uint64_t>(now.count()) << 20 | (answers_without_id++ & 0xFFFFF)};
 }
 
-Connection::Connection(Service& service, std::string address)
+Connection::Connection(Service& service, std::string address, std::unique_ptr<Stream> stream)
     : service_(service),
-      address_(std::move(address)),
+      stream_(std::move(stream)),
       deframer_(service.settings.max_size),
-      buffer_(kSmallestBuffer) {
+      buffer_(kSmallestBuffer),
+      place_(service.places, std::move(address), *this) {
   service_.connections.insert(this);
-  ++service_.places;
-  ++service_.from_address[address_];
-}
-
-Service::Place Service::make_room(const std::string& address) {
-  const std::size_t most_of_one = settings.max_connections_per_address;
-  const auto same = from_address.find(address);
-  const bool of_one = most_of_one > 0 && same != from_address.end() && same->second >= most_of_one;
-  if (!of_one && places < settings.max_connections) return {};
-  // One in the middle of a TLS handshake goes only when that ends: twice as many is the most.
-  Connection* longest = nullptr;
-  for (Connection* connection : connections) {
-    if (connections.size() >= settings.max_connections * 2) break;
-    if (of_one && connection->address() != address) continue;
-    const auto since = connection->waiting_since();
-    if (since && (longest == nullptr || *since < *longest->waiting_since())) longest = connection;
-  }
-  Place place{longest != nullptr};
-  place.note = "there are " + std::to_string(of_one ? same->second : places) +
-               (of_one ? " from there" : "") + " already, and " +
-               (place.free ? "those that have been idle longest are closed"
-                           : "all are at work, so it is refused") +
-               (of_one ? " (raise max_connections_per_address, or set idle_timeout) [M108]"
-                       : " (raise max_connections, or set idle_timeout) [M106]");
-  if (longest != nullptr) longest->evict();
-  return place;
 }
 
 void Service::free_memory() {
@@ -109,32 +84,32 @@ void Service::free_memory() {
 
 Connection::~Connection() {
   charge(0);
-  leave_place();
   service_.connections.erase(this);
   if (service_.stopping && service_.connections.empty()) service_.last_one_gone.cancel();
 }
 
 asio::awaitable<void> Connection::serve(std::shared_ptr<Service> service,
                                         asio::ip::tcp::socket socket, std::string address) {
-  Connection connection(*service, std::move(address));
-  if (co_await connection.open(std::move(socket))) co_await connection.run();
+  Connection connection(*service, std::move(address),
+                        make_stream(std::move(socket), service->settings.tls));
+  if (co_await connection.open()) co_await connection.run();
 }
 
 asio::awaitable<bool> Connection::serve_opened(std::shared_ptr<Service> service,
                                                std::unique_ptr<Stream> stream) {
-  Connection connection(*service, stream->peer().address);
+  std::string address = stream->peer().address;
+  Connection connection(*service, std::move(address), std::move(stream));
   service->ports.report.count("connections_total");
-  connection.stream_ = std::move(stream);
   if (connection.admitted()) co_await connection.run();
   co_return connection.any_frame_;
 }
 
 void Connection::stop(bool at_once) {
-  if (stream_ && (at_once || !offering_)) stream_->close();
+  if (at_once || !offering_) stream_->close();
 }
 
 std::optional<Connection::Clock::time_point> Connection::waiting_since() const {
-  if (!in_place_ || offering_) return std::nullopt;
+  if (offering_) return std::nullopt;
   if (!frame_begun_) return idle_since_;
   const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - *frame_begun_);
   const auto wanted = static_cast<std::size_t>(passed.count() * kSlowestFrame / 1000);
@@ -143,15 +118,7 @@ std::optional<Connection::Clock::time_point> Connection::waiting_since() const {
 }
 
 void Connection::evict() {
-  leave_place();
   stop(false);
-}
-
-void Connection::leave_place() {
-  if (!std::exchange(in_place_, false)) return;
-  --service_.places;
-  const auto same = service_.from_address.find(address_);
-  if (--same->second == 0) service_.from_address.erase(same);
 }
 
 std::optional<Connection::Clock::time_point> Connection::large_frame_since() const {
@@ -170,20 +137,18 @@ void Connection::charge(std::size_t bytes) {
   charged_ = bytes;
 }
 
-asio::awaitable<bool> Connection::open(asio::ip::tcp::socket socket) {
+asio::awaitable<bool> Connection::open() {
   service_.ports.report.count("connections_total");
-  auto stream = co_await accept_stream(std::move(socket), service_.settings.tls,
-                                       service_.settings.handshake_timeout);
-  if (service_.stopping || !in_place_) co_return false;
+  const auto shaken = co_await stream_->handshake(service_.settings.handshake_timeout);
+  if (service_.stopping || !place_.held()) co_return false;
   if (const auto note = take_note(service_.settings.tls.get())) {
     service_.ports.report.log(note->used ? Level::info : Level::error, note->text);
   }
-  if (!stream) {
+  if (!shaken) {
     service_.ports.report.count("connections_failed_total");
-    complain(stream.error().text());
+    complain(shaken.error().text());
     co_return false;
   }
-  stream_ = *std::move(stream);
   co_return admitted();
 }
 
@@ -272,7 +237,7 @@ asio::awaitable<void> Connection::take_rest(std::optional<Error> failure) {
   if (auto rest = deframer_.finish(); rest && rest->size > 0) frames.push_back(std::move(*rest));
   report_garbage(false);
   if (failure && !frames.empty()) {
-    complain("connection from " + address_ + ": " + failure->text());
+    complain("connection from " + place_.address() + ": " + failure->text());
   } else if (failure) {
     log(Level::debug, failure->text());
   } else {
@@ -312,7 +277,7 @@ asio::awaitable<Connection::Next> Connection::offer(std::vector<Frame> frames) {
   if (const std::vector<Error>& findings = exchange.findings(); !findings.empty()) {
     const std::size_t more = findings.size() - 1;
     complain(
-        "connection from " + address_ + ": " + findings.front().text() +
+        "connection from " + place_.address() + ": " + findings.front().text() +
         (more > 0 ? " and " + std::to_string(more) + " more about the batches that came" : ""));
   }
 
@@ -369,7 +334,7 @@ void Connection::size_buffer(std::size_t last_read) {
 }
 
 void Connection::complain(const std::string& text) {
-  if (const auto line = service_.complaints.about(address_, text)) {
+  if (const auto line = service_.complaints.about(place_.address(), text)) {
     service_.ports.report.log(Level::warning, *line);
   }
 }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "channels/mllp/exchange.h"
 #include "channels/mllp/framing/deframer.h"
 #include "channels/transport/complaints.h"
+#include "channels/transport/places.h"
 #include "channels/transport/stream.h"
 #include "channels/transport/tls.h"
 #include "channels/transport/transport.h"
@@ -28,8 +28,7 @@ struct ReceiverSettings {
   std::optional<Endpoint> connect;
   std::size_t max_size = 0;
   std::size_t max_memory = 0;  // of all frames that are being received or offered; see Service
-  std::size_t max_connections = 0;
-  std::size_t max_connections_per_address = 0;  // zero: no limit of its own
+  Places::Limits places;
   AnswerRules answers;
   std::chrono::milliseconds frame_timeout{};  // without a byte, within a frame; see Connection
   std::chrono::milliseconds idle_timeout{};   // without a byte, between frames; zero: none
@@ -50,9 +49,7 @@ struct Service {
   boost::asio::steady_timer last_one_gone;  // cancelled when `connections` becomes empty
   boost::asio::steady_timer reconnect;      // cancelled when the service stops
   std::unordered_set<Connection*> connections{};
-  // Those of them that have not been given up for others, by address and together.
-  std::unordered_map<std::string, std::size_t> from_address{};
-  std::size_t places = 0;
+  Places places{};
   bool stopping = false;
   // stop() has returned: whoever still waits for something must end without touching the ports.
   bool gone = false;
@@ -60,14 +57,6 @@ struct Service {
   Complaints complaints{};  // of connections that come to nothing
   std::size_t memory = 0;   // bytes of frames in the connections
 
-  // A place for one more connection from `address`: where there is none, the one that has waited
-  // longest gives up its own, so that those that only sit there cannot shut out those that work.
-  // Why there is none, or that one had to go; nothing when neither is worth saying.
-  struct Place {
-    bool free = true;
-    std::string note{};
-  };
-  Place make_room(const std::string& address);
   // Ends unfinished frames until all hold no more than max_memory, the one that was begun first
   // first. Those of less than 64 KB are left alone, so that ordinary messages always come through.
   void free_memory();
@@ -78,7 +67,7 @@ struct Service {
 
 // A frame must not pause for frame_timeout, and in each such time that it lasts at least 128 bytes
 // a second must come: else a byte now and then would hold its memory for days.
-class Connection {
+class Connection final : private Places::Holder {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -91,19 +80,13 @@ class Connection {
   static boost::asio::awaitable<bool> serve_opened(std::shared_ptr<Service> service,
                                                    std::unique_ptr<Stream> stream);
 
-  Connection(Service& service, std::string address);
+  Connection(Service& service, std::string address, std::unique_ptr<Stream> stream);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Ends the wait for more. Messages that are being offered are still answered, unless `at_once`.
   void stop(bool at_once);
-
-  // Since when it holds its place for nothing: without a frame, or with one that comes too slowly.
-  std::optional<Clock::time_point> waiting_since() const;
-  const std::string& address() const { return address_; }
-  // Closed to make room for another.
-  void evict();
 
   // Since when the frame under way is being received; nothing while there is none or it is small.
   std::optional<Clock::time_point> large_frame_since() const;
@@ -113,7 +96,11 @@ class Connection {
  private:
   enum class Next { go_on, close };
 
-  boost::asio::awaitable<bool> open(boost::asio::ip::tcp::socket socket);
+  // Without a frame, or with one that comes too slowly.
+  std::optional<Clock::time_point> waiting_since() const override;
+  void evict() override;
+
+  boost::asio::awaitable<bool> open();
   bool admitted();
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> take_rest(std::optional<Error> failure);
@@ -121,7 +108,6 @@ class Connection {
   void count_defects(const std::vector<Arrival>& arrivals);
   std::optional<Error> follow_frame(bool another);
   void charge(std::size_t bytes);
-  void leave_place();
   void add_to(Exchange& exchange, std::vector<Frame> frames);
   Next report_garbage(bool framed);
   void size_buffer(std::size_t last_read);
@@ -129,7 +115,6 @@ class Connection {
   void log(Report::Level level, const std::string& text);
 
   Service& service_;
-  const std::string address_;
   std::unique_ptr<Stream> stream_;
   Deframer deframer_;
   std::vector<char> buffer_;
@@ -137,13 +122,13 @@ class Connection {
   bool garbage_logged_ = false;
   bool offering_ = false;
   bool any_frame_ = false;
-  bool in_place_ = true;  // counted as one of those that may be there
   Clock::time_point idle_since_ = Clock::now();
   std::optional<Error> given_up_;
   std::size_t charged_ = 0;                       // to Service::memory
   std::optional<Clock::time_point> frame_begun_;  // while one is under way
   Clock::time_point window_begun_{};              // of the time in which enough of it must come
   std::size_t window_size_ = 0;                   // bytes of the frame at its beginning
+  Places::Place place_;
 };
 
 }  // namespace cannula::mllp

@@ -34,6 +34,17 @@ auto ending_of(const std::shared_ptr<Service>& service) {
   };
 }
 
+// Why a place had to be made, or could not be.
+std::string note_of(const Places::Verdict& verdict) {
+  return "there are " + std::to_string(verdict.taken) +
+         (verdict.of_one_address ? " from there" : "") + " already, and " +
+         (verdict.room == Places::Room::made ? "those that have been idle longest are closed"
+                                             : "all are at work, so it is refused") +
+         (verdict.of_one_address
+              ? " (raise max_connections_per_address, or set idle_timeout) [M108]"
+              : " (raise max_connections, or set idle_timeout) [M106]");
+}
+
 // Keeps the listener alive while an accept is under way.
 asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
                                  std::shared_ptr<Listener> listener) {
@@ -46,15 +57,18 @@ asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
       static_cast<void>(service->intake.admit(Peer{address, {}, false}));  // which counts it
       continue;
     }
-    const Service::Place place = service->make_room(address);
-    const bool was_full = std::exchange(full, !place.note.empty());
+    const Places::Verdict verdict = service->places.make_room(address, service->settings.places);
+    const bool was_full = std::exchange(full, verdict.room != Places::Room::free);
     if (full && !was_full) {
       service->ports.report.log(Level::warning,
-                                "a connection came from " + address + ": " + place.note);
+                                "a connection came from " + address + ": " + note_of(verdict));
     }
-    if (full && place.free) service->ports.report.count("connections_evicted_total");
-    if (full && !place.free) service->ports.report.count("connections_refused_total");
-    if (!place.free) continue;
+    if (verdict.room == Places::Room::made) {
+      service->ports.report.count("connections_evicted_total");
+    } else if (verdict.room == Places::Room::none) {
+      service->ports.report.count("connections_refused_total");
+      continue;
+    }
     asio::co_spawn(service->ports.executor, Connection::serve(service, *std::move(socket), address),
                    ending_of(service));
   }
@@ -295,8 +309,8 @@ Result<std::unique_ptr<Receiver>> make_receiver(const Values& values, Ports port
   settings.max_size = static_cast<std::size_t>(values.integer("max_size"));
   settings.max_memory =
       std::max(static_cast<std::size_t>(values.integer("max_memory")), settings.max_size);
-  settings.max_connections = static_cast<std::size_t>(values.integer("max_connections"));
-  settings.max_connections_per_address =
+  settings.places.all = static_cast<std::size_t>(values.integer("max_connections"));
+  settings.places.of_one_address =
       static_cast<std::size_t>(values.integer("max_connections_per_address"));
   settings.answers.commits = values.integer("mllp_release") == 2;
   const std::string& batch_ack = values.text("batch_ack");

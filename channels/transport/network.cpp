@@ -161,11 +161,18 @@ void Listener::close() {
   acceptor_.close(ignored);
 }
 
+std::unique_ptr<Stream> make_stream(tcp::socket socket, std::shared_ptr<TlsContext> tls) {
+  return tls ? make_tls_stream(std::move(socket), std::move(tls))
+             : make_tcp_stream(std::move(socket));
+}
+
 asio::awaitable<Result<std::unique_ptr<Stream>>> accept_stream(tcp::socket socket,
                                                                std::shared_ptr<TlsContext> tls,
                                                                std::chrono::milliseconds timeout) {
-  if (!tls) co_return make_tcp_stream(std::move(socket));
-  co_return co_await accept_tls(std::move(socket), std::move(tls), timeout);
+  auto stream = make_stream(std::move(socket), std::move(tls));
+  auto shaken = co_await stream->handshake(timeout);
+  if (!shaken) co_return std::move(shaken).error();
+  co_return std::move(stream);
 }
 
 asio::awaitable<Result<std::unique_ptr<Stream>>> connect(asio::any_io_executor executor,

@@ -48,8 +48,11 @@ class Listener {
 // The address of the other side as Peer writes it; empty when the connection is already gone.
 std::string address_of(const boost::asio::ip::tcp::socket& socket);
 
-// Makes a stream of an accepted connection: at once without TLS, after the handshake with it (null:
-// plain).
+// Makes a stream of an accepted connection (null: plain). Its handshake() is still to come, and can
+// be ended by closing it.
+std::unique_ptr<Stream> make_stream(boost::asio::ip::tcp::socket socket,
+                                    std::shared_ptr<TlsContext> tls);
+// The same with the handshake, which only `timeout` ends.
 boost::asio::awaitable<Result<std::unique_ptr<Stream>>> accept_stream(
     boost::asio::ip::tcp::socket socket, std::shared_ptr<TlsContext> tls,
     std::chrono::milliseconds timeout);

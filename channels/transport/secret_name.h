@@ -9,4 +9,8 @@ namespace cannula {
 // is neither stored nor shown: `Authorization`, `Cookie`, `X-Api-Key`, `access_token`.
 bool is_secret_name(std::string_view name);
 
+// The name of the first parameter in the query of a URL, which may stand in other text, whose value
+// is something to log in with; empty when there is none.
+std::string_view secret_parameter_of(std::string_view url);
+
 }  // namespace cannula

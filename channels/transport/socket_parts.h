@@ -30,10 +30,9 @@ boost::asio::awaitable<bool> wait_readable(boost::asio::ip::tcp::socket& socket,
 Error stream_error(const boost::system::error_code& failure, bool expired, std::string_view doing,
                    const std::string& address);
 
-// tls.cpp: the handshake as server, and as client of `host`.
-boost::asio::awaitable<Result<std::unique_ptr<Stream>>> accept_tls(
-    boost::asio::ip::tcp::socket socket, std::shared_ptr<TlsContext> tls,
-    std::chrono::milliseconds timeout);
+// tls.cpp: a stream as server, before its handshake; and one as client of `host`, after it.
+std::unique_ptr<Stream> make_tls_stream(boost::asio::ip::tcp::socket socket,
+                                        std::shared_ptr<TlsContext> tls);
 boost::asio::awaitable<Result<std::unique_ptr<Stream>>> connect_tls(
     boost::asio::ip::tcp::socket socket, std::shared_ptr<TlsContext> tls, std::string host,
     std::chrono::milliseconds timeout);

@@ -24,6 +24,9 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
+  // The TLS handshake, before anything else: a stream that accept_stream() or connect() gives has
+  // done it. Plain there is none, and it succeeds at once.
+  virtual boost::asio::awaitable<Result<void>> handshake(std::chrono::milliseconds timeout) = 0;
   // At least one byte, or 0 at the orderly end of the stream. `timeout` of zero means none.
   virtual boost::asio::awaitable<Result<std::size_t>> read_some(
       boost::asio::mutable_buffer into, std::chrono::milliseconds timeout) = 0;
@@ -32,8 +35,11 @@ class Stream {
       std::span<const boost::asio::const_buffer> pieces, std::chrono::milliseconds timeout) = 0;
   // Orderly end where the protocol has one (TLS close_notify), within `timeout`, then close.
   virtual boost::asio::awaitable<void> shutdown(std::chrono::milliseconds timeout) = 0;
-  // At once; operations under way end with an error. Safe to call twice.
+  // At once; operations under way, also the handshake, end with an error. Safe to call twice.
   virtual void close() = 0;
+  // Ends a read_some() or wait_readable() under way as if nothing had come in time; but something
+  // can still be written.
+  virtual void stop_reading() = 0;
   // Whether, as far as the system knows without waiting, the other side could still read and
   // answer: false once it has closed or reset the connection. Asked before a kept connection is
   // used again.

@@ -30,6 +30,10 @@ class TcpStream final : public Stream {
     peer_.address = address_of(socket_);
   }
 
+  asio::awaitable<Result<void>> handshake(std::chrono::milliseconds /*timeout*/) override {
+    co_return Result<void>();
+  }
+
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into,
                                                  std::chrono::milliseconds timeout) override {
     deadlines_.arm(Deadlines::reading, timeout);
@@ -83,6 +87,11 @@ class TcpStream final : public Stream {
   void close() override {
     error_code ignored;
     socket_.close(ignored);
+  }
+
+  void stop_reading() override {
+    error_code ignored;
+    socket_.cancel(ignored);
   }
 
   bool alive() const override {

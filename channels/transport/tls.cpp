@@ -235,8 +235,11 @@ std::vector<std::string> names_of(X509* certificate) {
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(tcp::socket socket, std::shared_ptr<TlsContext> tls)
-      : tls_(std::move(tls)),
+  using Side = asio::ssl::stream_base::handshake_type;
+
+  TlsStream(tcp::socket socket, std::shared_ptr<TlsContext> tls, Side side)
+      : side_(side),
+        tls_(std::move(tls)),
         context_(tls_->current()),
         stream_(std::move(socket), *context_),
         deadlines_(stream_.get_executor(), [this] { close(); }) {
@@ -244,14 +247,13 @@ class TlsStream final : public Stream {
     peer_.over_tls = true;
   }
 
-  asio::awaitable<Result<void>> handshake(asio::ssl::stream_base::handshake_type side,
-                                          std::chrono::milliseconds timeout) {
+  asio::awaitable<Result<void>> handshake(std::chrono::milliseconds timeout) override {
     deadlines_.arm(Deadlines::reading, timeout);
-    const auto [failure] = co_await stream_.async_handshake(side, kTuple);
+    const auto [failure] = co_await stream_.async_handshake(side_, kTuple);
     deadlines_.disarm(Deadlines::reading);
     if (!failure) {
       X509* const certificate = SSL_get0_peer_certificate(stream_.native_handle());
-      if (side == asio::ssl::stream_base::server && certificate != nullptr) {
+      if (side_ == Side::server && certificate != nullptr) {
         peer_.certificate_names = names_of(certificate);
       }
       co_return Result<void>();
@@ -323,6 +325,11 @@ class TlsStream final : public Stream {
     stream_.next_layer().close(ignored);
   }
 
+  void stop_reading() override {
+    error_code ignored;
+    stream_.next_layer().cancel(ignored);
+  }
+
   bool alive() const override {
     auto& socket = const_cast<tcp::socket&>(stream_.next_layer());
     return socket.is_open() && other_side_is_there(socket.native_handle());
@@ -336,6 +343,7 @@ class TlsStream final : public Stream {
   const Peer& peer() const override { return peer_; }
 
  private:
+  const Side side_;
   std::shared_ptr<TlsContext> tls_;
   Context context_;
   asio::ssl::stream<tcp::socket> stream_;
@@ -456,13 +464,8 @@ Result<std::shared_ptr<TlsContext>> make_client_tls(const Values* values, const 
   return made;
 }
 
-asio::awaitable<Result<std::unique_ptr<Stream>>> accept_tls(tcp::socket socket,
-                                                            std::shared_ptr<TlsContext> tls,
-                                                            std::chrono::milliseconds timeout) {
-  auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(tls));
-  auto shaken = co_await stream->handshake(asio::ssl::stream_base::server, timeout);
-  if (!shaken) co_return std::move(shaken).error();
-  co_return std::move(stream);
+std::unique_ptr<Stream> make_tls_stream(tcp::socket socket, std::shared_ptr<TlsContext> tls) {
+  return std::make_unique<TlsStream>(std::move(socket), std::move(tls), TlsStream::Side::server);
 }
 
 asio::awaitable<Result<std::unique_ptr<Stream>>> connect_tls(tcp::socket socket,
@@ -470,9 +473,10 @@ asio::awaitable<Result<std::unique_ptr<Stream>>> connect_tls(tcp::socket socket,
                                                              std::string host,
                                                              std::chrono::milliseconds timeout) {
   const std::string name = tls->server_name.empty() ? std::move(host) : tls->server_name;
-  auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(tls));
+  auto stream =
+      std::make_unique<TlsStream>(std::move(socket), std::move(tls), TlsStream::Side::client);
   if (auto named = stream->expect(name); !named) co_return std::move(named).error();
-  auto shaken = co_await stream->handshake(asio::ssl::stream_base::client, timeout);
+  auto shaken = co_await stream->handshake(timeout);
   if (!shaken) co_return std::move(shaken).error();
   co_return std::move(stream);
 }

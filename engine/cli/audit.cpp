@@ -1,14 +1,14 @@
 // `cannula audit`: verify, list and export the trail of who did what.
-#include <charconv>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/acting_user.h"
 #include "engine/cli/finding_json.h"
 #include "engine/cli/operated_site.h"
 #include "engine/cli/time_range.h"
 #include "engine/cli/verb.h"
 #include "engine/ops/control.h"
+#include "engine/ops/entered.h"
 #include "engine/pipeline/audit_trail.h"
 #include "engine/security/audit/reader.h"
 #include "engine/security/audit/verify.h"
@@ -39,29 +39,25 @@ Result<std::string> key_named(const std::string& reference) {
   return TRY(security::read_secret(secret)).text;
 }
 
-Result<audit::Head> anchor_of(const std::string& text) {
-  audit::Head head;
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + colon, head.sequence);
-  if (failed != std::errc() || end != text.data() + colon || text.size() != colon + 65) {
-    return Error{"A110", fmt::format("`{}` is not an anchor", text),
-                 "write NUMBER:SEAL, as the engine's log says \"the trail stands at …\""};
-  }
-  head.mac = text.substr(colon + 1);
-  return head;
+Result<audit::Head> anchor_given(const std::string& text) {
+  if (const auto head = audit::anchor_of(text)) return *head;
+  return Error{"A110", fmt::format("`{}` is not an anchor", text),
+               "write NUMBER:SEAL, as the engine's log says \"the trail stands at …\""};
 }
 
 Result<audit::JournalEnd> journal_end(const config::Site& site) {
   if (const auto answer = TRY(ops::ask_engine(site, "store", nlohmann::json::object()))) {
     return audit::JournalEnd{.store = answer->at("identity").get<std::string>(),
-                             .end = answer->at("journal").at("end").get<std::uint64_t>()};
+                             .end = answer->at("journal").at("end").get<std::uint64_t>(),
+                             .keys = pipeline::keys_of_store(site)};
   }
   store::Recovery found;
   const auto journal =
       TRY(store::Journal::open_to_read(store::journal_directory(site.store.directory),
                                        store::FileSystem::real(), store::Position{0}, found));
   return audit::JournalEnd{.store = store::identity_text(journal->identity()),
-                           .end = journal->end()};
+                           .end = journal->end(),
+                           .keys = pipeline::keys_of_store(site)};
 }
 
 Result<audit::Verdict> verdict_of(const config::Site& site, const VerifyArguments& arguments) {
@@ -69,7 +65,8 @@ Result<audit::Verdict> verdict_of(const config::Site& site, const VerifyArgument
   options.directory = pipeline::audit_directory(site);
   if (site.audit.key) options.key = TRY(security::read_secret(*site.audit.key)).text;
   for (const std::string& key : arguments.old_keys) options.old_keys.push_back(TRY(key_named(key)));
-  for (const std::string& text : arguments.anchors) options.anchors.push_back(TRY(anchor_of(text)));
+  for (const std::string& text : arguments.anchors)
+    options.anchors.push_back(TRY(anchor_given(text)));
   options.journal = [&site] { return journal_end(site); };
   return audit::verify(options);
 }
@@ -82,22 +79,57 @@ int verify(const VerifyArguments& arguments, const Context& context) {
       known ? verdict_of(site->site(), arguments) : Result<audit::Verdict>(known.error());
   if (!verdict) return site->fail(verdict.error());
   if (context.json) {
-    ordered_json answer{
-        {"sound", verdict->sound()},
-        {"entries", verdict->entries},
-        {"stands_at", fmt::format("{}:{}", verdict->head.sequence, verdict->head.mac)},
-        {"findings", ordered_json::array()}};
+    ordered_json answer{{"sound", verdict->sound()},
+                        {"entries", verdict->entries},
+                        {"stands_at", audit::anchor_text(verdict->head)},
+                        {"findings", ordered_json::array()}};
     for (const Diagnostic& one : verdict->findings) answer["findings"].push_back(finding_json(one));
     print(context.out, answer.dump() + "\n");
   } else {
     print(context.err, render(verdict->findings));
     print(context.out,
           verdict->sound()
-              ? fmt::format("{} entries, as they were written; the trail stands at {}:{}\n",
-                            verdict->entries, verdict->head.sequence, verdict->head.mac)
+              ? fmt::format("{} entries, as they were written; the trail stands at {}\n",
+                            verdict->entries, audit::anchor_text(verdict->head))
               : "the audit trail is not as it was written\n");
   }
   return verdict->sound() ? kFine : kFailed;
+}
+
+struct AcceptArguments {
+  VerifyArguments verify;
+  std::string reason;
+};
+
+// What stays is what verify() finds all the same.
+int accept(const AcceptArguments& arguments, const Context& context) {
+  const auto operated = OperatedSite::open(arguments.verify.site, context);
+  if (!operated) return kUsage;
+  const config::Site& site = operated->site();
+  const auto accepted = [&]() -> Result<audit::Verdict> {
+    TRY(operated->needs_store());
+    const audit::Verdict found = TRY(verdict_of(site, arguments.verify));
+    TRY(ops::enter(site, "audit_accept",
+                   {{"actor", acting_user()},
+                    {"reason", arguments.reason},
+                    {"outcome", "done"},
+                    {"up_to", audit::anchor_text(found.head)}}));
+    audit::Verdict left = TRY(verdict_of(site, arguments.verify));
+    left.head = found.head;
+    return left;
+  }();
+  if (!accepted) return operated->fail(accepted.error());
+  const std::string anchor = audit::anchor_text(accepted->head);
+  if (context.json) {
+    ordered_json answer{{"accepted", anchor}, {"sound", accepted->sound()}};
+    print(context.out, answer.dump() + "\n");
+  } else {
+    print(context.err, render(accepted->findings));
+    print(context.out,
+          fmt::format("the trail is accepted as it stands at {}{}\n", anchor,
+                      accepted->sound() ? "" : "; what is above as an error stays one"));
+  }
+  return accepted->sound() ? kFine : kFailed;
 }
 
 struct ReadArguments {
@@ -196,6 +228,24 @@ Verb audit_verify_verb() {
                                 "Where the engine's log says that the trail stood.");
               },
           .run = [options](const Context& context) { return verify(*options, context); }};
+}
+
+Verb audit_accept_verb() {
+  auto options = std::make_shared<AcceptArguments>();
+  return {.name = "audit accept",
+          .summary =
+              "Stand for the audit trail as it is now: for entries without a key, and where it was "
+              "not as it had been left. What was changed or is missing stays an error.",
+          .example = "cannula audit accept my-site --reason \"the key was set today\"",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("SITE", options->verify.site, "The site's folder.");
+                arguments.required_text("--reason", "TEXT", options->reason,
+                                        "Why; kept in the trail.");
+                arguments.texts("--old-key", "env:NAME|file:PATH", options->verify.old_keys,
+                                "A key that sealed entries before the one the site has now.");
+              },
+          .run = [options](const Context& context) { return accept(*options, context); }};
 }
 
 Verb audit_list_verb() {

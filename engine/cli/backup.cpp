@@ -137,6 +137,7 @@ int back_up(const BackupArguments& arguments, const Context& context) {
 struct RestoreArguments {
   std::string backup, site, keys;
   bool even_damaged = false;
+  bool even_plain = false;
 };
 
 // What is not as it was, said before somebody starts the site.
@@ -155,12 +156,12 @@ int restore(const RestoreArguments& arguments, const Context& context) {
   return with_site(arguments.site, context, [&](const config::Site& site) -> int {
     const auto restored = [&] {
       ProgressBar bar(context.err, "copying the backup");
-      return ops::restore(
-          site,
-          {folder_of(arguments.backup), arguments.keys, arguments.even_damaged, acting_user()},
-          [&](std::uint64_t done, std::uint64_t all) {
-            if (!context.json) bar.show(done, all);
-          });
+      return ops::restore(site,
+                          {folder_of(arguments.backup), arguments.keys, arguments.even_damaged,
+                           arguments.even_plain, acting_user()},
+                          [&](std::uint64_t done, std::uint64_t all) {
+                            if (!context.json) bar.show(done, all);
+                          });
     }();
     if (!restored) {
       print_error(context, restored.error());
@@ -244,6 +245,9 @@ Verb store_restore_verb() {
                                "the backup's: what was shredded since stays so.");
                 arguments.flag("--even-damaged", options->even_damaged,
                                "Also a damaged backup: all of it that can be read.");
+                arguments.flag("--even-plain", options->even_plain,
+                               "Also a backup without keys, of a store from before stores were "
+                               "sealed: anybody can have written it.");
               },
           .run = [options](const Context& context) { return restore(*options, context); }};
 }

@@ -6,6 +6,7 @@
 #include "engine/cli/operated_site.h"
 #include "engine/cli/verb.h"
 #include "engine/ops/entered.h"
+#include "engine/pipeline/audit_trail.h"
 #include "engine/pipeline/holds.h"
 #include "engine/security/site_keys.h"
 #include "engine/store/shred.h"
@@ -111,6 +112,37 @@ Result<json> rotate(const config::Site& site) {
               {"beside", place.master.former.empty()}};
 }
 
+// Who takes the file of keys away can have the plain journal written as well: a trail that tells of
+// keys speaks against it.
+Result<void> never_had_keys(const config::Site& site) {
+  const auto told =
+      TRY(audit::last_journal_end(pipeline::audit_directory(site), store::FileSystem::real()));
+  if (!told || told->keys.empty()) return {};
+  return Error{"K105",
+               fmt::format("the audit trail tells that the store is sealed with the keys {}, and "
+                           "the file `keys` is not there",
+                           told->keys),
+               "put the file back from a backup of this store, with the journal if that was "
+               "changed; nothing was changed"};
+}
+
+Result<json> begin(const config::Site& site) {
+  store::Options options;
+  options.directory = site.store.directory;
+  options.segment_size = site.store.segment_size;
+  options.keys = TRY(security::open_site_keys(site));
+  if (!options.keys->is_new()) {
+    return Error{"K119", fmt::format("{} has keys already", site.store.directory.string()),
+                 "`cannula keys list` shows them"};
+  }
+  TRY(never_had_keys(site));
+  options.believe_plain = true;
+  const auto store = TRY(store::Store::open(options));
+  const std::string end = std::to_string(store->end());
+  store->close();
+  return json{{"keys", security::ring_text(options.keys->id())}, {"up_to", end}};
+}
+
 // P335 when a legal hold covers a message of the channel.
 Result<void> nothing_is_held(const store::Options& options, const std::string& channel) {
   const auto holds = TRY(pipeline::Holds::open(options.directory));
@@ -150,6 +182,34 @@ Verb keys_list_verb() {
             arguments.positional("SITE", *site, "The site's folder.");
           },
       .run = [site](const Context& context) { return with_site(*site, context, list, list_text); }};
+}
+
+Verb keys_begin_verb() {
+  struct Options {
+    std::string site, reason;
+  };
+  auto options = std::make_shared<Options>();
+  const auto as_text = [](const json& answer) {
+    return fmt::format(
+        "the store has keys now; what it had before, up to position {}, is believed and stays "
+        "plain; what comes is sealed\n",
+        text_of(answer, "up_to"));
+  };
+  return {
+      .name = "keys begin",
+      .summary = "Give keys to a store from before stores were sealed, and believe what is in it.",
+      .example = "cannula keys begin my-site --reason \"upgrade from the version of 2025\"",
+      .declare =
+          [options](Arguments& arguments) {
+            arguments.positional("SITE", options->site, "The site's folder, not running.");
+            arguments.required_text("--reason", "TEXT", options->reason,
+                                    "How you know that it never had keys.");
+          },
+      .run =
+          [options, as_text](const Context& context) {
+            return change_keys(options->site, context, "key_begin", {{"reason", options->reason}},
+                               begin, as_text);
+          }};
 }
 
 Verb keys_rotate_verb() {

@@ -67,6 +67,12 @@ std::string progress_text(const json& progress) {
     text += fmt::format(", {} passed over: they had gone on, or their destination is gone",
                         number("passed_over"));
   }
+  if (const auto under_way = progress.value("under_way", std::uint64_t{0}); under_way > 0) {
+    text += fmt::format(
+        ", {} of them under way at that moment: what the other side takes of those counts as "
+        "delivered",
+        under_way);
+  }
   if (state == "cancelled") text += ", cancelled by " + visible(progress.value("cancelled_by", ""));
   if (state == "failed") text += ", then it failed: " + visible(progress.value("failure", ""));
   if (state == "running") {

@@ -116,6 +116,17 @@ std::string status_text(const nlohmann::json& status) {
     text += "THE DISK IS NEARLY FULL: nothing new is taken until there is room\n";
   else if (status.contains("not_ready") && status["not_ready"].is_string())
     text += fmt::format("NOT READY: {}\n", visible(status.value("not_ready", "")));
+  if (status.contains("index_trouble") && status["index_trouble"].is_string()) {
+    text += fmt::format("THE INDEX CANNOT FOLLOW: {}: what is counted below is of before\n",
+                        visible(status.value("index_trouble", "")));
+  }
+  if (status.contains("audit") && status["audit"].is_object()) {
+    const std::string trouble = status["audit"].value("trouble", "");
+    if (!trouble.empty()) {
+      text += fmt::format("THE AUDIT TRAIL CANNOT BE WRITTEN: {}: acts of people are refused\n",
+                          visible(trouble));
+    }
+  }
   if (status.contains("failed_reload") && status["failed_reload"].is_object()) {
     const nlohmann::json& failed = status["failed_reload"];
     text += fmt::format("THE RELOAD AT {} FAILED: an older configuration is in use\n{}",

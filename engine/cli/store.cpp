@@ -94,9 +94,11 @@ std::shared_ptr<security::KeyRing> keys_of(const config::Site& site,
 }
 
 // What the audit trail tells of where the journal ended, compared with where it does.
-void compare_with_trail(const std::optional<audit::JournalEnd>& told, store::Recovery& found) {
+void compare_with_trail(const config::Site& site, const std::optional<audit::JournalEnd>& told,
+                        store::Recovery& found) {
   if (!told) return;
-  const std::string why = audit::why_not_the_same({found.store, found.end}, *told);
+  const std::string why = audit::why_not_the_same(
+      {.store = found.store, .end = found.end, .keys = pipeline::keys_of_store(site)}, *told);
   if (why.empty()) return;
   Diagnostic finding;
   finding.code = "A112";
@@ -126,7 +128,7 @@ Result<Checked> check_store(const config::Site& site) {
       TRY(audit::last_journal_end(pipeline::audit_directory(site), store::FileSystem::real()));
   checked.running = end != nullptr;
   checked.found = TRY(store::check(site.store.directory, nullptr, keys, end));
-  compare_with_trail(told, checked.found);
+  compare_with_trail(site, told, checked.found);
   auto& damage = checked.found.damage;
   damage.insert(damage.begin(), findings.begin(), findings.end());
   return checked;

@@ -119,6 +119,7 @@ void print(std::FILE* to, std::string_view text);
 // The verbs of this room.
 Verb audit_export_verb();
 Verb audit_list_verb();
+Verb audit_accept_verb();
 Verb audit_verify_verb();
 Verb channel_acts_verb();
 Verb channel_discard_verb();
@@ -130,6 +131,7 @@ Verb explain_verb();
 Verb listen_verb();
 Verb lua_types_verb();
 Verb msg_discard_verb();
+Verb keys_begin_verb();
 Verb keys_list_verb();
 Verb keys_rotate_verb();
 Verb keys_drop_old_verb();

@@ -175,6 +175,11 @@ constexpr ErrorCode kCodes[] = {
      "by "
      "RFC 7512: it cannot be read, names no key or another kind of object, or has the PIN itself "
      "in it, which then is to be changed. The message says which."},
+    {"C148", "A secret is written out",
+     "A header of `headers`, or a parameter in `url`, has a name by which one logs in, such as "
+     "X-Api-Key or sig. Files of the site are shown, copied and kept in version control. Where the "
+     "server takes a bearer token, name its place: `bearer = \"env:NAME\"`. Where it does not, "
+     "this is a warning only: let nobody but the engine and its administrators read the file."},
 };
 
 }  // namespace

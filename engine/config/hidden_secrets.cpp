@@ -131,10 +131,12 @@ void hide_secrets(Diagnostic& finding, const Names& names) {
   const Source& source = *finding.source;
   const Position at = source.position(finding.span->begin);
   const std::string_view line = source.line(at.line);
-  const bool about_a_secret = finding.code == "C123" || finding.code == "C147";
+  const bool about_a_secret =
+      finding.code == "C123" || finding.code == "C147" || finding.code == "C148";
   if (!about_a_secret && header_of(line)) return;
   if (!about_a_secret && !stands_in_a_secret_table(source, at.line) &&
-      !names_a_secret(line, names) && !names_a_secret_header(line) && !holds_a_token_uri(line)) {
+      !names_a_secret(line, names) && !names_a_secret_header(line) &&
+      secret_parameter_of(line).empty() && !holds_a_token_uri(line)) {
     return;
   }
   const std::size_t equals = equals_of(line);

@@ -85,9 +85,10 @@ class Reading {
   const Transport* find_transport(const Member* type, bool as_source, const File& file) const;
 
   // secret_check.cpp: warns where a secret, file or folder is not there, or a secret is readable by
-  // everyone (C124, C129, C136).
+  // everyone or written out (C124, C129, C136, C148).
   void check_secret(const SecretReference& reference, const File& file, Span at) const;
   void check_file(const std::string& named, const File& file, Span at) const;  // C136
+  void check_written_out(const Node& value, const File& file) const;           // C148
   void check_secrets_in(const Values& values, const Node& table, std::span<const Option> options,
                         const File& file) const;
 

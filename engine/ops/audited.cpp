@@ -43,6 +43,8 @@ constexpr Act kActs[] = {
     {"holds", "hold.list", Act::Kind::looks},
     {"backup", "store.backup", Act::Kind::elsewhere},
     {"restore", "store.restore", Act::Kind::elsewhere},
+    {"audit_accept", "audit.accept", Act::Kind::elsewhere},
+    {"key_begin", "key.begin", Act::Kind::elsewhere},
     {"key_rotate", "key.rotate", Act::Kind::elsewhere},
     {"key_drop_old", "key.drop_old", Act::Kind::elsewhere},
     {"key_shred", "key.shred", Act::Kind::elsewhere},
@@ -102,7 +104,8 @@ audit::Entry entry_of(const audit::Actor& who, const Act* act, const std::string
   if (verb == "edit" && request.value("force", false)) entry.detail["force"] = "true";
   if (act && act->kind == Act::Kind::elsewhere) {
     entry.code = text_of(request, "code");
-    for (const char* name : {"made", "number", "up_to", "dropped", "entry"}) {
+    for (const char* name :
+         {"made", "number", "up_to", "dropped", "keys", "even_plain", "entry", "error"}) {
       if (const std::string text = text_of(request, name); !text.empty()) entry.detail[name] = text;
     }
   }

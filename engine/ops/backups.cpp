@@ -148,6 +148,7 @@ Result<Restored> restore(const config::Site& site, const RestoreAsked& asked,
   options.backup = asked.backup;
   options.store = site.store.directory;
   options.even_damaged = asked.even_damaged;
+  options.even_plain = asked.even_plain;
   options.on_progress = progress;
   if (!asked.keys.empty()) {
     options.keys = TRY(security::read_whole(asked.keys));
@@ -167,21 +168,24 @@ Result<Restored> restore(const config::Site& site, const RestoreAsked& asked,
     restored.audit_entries = verdict.entries;
     restored.audit_findings = std::move(verdict.findings);
     const auto manifest = TRY(store::manifest_of_backup(store::FileSystem::real(), asked.backup));
-    const json request{{"actor", asked.actor},
-                       {"from", asked.backup.string()},
-                       {"outcome", "done"},
-                       {"made", manifest.made},
-                       {"number", std::to_string(manifest.number)},
-                       {"up_to", std::to_string(manifest.end)}};
+    json request{{"actor", asked.actor},
+                 {"from", asked.backup.string()},
+                 {"outcome", "done"},
+                 {"made", manifest.made},
+                 {"number", std::to_string(manifest.number)},
+                 {"up_to", std::to_string(manifest.end)}};
+    if (asked.even_plain) request["even_plain"] = "true";
     const auto log = TRY(pipeline::open_audit_at_rest(site));
     TRY(audited(log.get(), person(::getuid(), asked.actor), "restore", request,
                 [&]() -> Result<json> { return json::object(); }));
     return {};
   };
   restored.report = TRY(store::restore(options));
-  if (restored.report.manifest.keys != 0) {
-    const auto keys = security::open_site_keys(site);
-    if (!keys) restored.keys_trouble = keys.error().text();
+  const auto keys = security::open_site_keys(site);
+  if (!keys) {
+    restored.keys_trouble = keys.error().text();
+  } else if ((*keys)->is_new()) {
+    restored.keys_trouble = "the store has no keys; `cannula keys begin` gives it some";
   }
   return restored;
 }

@@ -47,6 +47,7 @@ struct RestoreAsked {
   std::filesystem::path backup;
   std::filesystem::path keys{};  // a newer file of keys; empty: the backup's
   bool even_damaged = false;
+  bool even_plain = false;  // a backup that has no keys
   std::string actor;
 };
 struct Restored {

@@ -87,7 +87,7 @@ Result<json> entered(const config::Site& site, const std::string& verb, json req
     }
   } else {
     request["code"] = answer.error().code;
-    if (request.value("reason", "").empty()) request["reason"] = answer.error().message;
+    request["error"] = answer.error().message;
   }
   const auto ended = enter(site, verb, request);
   if (answer && !ended) (*answer)["audit_trouble"] = ended.error().text();

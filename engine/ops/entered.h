@@ -21,8 +21,8 @@ Result<std::uint64_t> enter(const config::Site& site, const std::string& verb,
 
 // Enters that the act begins, does it, and enters how it ended. A101: its begin could not be
 // entered, and nothing was done. U205: there is no store. `request`: {"actor", …}. Texts of the
-// answer, also in lists, that an entry of `verb` has are in the last one. Where its end could not
-// be entered the answer has "audit_trouble".
+// answer, also in lists, that an entry of `verb` has are in the last one; of a failure, what it
+// says. Where its end could not be entered the answer has "audit_trouble".
 Result<nlohmann::json> entered(const config::Site& site, const std::string& verb,
                                nlohmann::json request,
                                const std::function<Result<nlohmann::json>()>& act);

@@ -212,7 +212,11 @@ Result<json> Operations::status() const {
     for (const config::DestinationConfig& destination : config.destinations)
       channel["destinations"][destination.name] = json::object();
   }
-  for (const store::StateCount& count : TRY(store_.counts())) {
+  // Also where the index fails: what else there is to say may be the reason.
+  auto index_trouble = store_.index_trouble();
+  const auto counted = store_.counts();
+  if (!counted && !index_trouble) index_trouble = counted.error();
+  for (const store::StateCount& count : counted ? *counted : std::vector<store::StateCount>()) {
     json& channel = channels[count.channel];
     json& counts = count.destination.empty() ? channel["messages"]
                                              : channel["destinations"][count.destination];
@@ -279,6 +283,7 @@ Result<json> Operations::status() const {
               {"disk_low", engine_ && engine_->disk_low()},
               {"store", store_.identity()},
               {"journal_bytes", store_.end()},
+              {"index_trouble", index_trouble ? json(index_trouble->text()) : json(nullptr)},
               {"index_behind_bytes", store_.end() - std::min(store_.end(), store_.indexed_up_to())},
               {"channels", std::move(channels)}};
 }
@@ -367,8 +372,16 @@ Result<json> Operations::resend(const json& asked) {
 Result<json> Operations::discard(const json& asked) {
   const Request request = TRY(request_of(asked));
   if (engine_) {
-    TRY(engine_->discard(request.id, request.ordinal, request.actor, request.reason));
-    return json{{"discarded", request.id.text()}};
+    const std::size_t under_way =
+        TRY(engine_->discard(request.id, request.ordinal, request.actor, request.reason));
+    json answer{{"discarded", request.id.text()}, {"under_way", under_way}};
+    if (under_way > 0) {
+      answer["note"] = fmt::format(
+          "{} of its deliveries were under way at that moment; what the other side takes of them "
+          "counts as delivered",
+          under_way);
+    }
+    return answer;
   }
   const store::MessageRow row = TRY(pipeline::may_discard(store_, request.id, request.ordinal));
   std::vector<store::Record> records;

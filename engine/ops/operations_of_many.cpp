@@ -36,6 +36,7 @@ json to_json(const BulkProgress& progress) {
              {"total", progress.total},
              {"done", progress.done},
              {"passed_over", progress.passed_over},
+             {"under_way", progress.under_way},
              {"rate", progress.order.rate},
              {"actor", progress.order.actor},
              {"reason", progress.order.reason},

@@ -252,6 +252,10 @@ void journal_stuck(const Engine& engine, Samples& samples) {
   samples.add(engine.store().trouble() ? 1 : 0);
 }
 
+void index_stuck(const Engine& engine, Samples& samples) {
+  samples.add(engine.store().index_trouble() ? 1 : 0);
+}
+
 void reload_failed(const Engine& engine, Samples& samples) {
   samples.add(engine.failed_reload() ? 1 : 0);
 }
@@ -429,6 +433,9 @@ constexpr Family kFamilies[] = {
      disk_low},
     {"cannula_journal_stuck", "gauge", "",
      "1 while the journal cannot be written, and nothing is taken.", journal_stuck},
+    {"cannula_index_stuck", "gauge", "",
+     "1 while the index cannot be written, and counts, lists and searches stand still.",
+     index_stuck},
     {"cannula_reload_failed", "gauge", "",
      "1 when the last reload found mistakes, and an older configuration is in use.", reload_failed},
     {"cannula_files_refused", "gauge", "",

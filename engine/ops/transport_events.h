@@ -35,6 +35,7 @@ inline constexpr TransportEvent kTransportEvents[] = {
     {"garbage_bytes_total", "bytes between frames"},
     {"requests_defective_total", "HTTP requests that could not be read"},
     {"requests_failed_total", "HTTP requests without an answer"},
+    {"requests_given_up_total", "unfinished when all that were being received held too much"},
     {"requests_total", "HTTP requests, received or made"},
     {"sequence_disagreements_total", "a receiver expected another sequence number, or none at all"},
     {"sequence_refused_total", "a sequence number was out of order, or none"},

@@ -2,11 +2,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
+
+#include "engine/security/keys/whole_file.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -14,10 +16,11 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kRemembered = 1000;
+constexpr const char* kSeeToTheDisk = "nothing was done; see to the disk and the file's rights";
 
 Error failed(const std::filesystem::path& file, const char* what) {
   return Error{"P316", file.string() + " cannot be " + what + ": " + std::strerror(errno),
-               "nothing was done; see to the disk and the file's rights", std::nullopt};
+               kSeeToTheDisk};
 }
 
 json to_json(const Act& act) {
@@ -46,11 +49,11 @@ std::optional<Act> act_of(const std::string& line) {
 
 Result<std::unique_ptr<ActLog>> ActLog::open(const std::filesystem::path& directory) {
   std::unique_ptr<ActLog> log(new ActLog(directory / "acts.jsonl"));
-  std::error_code missing;
-  if (!std::filesystem::exists(log->file_, missing)) return log;
-  std::ifstream file(log->file_);
-  if (!file) return failed(log->file_, "read");
-  for (std::string line; std::getline(file, line);) {
+  const auto text = security::read_whole(log->file_);
+  // Without it nobody knows what is paused.
+  if (!text) return Error{"P316", text.error().message, kSeeToTheDisk};
+  std::istringstream lines(text->value_or(""));
+  for (std::string line; std::getline(lines, line);) {
     if (const auto act = act_of(line)) log->remember(*act);
   }
   return log;
@@ -80,6 +83,8 @@ Result<void> ActLog::record(const Act& act) {
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
       ::fdatasync(file) == 0;
   const int number = errno;
+  // What was refused must not be in force after the next start.
+  if (!written && size >= 0) static_cast<void>(::ftruncate(file, size));
   ::close(file);
   if (!written) {
     errno = number;

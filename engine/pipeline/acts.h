@@ -45,6 +45,9 @@ std::vector<store::Record> discarded_records(std::span<const Chosen> chosen,
 struct BulkDone {
   std::size_t done = 0;
   std::size_t passed_over = 0;
+  // Of what was discarded, the deliveries at which an attempt was under way: such a one may still
+  // be delivered, and counts as that then.
+  std::size_t under_way = 0;
 };
 
 // The message that a person makes of `original`, with another body: of the same channel and sender,

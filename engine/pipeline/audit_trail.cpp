@@ -5,7 +5,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/security/keys/ring_file.h"
 #include "engine/security/secrets.h"
+#include "engine/store/journal.h"
+#include "engine/store/segment.h"
+#include "engine/store/store_files.h"
 
 namespace cannula::pipeline {
 
@@ -13,9 +17,28 @@ namespace {
 constexpr std::size_t kMostNamed = 50;    // files of one entry
 constexpr std::size_t kShortestKey = 32;  // characters
 
+// What cannot be read has had some. `up_to`: where the journal ends; 0: where its files do.
+bool has_records(const std::filesystem::path& store, store::FileSystem& files,
+                 store::Position up_to) {
+  const auto directory = store::journal_directory(store);
+  if (!files.is_directory(directory)) return false;
+  store::Recovery ignored;
+  const auto journal = store::Journal::open_to_read(directory, files, up_to, ignored);
+  if (!journal || (*journal)->begin() > store::kFirstPosition) return true;
+  bool found = false;
+  const auto look = [&](const store::Frame& frame) -> Result<bool> {
+    found = static_cast<store::RecordType>(frame.header.type) != store::RecordType::closed;
+    return !found;
+  };
+  return !(*journal)->scan((*journal)->begin(), (*journal)->end(), look, nullptr) || found;
+}
+
 Result<audit::Options> audit_options(const config::Site& site) {
   audit::Options options;
   options.directory = audit_directory(site);
+  options.has_records = [directory = site.store.directory] {
+    return has_records(directory, store::FileSystem::real(), 0);
+  };
   if (!site.audit.key) return options;
   options.key = TRY(security::read_secret(*site.audit.key)).text;
   if (options.key.size() < kShortestKey) {
@@ -37,6 +60,12 @@ Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
                                                std::function<audit::JournalEnd()> journal) {
   auto options = TRY(audit_options(site));
   options.file_system = file_system;
+  if (journal) {
+    options.has_records = [directory = site.store.directory, journal,
+                           files = file_system ? file_system : &store::FileSystem::real()] {
+      return has_records(directory, *files, journal().end);
+    };
+  }
   options.journal = std::move(journal);
   options.report = [](bool trouble, const std::string& text) {
     spdlog::log(trouble ? spdlog::level::err : spdlog::level::info, "{}", text);
@@ -46,6 +75,11 @@ Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
 
 Result<std::unique_ptr<audit::Log>> open_audit_at_rest(const config::Site& site) {
   return std::make_unique<audit::Log>(TRY(audit_options(site)));
+}
+
+std::string keys_of_store(const config::Site& site) {
+  const auto ring = security::read_ring(site.store.directory);
+  return ring && *ring ? security::ring_text((*ring)->id) : std::string();
 }
 
 // Lines of "HASH  PATH", as sha256sum writes them.

@@ -151,6 +151,7 @@ void BulkActs::run(const std::shared_ptr<Running>& running) {
     std::scoped_lock lock(mutex_);
     running->progress.done += done->done;
     running->progress.passed_over += done->passed_over;
+    running->progress.under_way += done->under_way;
   }
   BulkProgress ended;
   {

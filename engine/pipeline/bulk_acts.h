@@ -36,6 +36,7 @@ struct BulkProgress {
   std::size_t total = 0;
   std::size_t done = 0;
   std::size_t passed_over = 0;  // had gone on or ended by the time
+  std::size_t under_way = 0;    // as BulkDone::under_way
   store::Timestamp began = 0;
   store::Timestamp ended = 0;  // 0: it runs
   std::string cancelled_by;

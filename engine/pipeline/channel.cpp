@@ -1,5 +1,6 @@
 #include "engine/pipeline/channel.h"
 
+#include <future>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ Channel::Channel(config::ChannelConfig config, std::shared_ptr<const script::Pro
       store_(store),
       scheduler_(scheduler),
       order_(config_.order, store),
-      queue_(names(), order_, Window{}),
+      queue_(names(), order_, Window{}, store),
       program_(std::move(program)),
       background_(std::move(background)) {}
 
@@ -30,6 +31,7 @@ Result<void> Channel::restore() {
     state_.restore(TRY(store_.script_state(former)));
   }
   state_.restore(TRY(store_.script_state(config_.name)));
+  queue_.look_on_disk();
   TRY(restore_holds());
   return restore_handlers();
 }
@@ -181,6 +183,10 @@ std::optional<Error> Channel::not_taking() const {
     return Error{"P318", "those who run this engine have paused what comes in",
                  "send it again later", std::nullopt};
   }
+  if (leaving_) {
+    return Error{"P339", "a new configuration takes this channel, or a part of it, away",
+                 "send it again later, should the channel be there then", std::nullopt};
+  }
   return std::nullopt;
 }
 
@@ -193,50 +199,8 @@ void Channel::arrived(WorkItem item, Waiter waiter) {
   scheduler_.ready(*this);
 }
 
-Result<void> Channel::resent(MessageId id, std::uint32_t ordinal, store::Position queued) {
-  TRY(store_.catch_up_within(store::kPatience));
-  auto row = TRY(store_.message(id));
-  if (!row)
-    return Error{
-        "P304", "there is no message " + id.text(), "list them with `cannula msg list`", {}};
-  if (ordinal == 0) {
-    work_again({*row, TRY(store_.deliveries(id)), 0}, queued);
-    return {};
-  }
-  for (const store::DeliveryRow& one : TRY(store_.deliveries(id))) {
-    if (one.ordinal != ordinal) continue;
-    const auto destination = destination_named(one.destination);
-    if (!destination) {
-      return Error{"P305",
-                   "destination " + one.destination + " of the delivery is no longer configured",
-                   "name it in channel.toml again, or resend the whole message",
-                   {}};
-    }
-    LoadedDelivery loaded = TRY(load_delivery(store_, id, ordinal, one.outcome_position, queued));
-    Delivery delivery;
-    delivery.id = id;
-    delivery.ordinal = ordinal;
-    delivery.asked_as = one.destination;
-    delivery.queued = queued;
-    delivery.outcome = one.outcome_position;
-    delivery.accepted = loaded.accepted;
-    delivery.payload = std::move(loaded.payload);
-    delivery.attributes = std::move(loaded.attributes);
-    delivery.before = std::move(loaded.before);
-    delivery.among = std::move(loaded.among);
-    delivery.event = std::move(loaded.event);
-    delivery.stat = one.priority > 0;
-    destination->resend(std::move(delivery), one.order_keys);
-    return {};
-  }
-  return Error{"P304",
-               fmt::format("message {} has no delivery {}", id.text(), ordinal),
-               "see `cannula msg show " + id.text() + "`",
-               {}};
-}
-
 void Channel::work_again(const Chosen& message, store::Position queued) {
-  take_dropped(message.message.id);
+  take_aside(message.message.id);
   WorkItem item;
   item.id = message.message.id;
   item.accepted = message.message.accepted_at_position;
@@ -250,10 +214,9 @@ void Channel::work_again(const Chosen& message, store::Position queued) {
   scheduler_.ready(*this);
 }
 
-void Channel::deliver_again(const Chosen& chosen, store::Position queued) {
+// Without its payload, which is read when it goes.
+Delivery Channel::delivery_again(const Chosen& chosen, store::Position queued) const {
   const store::DeliveryRow& row = *chosen.delivery();
-  const auto destination = destination_named(row.destination);
-  if (!destination) return;  // asked before; it stays queued for when it is configured again
   Delivery delivery;
   delivery.id = row.id;
   delivery.ordinal = row.ordinal;
@@ -263,7 +226,20 @@ void Channel::deliver_again(const Chosen& chosen, store::Position queued) {
   delivery.accepted = chosen.message.accepted_at_position;
   delivery.event = chosen.message.event;
   delivery.stat = row.priority > 0;
-  destination->arrive(std::move(delivery), row.order_keys);
+  return delivery;
+}
+
+void Channel::deliver_first(const Chosen& chosen, store::Position queued) {
+  const store::DeliveryRow& row = *chosen.delivery();
+  if (const auto destination = destination_named(row.destination))
+    destination->resend(delivery_again(chosen, queued), row.order_keys);
+}
+
+void Channel::deliver_again(const Chosen& chosen, store::Position queued) {
+  const store::DeliveryRow& row = *chosen.delivery();
+  const auto destination = destination_named(row.destination);
+  if (!destination) return;  // asked before; it stays queued for when it is configured again
+  destination->arrive(delivery_again(chosen, queued), row.order_keys);
 }
 
 void Channel::edited(WorkItem item, MessageId instead) {
@@ -277,38 +253,87 @@ void Channel::edited(WorkItem item, MessageId instead) {
   scheduler_.ready(*this);
 }
 
-void Channel::drop_outcome_of(MessageId id) {
+void Channel::put_aside_outcome_of(MessageId id) {
   std::scoped_lock lock(open_mutex_);
-  dropped_.insert(id);
+  discards_.try_emplace(id);
 }
 
-bool Channel::take_dropped(MessageId id) {
+void Channel::keep_outcome_of(MessageId id) {
+  for (const Counts& then : take_aside(id)) then(true);
+}
+
+std::vector<Channel::Counts> Channel::take_aside(MessageId id) {
   std::scoped_lock lock(open_mutex_);
-  return dropped_.erase(id) > 0;
+  auto discard = discards_.extract(id);
+  return discard.empty() ? std::vector<Counts>() : std::move(discard.mapped().concluded);
+}
+
+void Channel::when_it_counts(MessageId id, Counts then) {
+  bool counts = true;
+  {
+    std::scoped_lock lock(open_mutex_);
+    const auto discard = discards_.find(id);
+    if (discard != discards_.end() && !discard->second.decided) {
+      discard->second.concluded.push_back(std::move(then));
+      return;
+    }
+    counts = discard == discards_.end();
+    if (!counts) discards_.erase(discard);
+  }
+  then(counts);
 }
 
 void Channel::try_now(MessageId id, std::uint32_t ordinal) {
   for (auto& [name, destination] : destinations_) destination->try_now(id, ordinal);
 }
 
-void Channel::discarded(std::span<const Chosen> chosen) {
+std::size_t Channel::discarded(std::span<const Chosen> chosen) {
   std::unordered_set<MessageId> messages;
+  std::map<std::shared_ptr<Destination>, std::vector<Destination::Name>> deliveries;
   for (const Chosen& one : chosen) {
     for (const store::DeliveryRow& delivery : one.deliveries) {
       if (one.ordinal != 0 && delivery.ordinal != one.ordinal) continue;
       if (const auto destination = destination_named(delivery.destination))
-        destination->forget(delivery.id, delivery.ordinal);
+        deliveries[destination].emplace_back(delivery.id, delivery.ordinal);
     }
     if (one.ordinal != 0) continue;
     const MessageId id = one.message.id;
     messages.insert(id);
     tell_waiter(id, {Fate::Kind::refused, Error{"P309", "a person discarded the message", ""}});
     queue_.lift(id);
-    if (one.message.state != store::MessageState::accepted) take_dropped(id);
+    std::vector<Counts> concluded = take_aside(id);
+    for (const Counts& then : concluded) then(false);
+    if (!concluded.empty() || one.message.state != store::MessageState::accepted) continue;
+    std::scoped_lock lock(open_mutex_);  // its script may be running still
+    discards_[id].decided = true;
   }
-  if (messages.empty()) return;
-  queue_.forget(messages);
-  scheduler_.ready(*this);
+  if (!messages.empty()) {
+    queue_.forget(messages);
+    scheduler_.ready(*this);
+  }
+  return forget_at_destinations(std::move(deliveries));
+}
+
+std::size_t Channel::forget_at_destinations(
+    std::map<std::shared_ptr<Destination>, std::vector<Destination::Name>> deliveries) {
+  struct Asked {
+    std::size_t deliveries;
+    std::future<std::size_t> under_way;
+  };
+  std::vector<Asked> asked;
+  for (auto& [destination, theirs] : deliveries) {
+    auto answer = std::make_shared<std::promise<std::size_t>>();
+    asked.push_back({theirs.size(), answer->get_future()});
+    destination->forget(std::move(theirs),
+                        [answer](std::size_t under_way) { answer->set_value(under_way); });
+  }
+  const auto until = std::chrono::steady_clock::now() + store::kPatience;
+  std::size_t under_way = 0;
+  for (Asked& one : asked) {
+    const bool taken_in = one.under_way.wait_until(until) == std::future_status::ready;
+    under_way += taken_in ? one.under_way.get() : one.deliveries;
+  }
+  return under_way;
 }
 
 }  // namespace cannula::pipeline

@@ -98,7 +98,9 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   void pause_work_by_hand(bool paused);
   // The disk has less room than `keep_free`: senders are told to try again later.
   void set_disk_low(bool low) { disk_low_ = low; }
-  // Why nothing is taken from senders now (P314, P318); nothing when it is.
+  // A reload takes it or a destination of it away, and asks what waits: nothing is added to that.
+  void set_leaving(bool leaving) { leaving_ = leaving; }
+  // Why nothing is taken from senders now (P314, P318, P339); nothing when it is.
   std::optional<Error> not_taking() const;
   // Called on a worker's thread when the script failed on a message and on_error = "stop" says that
   // work stops; no other message is begun before it returns.
@@ -108,11 +110,10 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   bool stopped() const { return stopped_; }
   bool may_work() const { return !stopped_ && !paused(); }
 
-  // Puts back to work a message (ordinal 0) or a delivery, after its Resent record is on disk.
-  // Blocks on the disk.
-  Result<void> resent(MessageId id, std::uint32_t ordinal, store::Position queued);
-  // One of many messages (ordinal 0) that are put back to work, after its Resent record is on disk.
+  // Puts back to work a message (ordinal 0), after its Resent record is on disk.
   void work_again(const Chosen& message, store::Position queued);
+  // The same of a delivery, which goes before what waits already.
+  void deliver_first(const Chosen& chosen, store::Position queued);
   // One of many deliveries that are put back to work: on the journal's thread, in its order, so
   // that what memory has no room for can be left on disk. It goes behind what waits already.
   void deliver_again(const Chosen& chosen, store::Position queued);
@@ -121,12 +122,16 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // A message that a person made of another one is on disk (journal's thread). It takes the place
   // of `instead`, which may hold its keys; 0: of none.
   void edited(WorkItem item, MessageId instead);
-  // A person discards the message: should its script be running just now, nothing comes of it.
-  void drop_outcome_of(MessageId id);
+  // A person is about to discard the message: what its script decides from now on is put aside,
+  // until keep_outcome_of() or discarded() says whether it counts.
+  void put_aside_outcome_of(MessageId id);
   // It is not discarded after all.
-  void keep_outcome_of(MessageId id) { take_dropped(id); }
-  // After their Discarded records are on disk and in the index; as they were before.
-  void discarded(std::span<const Chosen> chosen);
+  void keep_outcome_of(MessageId id);
+  // After their Discarded records are on disk and in the index; as they were before. Blocks until
+  // its destinations have taken it in, so that no new attempt begins afterwards, but no longer than
+  // store::kPatience. Answers how many attempts were under way, or may have been, because the
+  // destination did not take it in in time.
+  std::size_t discarded(std::span<const Chosen> chosen);
 
   // Tells everyone who still waits for a fate that it will not be known here.
   void abandon_waiters();
@@ -174,7 +179,15 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   Result<void> each_message(
       store::MessageQuery query,
       const std::function<Result<void>(const store::MessageRow&)>& visit) const;
-  bool take_dropped(MessageId id);
+  // Calls `then` with whether an outcome of this message counts: at once, or where a person is
+  // about to discard it, when that is decided, on that person's thread.
+  using Counts = std::function<void(bool counts)>;
+  void when_it_counts(MessageId id, Counts then);
+  std::vector<Counts> take_aside(MessageId id);
+  void nothing_comes_of(const OutcomeContext& context, const store::Outcome& outcome);
+  Delivery delivery_again(const Chosen& chosen, store::Position queued) const;
+  static std::size_t forget_at_destinations(
+      std::map<std::shared_ptr<Destination>, std::vector<Destination::Name>> deliveries);
   void lift_where_nothing_goes(const store::Outcome& outcome);
   struct OpenMessage {
     std::uint32_t next_ordinal = 1;
@@ -199,7 +212,7 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
 
   std::atomic<bool> paused_{false};
   std::string why_paused_;  // under program_mutex_
-  std::atomic<bool> work_paused_{false}, intake_paused_{false}, disk_low_{false};
+  std::atomic<bool> work_paused_{false}, intake_paused_{false}, disk_low_{false}, leaving_{false};
   std::function<void(MessageId)> on_stop_;
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint32_t> limits_in_a_row_{0};
@@ -207,7 +220,11 @@ class Channel : public DeliveryObserver, public std::enable_shared_from_this<Cha
   // The next ordinal of messages whose responses are still to be handled: an outcome on its way to
   // the index is not seen there.
   mutable std::mutex open_mutex_;
-  std::set<MessageId> dropped_;  // being discarded, or discarded while they were under way
+  struct Discard {  // of a message, decided or not
+    bool decided = false;
+    std::vector<Counts> concluded;
+  };
+  std::map<MessageId, Discard> discards_;
   std::unordered_map<MessageId, OpenMessage> open_;
 
   std::function<void()> parked_until_mapped_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -47,6 +49,8 @@ struct Offer {
 
 namespace {
 
+constexpr std::chrono::milliseconds kIndexLag{10};
+
 // A sender writes what it likes into MSH-9, also line ends and names: only a short plain word
 // reaches the log.
 std::string word_for_log(const std::string& event) {
@@ -86,6 +90,11 @@ std::chrono::milliseconds window_of(const config::ChannelConfig& config) {
                                          : std::chrono::milliseconds(0);
 }
 
+Error index_is_behind() {
+  return {"J303", "whether the message came before cannot be told yet",
+          "send it again later, when the index has followed the journal", std::nullopt};
+}
+
 // What is wrong with a sequence number is an error of this message, and no reject (2.8.3).
 AckReply about_number(const Error& refusal) {
   const bool no_number = refusal.code == "P327";
@@ -120,7 +129,7 @@ ChannelIntake::ChannelIntake(std::shared_ptr<Channel> channel,
       access_(std::move(access)),
       store_(store),
       duplicates_(
-          std::make_shared<Duplicates>(channel_->name(), window_of(channel_->config()), store)),
+          std::make_shared<Duplicates>(channel_->names(), window_of(channel_->config()), store)),
       sequences_(std::make_shared<Sequences>(channel_->names(),
                                              follows_sequence(channel_->config()), store)),
       audit_(audit),
@@ -142,7 +151,7 @@ void ChannelIntake::enter_refusal(const char* act, const std::string& address, c
 
 // Who floods us with what is refused does not fill the log.
 void ChannelIntake::complain(const std::string& address, std::string text) const {
-  if (const auto line = complaints_.about(address, std::move(text))) {
+  if (const auto line = complaints_->about(address, std::move(text))) {
     spdlog::warn("channel {}: {}", channel_->name(), *line);
   }
 }
@@ -227,9 +236,23 @@ void ChannelIntake::validate(Offer& offer) const {
   }
 }
 
+// While the index is built anew it does not know what came before.
+asio::awaitable<Result<void>> ChannelIntake::index_reaches(store::Position position) const {
+  const auto until = std::chrono::steady_clock::now() + store::kPatience;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (store_.indexed_up_to() < position) {
+    if (std::chrono::steady_clock::now() >= until) {
+      co_return index_is_behind();
+    }
+    timer.expires_after(kIndexLag);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return Result<void>();
+}
+
 // Fills in what is known of each arrival. False when one of them is just being taken in by another
-// connection: then nothing has been begun, and it has to be waited for.
-bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way) {
+// connection, and has to be waited for.
+bool ChannelIntake::look_once(Offer& offer, Duplicates::Fingerprint& under_way) {
   using Kind = Duplicates::Verdict::Kind;
   for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
     offer.verdicts[i] = {};
@@ -239,15 +262,20 @@ bool ChannelIntake::judge_once(Offer& offer, Duplicates::Fingerprint& under_way)
     under_way = offer.fingerprints[i];
     return false;
   }
-  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
-    if (!offer.may_be_duplicate(i) || offer.verdicts[i].kind != Kind::fresh) continue;
-    if (offer.verdicts[i].id_reused) report_reuse(offer.arrivals[i]);
-    duplicates_->began(offer.arrivals[i], offer.fingerprints[i]);
-  }
   return true;
 }
 
-asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
+void ChannelIntake::begin(const Offer& offer) {
+  for (std::size_t i = 0; i < offer.arrivals.size(); ++i) {
+    const bool fresh = offer.verdicts[i].kind == Duplicates::Verdict::Kind::fresh;
+    if (!offer.may_be_duplicate(i) || !fresh) continue;
+    if (offer.verdicts[i].id_reused) report_reuse(offer.arrivals[i]);
+    duplicates_->began(offer.arrivals[i], offer.fingerprints[i]);
+  }
+}
+
+// After an error nothing has been begun.
+asio::awaitable<Result<void>> ChannelIntake::judge(Offer& offer) {
   const std::size_t count = offer.arrivals.size();
   offer.verdicts.resize(count);
   for (const Arrival& arrival : offer.arrivals) {
@@ -256,13 +284,22 @@ asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
   offer.twins = Duplicates::twins(offer.fingerprints, [&offer](std::size_t i) {
     return offer.refusals[i] || !Duplicates::may_be(offer.arrivals[i]);
   });
-  Duplicates::Fingerprint under_way;
-  while (!judge_once(offer, under_way)) {
-    auto ask = [this, under_way](auto resume) {
-      duplicates_->when_ended(under_way, std::move(resume));
-    };
-    co_await suspended_until(std::move(ask));
+  while (true) {
+    if (auto known = co_await index_reaches(duplicates_->index_needed_at()); !known) {
+      co_return known.error();
+    }
+    Duplicates::Fingerprint under_way;
+    if (!look_once(offer, under_way)) {
+      auto ask = [this, under_way](auto resume) {
+        duplicates_->when_ended(under_way, std::move(resume));
+      };
+      co_await suspended_until(std::move(ask));
+      continue;
+    }
+    // Unless it began to be built anew while it was asked.
+    if (store_.indexed_up_to() >= duplicates_->index_needed_at()) break;
   }
+  begin(offer);
   const bool waits = channel_->config().ack.when != config::AckConfig::When::stored;
   for (std::size_t i = 0; i < count; ++i) {
     const Duplicates::Verdict& verdict = offer.verdicts[i];
@@ -281,11 +318,15 @@ asio::awaitable<void> ChannelIntake::judge(Offer& offer) {
                        std::nullopt};
     }
   }
+  co_return Result<void>();
 }
 
 // Takes the links of this offer for it alone, until Sequences::end().
 asio::awaitable<Result<void>> ChannelIntake::take_links(const Offer& offer) {
   while (true) {
+    if (auto known = co_await index_reaches(sequences_->index_needed_at()); !known) {
+      co_return known.error();
+    }
     const Result<bool> begun = sequences_->begin(offer.arrivals);
     if (!begun) co_return begun.error();
     if (*begun) co_return Result<void>();
@@ -332,17 +373,19 @@ void ChannelIntake::report_reuse(const Arrival& arrival) {
       channel_->name(), arrival.peer_address);
 }
 
+std::vector<Receipt> ChannelIntake::not_now(std::size_t count, const Error& why) const {
+  channel_->metrics().not_taken += count;
+  Receipt receipt;
+  receipt.reason = why;
+  return std::vector<Receipt>(count, receipt);
+}
+
 asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
                                                            std::vector<Arrival> arrivals) {
   const auto begun = std::chrono::steady_clock::now();
-  const std::shared_ptr<Channel> channel =
-      channel_;  // outlives this intake when its source is closed meanwhile
-  if (auto closed = channel->not_taking()) {
-    channel->metrics().not_taken += arrivals.size();
-    Receipt not_now;
-    not_now.reason = *std::move(closed);
-    co_return std::vector<Receipt>(arrivals.size(), not_now);
-  }
+  const auto self = shared_from_this();  // its source may be closed meanwhile
+  const std::shared_ptr<Channel> channel = channel_;
+  if (auto closed = channel->not_taking()) co_return not_now(arrivals.size(), *closed);
   co_await wait_for_room();
 
   auto offer = std::make_shared<Offer>();
@@ -350,9 +393,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   const std::shared_ptr<Sequences> sequences = sequences_;
   if (sequences->follows()) {
     if (auto taken = co_await take_links(*offer); !taken) {
-      Receipt not_now;
-      not_now.reason = taken.error();
-      co_return std::vector<Receipt>(offer->arrivals.size(), not_now);
+      co_return not_now(offer->arrivals.size(), taken.error());
     }
   }
   for (const Arrival& arrival : offer->arrivals) {
@@ -363,7 +404,14 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   validate(*offer);
   if (sequences->follows()) judge_numbers(*offer);
   const std::shared_ptr<Duplicates> duplicates = duplicates_;
-  if (duplicates->watches()) co_await judge(*offer);
+  const std::shared_ptr<Complaints> complaints = complaints_;
+  const store::Store& store = store_;
+  if (duplicates->watches()) {
+    if (auto judged = co_await judge(*offer); !judged) {
+      if (sequences->follows()) sequences->end(offer->arrivals, false);
+      co_return not_now(offer->arrivals.size(), judged.error());
+    }
+  }
   offer->records.reserve(offer->arrivals.size());
   for (std::size_t i = 0; i < offer->arrivals.size(); ++i) {
     store::Accepted record = record_of(offer->arrivals[i]);
@@ -376,7 +424,13 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
     offer->records.emplace_back(std::move(record));
   }
   offer->fates.resize(offer->arrivals.size());
-  co_await commit(offer);
+  if (auto closed = channel->not_taking()) {  // while it waited for room, or for another offer
+    offer->committed = *std::move(closed);
+  } else {  // nothing comes between: Engine::take_nothing() relies on it
+    co_await commit(offer);
+    // Trouble of the journal concerns all channels, and is said by the engine.
+    if (!offer->committed && !store.trouble()) say_not_on_record(*channel, *complaints, *offer);
+  }
 
   std::vector<Receipt> receipts;
   for (std::size_t i = 0; i < offer->arrivals.size(); ++i) {
@@ -391,6 +445,15 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   if (sequences->follows()) sequences->end(offer->arrivals, offer->committed.has_value());
   channel->metrics().acknowledge.record(std::chrono::steady_clock::now() - begun);
   co_return receipts;
+}
+
+void ChannelIntake::say_not_on_record(const Channel& channel, Complaints& complaints,
+                                      const Offer& offer) {
+  const std::string& address = offer.arrivals.front().peer_address;
+  const auto line =
+      complaints.about(address, fmt::format("what came from {} could not be put on record: {}",
+                                            address, offer.committed.error().text()));
+  if (line) spdlog::error("channel {}: {}", channel.name(), *line);
 }
 
 Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::size_t i) {
@@ -434,13 +497,16 @@ Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::si
   return receipt;
 }
 
-// What came of those that were begun.
+// What came of those that were begun. What a restart, a reload or a hold keeps from being known is
+// on record and goes on: a repeat is no new message.
 void ChannelIntake::remember(Duplicates& duplicates, const Offer& offer,
                              const std::vector<Receipt>& receipts) {
   for (std::size_t i = 0; i < receipts.size(); ++i) {
     if (offer.refusals[i] || !Duplicates::may_be(offer.arrivals[i])) continue;
-    const bool well = receipts[i].disposition == Disposition::accepted;
-    duplicates.ended(offer.fingerprints[i], well ? receipts[i].id : MessageId{}, receipts[i].reply);
+    const bool known = offer.fates[i].kind != Fate::Kind::lost_sight;
+    const bool on_record = receipts[i].disposition == Disposition::accepted || !known;
+    duplicates.ended(offer.fingerprints[i], on_record ? receipts[i].id : MessageId{},
+                     receipts[i].reply, known);
   }
 }
 

@@ -22,8 +22,9 @@ namespace cannula::pipeline {
 
 struct Offer;
 
-// Belongs to one channel's receiver; used on that receiver's executor.
-class ChannelIntake : public Intake {
+// Belongs to one channel's receiver, from the opening of the source on; used on that receiver's
+// executor. An offer that is under way keeps it alive.
+class ChannelIntake : public Intake, public std::enable_shared_from_this<ChannelIntake> {
  public:
   using Resources = std::function<std::shared_ptr<const rules::Resources>()>;
   // `access` is null for a channel without partner. `resources` gives those in use, for [validate].
@@ -41,12 +42,16 @@ class ChannelIntake : public Intake {
   store::Accepted record_of(const Arrival& arrival) const;
   std::optional<Error> refusal_of(const Arrival& arrival) const;
   void validate(Offer& offer) const;
-  boost::asio::awaitable<void> judge(Offer& offer);
-  bool judge_once(Offer& offer, Duplicates::Fingerprint& under_way);
+  boost::asio::awaitable<Result<void>> index_reaches(store::Position position) const;
+  boost::asio::awaitable<Result<void>> judge(Offer& offer);
+  bool look_once(Offer& offer, Duplicates::Fingerprint& under_way);
+  void begin(const Offer& offer);
+  std::vector<Receipt> not_now(std::size_t count, const Error& why) const;
   // Without the intake, which may be gone when an offer ends.
   static void remember(Duplicates& duplicates, const Offer& offer,
                        const std::vector<Receipt>& receipts);
   static Receipt receipt_of(ChannelMetrics& metrics, Offer& offer, std::size_t i);
+  static void say_not_on_record(const Channel& channel, Complaints& complaints, const Offer& offer);
   boost::asio::awaitable<Result<void>> take_links(const Offer& offer);
   void judge_numbers(Offer& offer);
   void report_reuse(const Arrival& arrival);
@@ -64,7 +69,7 @@ class ChannelIntake : public Intake {
   const std::shared_ptr<Duplicates> duplicates_;
   const std::shared_ptr<Sequences> sequences_;
   std::chrono::steady_clock::time_point reuse_logged_{};
-  mutable Complaints complaints_;
+  const std::shared_ptr<Complaints> complaints_ = std::make_shared<Complaints>();
   audit::Log* const audit_;  // null: refusals are only logged
   const Resources resources_;
 };

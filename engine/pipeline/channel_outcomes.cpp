@@ -238,11 +238,6 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   const bool stops = conclusion.kind == script::Conclusion::Kind::failed &&
                      config_.on_error == config::ChannelConfig::OnError::stop;
   if (stops && !work_paused_.exchange(true) && on_stop_) on_stop_(item.id);
-  if (take_dropped(item.id)) {
-    queue_.release(entry);
-    scheduler_.ready(*this);
-    return;
-  }
   // A response is handled in a lane of its own besides those of its message.
   store::OrderKeys keys = entry->keys();
   if (item.response) std::erase(keys, lane_of(item.id));
@@ -251,14 +246,26 @@ void Channel::conclude(WorkQueue::Lane::Entry* entry, const hl7v2::Message* mess
   auto context = std::make_shared<OutcomeContext>();
   context->reply = std::move(conclusion.reply);
   auto outcome = std::make_shared<store::Outcome>(outcome_of(item, keys, std::move(conclusion)));
-  log_what_stops(*outcome);
   if (!item.response) {
     outcome->search_keys = search_keys_of(message, item.body, config_.charset, store_);
   }
   context->entry = entry;
   context->event = message ? message->type() : std::string();
   item.parsed.reset();
-  state_.write(outcome->state_writes, [&] { commit_outcome(outcome, context); });
+  when_it_counts(item.id, [self = shared_from_this(), outcome, context](bool counts) {
+    if (!counts) return self->nothing_comes_of(*context, *outcome);
+    self->log_what_stops(*outcome);
+    self->state_.write(outcome->state_writes, [&] { self->commit_outcome(outcome, context); });
+  });
+}
+
+void Channel::nothing_comes_of(const OutcomeContext& context, const store::Outcome& outcome) {
+  if (!context.entry->item.response) {
+    std::scoped_lock lock(open_mutex_);
+    open_.erase(outcome.id);
+  }
+  queue_.release(context.entry);
+  scheduler_.ready(*this);
 }
 
 // Its earlier deliveries died and hold their keys; where the script sends nothing this time,
@@ -311,7 +318,13 @@ void Channel::commit_outcome(const std::shared_ptr<store::Outcome>& outcome,
     }
     auto again = std::make_shared<boost::asio::steady_timer>(self->background_, kCommitAgain);
     again->async_wait([self, outcome, context, again](boost::system::error_code stopped) {
-      if (!stopped) self->commit_outcome(outcome, context);
+      if (stopped) return;
+      self->when_it_counts(outcome->id, [self, outcome, context](bool counts) {
+        if (counts) return self->commit_outcome(outcome, context);
+        self->state_.dropped(outcome->state_writes);
+        self->scheduler_.unstall();
+        self->nothing_comes_of(*context, *outcome);
+      });
     });
   });
 }

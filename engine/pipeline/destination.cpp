@@ -89,7 +89,7 @@ class Destination::SenderMemory final : public Memory {
 // By this name or one that it had before; what was written under the present ones counts.
 Result<std::string> Destination::recall() const {
   TRY(store_.commit({}));
-  store_.catch_up();
+  TRY(store_.catch_up_within(store::kPatience));
   std::vector<std::string> names{config_.name};
   names.insert(names.end(), config_.renamed_from.begin(), config_.renamed_from.end());
   for (const std::string& channel : channels_) {
@@ -134,6 +134,10 @@ Destination::Destination(std::vector<std::string> channels, config::DestinationC
 Destination::~Destination() = default;
 
 void Destination::start() {
+  {
+    std::scoped_lock lock(arriving_mutex_);
+    index_needed_at_ = store_.end();
+  }
   asio::post(ports_.executor, [self = shared_from_this()] {
     if (self->stopping_) return;
     // Not kept alive by its own sender, which lives no longer.
@@ -291,19 +295,23 @@ asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
   bool waits = false;  // to be read: nothing was tried
   if (!entry->item.first_tried) entry->item.first_tried = steady_clock::now();
   if (!entry->item.payload) loaded = co_await load_payload(entry->item);
-  if (loaded) {
+  // Who discarded it meanwhile was told that no attempt would begin.
+  const bool discarded = discarded_.contains({entry->item.id, entry->item.ordinal});
+  if (loaded && !discarded) {
     const Parcel parcel = parcel_of(entry->item);
     const auto begun = steady_clock::now();
     ended = co_await deliver(entry, parcel);
     metrics_->deliver.record(steady_clock::now() - begun);
     unread_ = false;
-  } else if (may_be_read_later(loaded.error())) {
+  } else if (!loaded && may_be_read_later(loaded.error())) {
     waits = true;
-  } else {  // ours, whatever the code: it says nothing of the other side
+  } else if (!loaded) {  // ours, whatever the code: it says nothing of the other side
     ended.answer.reason = Error("P301", loaded.error().text());
   }
   --under_way_;
-  if (waits) {
+  if (discarded) {
+    finish(entry);
+  } else if (waits) {
     wait_to_be_read(entry, loaded.error());
   } else {
     settle(entry, ended);
@@ -321,7 +329,6 @@ asio::awaitable<void> Destination::attempt(Lane::Entry* entry) {
 void Destination::wait_to_be_read(Lane::Entry* entry, const Error& why) {
   entry->item.first_tried.reset();
   if (stopping_) return lanes_.put_back(entry);
-  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
   if (!std::exchange(unread_, true)) {
     ports_.report.log(
         Report::Level::error,
@@ -446,7 +453,8 @@ void Destination::finish(Lane::Entry* entry) {
   discarded_.erase(name);
   {
     std::scoped_lock lock(arriving_mutex_);
-    resent_.erase(name);
+    if (resent_.erase(name) > 0) ended_.add(name, store_.end());
+    if (!refilling_) index_was_at(store_.indexed_up_to());
   }
   lanes_.release(entry);
 }
@@ -468,6 +476,7 @@ void Destination::settle_delivered(Lane::Entry* entry, const Answer& answer) {
 }
 
 void Destination::settle_dead(Lane::Entry* entry, const Answer& answer) {
+  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
   ++metrics_->dead;
   // The other side's own words may name a patient: they are kept with the message, not in the log.
   ports_.report.log(

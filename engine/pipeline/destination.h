@@ -22,6 +22,7 @@
 #include "engine/config/site.h"
 #include "engine/pipeline/breaker.h"
 #include "engine/pipeline/clock.h"
+#include "engine/pipeline/ended_lately.h"
 #include "engine/pipeline/held_back.h"
 #include "engine/pipeline/lanes.h"
 #include "engine/pipeline/metrics.h"
@@ -87,6 +88,8 @@ struct Standing {
 // through `blocking`.
 class Destination : public std::enable_shared_from_this<Destination> {
  public:
+  using Name = std::pair<MessageId, std::uint32_t>;  // of a delivery: message and ordinal
+
   // `channels`: the name of its channel, and the names that had before.
   Destination(std::vector<std::string> channels, config::DestinationConfig config, bool hold_key,
               store::Store& store, DeliveryObserver& observer, Ports ports,
@@ -118,9 +121,11 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void resend(Delivery delivery, store::OrderKeys keys);
   // Any thread: what waits for its next attempt need not wait any longer.
   void try_now(MessageId id, std::uint32_t ordinal);
-  // Any thread: forgets what was discarded while it waited, and lifts the hold on `held` if it had
-  // died. The index knows of the discarding when this is called.
-  void forget(MessageId id, std::uint32_t ordinal);
+  // Any thread: forgets what was discarded while it waited, and lifts the holds of what had died.
+  // The index knows of the discarding when this is called. `taken_in` is called on the executor
+  // when no new attempt at any of them will begin any more, with how many are under way: of those
+  // counts only what is delivered.
+  void forget(std::vector<Name> discarded, std::function<void(std::size_t under_way)> taken_in);
   // Any thread: while it is paused no new attempt begins; what is under way ends.
   void pause(bool paused);
 
@@ -133,7 +138,6 @@ class Destination : public std::enable_shared_from_this<Destination> {
 
  private:
   using Lane = Lanes<Delivery>;
-  using Name = std::pair<MessageId, std::uint32_t>;  // of a delivery: message and ordinal
   struct Arriving {
     Delivery delivery;
     store::OrderKeys keys;
@@ -176,7 +180,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
     store::Position last = 0;  // everything up to this place has been looked at
     std::uint32_t last_ordinal = 0;
     bool all = false;                 // nothing is behind it
-    store::Position complete_to = 0;  // of the index, before it was asked
+    store::Position complete_to = 0;  // of the index, when it was asked
     std::optional<Error> failure{};   // the index could not tell what waits
   };
   Result<std::vector<store::DeliveryRow>> waiting(store::Position after,
@@ -185,13 +189,18 @@ class Destination : public std::enable_shared_from_this<Destination> {
   Read read_stat(store::Position after, std::uint32_t after_ordinal) const;
   Result<Delivery> delivery_of(const store::DeliveryRow& row) const;
   void take_in_refilled(Read read);
+  void index_was_at(store::Position position);
   void fetch_stat();
   void take_in_stat(Read read);
   void add(Arriving arriving);
   void enter_memory(Delivery& delivery);
   void leave_memory(Delivery& delivery);
   void lift_holds(MessageId id);
-  void forget_some(const std::vector<Name>& forgotten);
+  struct Forgetting {
+    std::vector<Name> discarded;
+    std::function<void(std::size_t)> taken_in;
+  };
+  std::size_t forget_some(const std::vector<Name>& discarded);
   void drop_names_without_use();
   boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
   boost::asio::awaitable<Remembered> deliver(Lane::Entry* entry, const Parcel& parcel);
@@ -220,7 +229,11 @@ class Destination : public std::enable_shared_from_this<Destination> {
   store::Position last_taken_in_ = 0;
   std::uint32_t last_taken_in_ordinal_ = 0;
   store::Position last_left_ = 0;
-  std::vector<Name> forgotten_;
+  // An index that has not come to here, or not again, shows what has ended as waiting, and leaves
+  // out what waits: nothing is concluded from it.
+  store::Position index_needed_at_ = 0;
+  std::vector<Forgetting> forgetting_;
+  EndedLately<Name> ended_;  // of those that were put back to work
   std::set<Name> resent_;  // put back to work by a person, and in memory: a refill passes them over
   store::Position stat_left_ = 0;  // the newest stat delivery that arrive() left on disk
   std::set<Name> fetched_;  // ahead of the queue, because of a stat one: a refill passes them over

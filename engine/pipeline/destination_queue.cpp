@@ -18,7 +18,8 @@ constexpr std::size_t kRefillBatch = 512;
 constexpr std::size_t kMostEntries = 65'536;  // in memory, those that wait behind a hold included
 constexpr std::size_t kMostFetched = 1024;    // ahead of the queue at a time
 constexpr milliseconds kIndexLag{10};
-constexpr milliseconds kAskAgain{1000};  // after the index could not tell what waits
+constexpr milliseconds kIndexBehind{100};  // until it is asked again whether it has followed
+constexpr milliseconds kAskAgain{1000};    // after the index could not tell what waits
 
 std::size_t size_of(const Delivery& delivery) {
   return delivery.payload ? delivery.payload->size() : 0;
@@ -96,9 +97,11 @@ void Destination::resend(Delivery delivery, store::OrderKeys keys) {
   wake();
 }
 
-void Destination::forget(MessageId id, std::uint32_t ordinal) {
+void Destination::forget(std::vector<Name> discarded,
+                         std::function<void(std::size_t under_way)> taken_in) {
   std::scoped_lock lock(arriving_mutex_);
-  forgotten_.emplace_back(id, ordinal);
+  index_needed_at_ = store_.end();
+  forgetting_.push_back({std::move(discarded), std::move(taken_in)});
   wake();
 }
 
@@ -121,7 +124,8 @@ void Destination::wake() {
 
 void Destination::take_in() {
   std::deque<Arriving> arriving;
-  std::vector<Name> forgotten, hurried;
+  std::vector<Forgetting> forgetting;
+  std::vector<Name> hurried;
   std::vector<Lane::Entry*> recorded;
   std::vector<MessageId> lifted;
   std::vector<std::pair<MessageId, MessageId>> passed_on;
@@ -129,7 +133,7 @@ void Destination::take_in() {
     std::scoped_lock lock(arriving_mutex_);
     wake_posted_ = false;
     arriving.swap(arriving_);
-    forgotten.swap(forgotten_);
+    forgetting.swap(forgetting_);
     hurried.swap(hurried_);
     recorded.swap(recorded_);
     lifted.swap(lifted_);
@@ -145,11 +149,13 @@ void Destination::take_in() {
   for (Arriving& one : arriving) add(std::move(one));
   for (const auto& [id, ordinal] : hurried) wake_sleeper(id, ordinal);
   for (MessageId id : lifted) lift_holds(id);
-  if (!forgotten.empty()) forget_some(forgotten);
+  for (const Forgetting& one : forgetting) one.taken_in(forget_some(one.discarded));
 }
 
-void Destination::forget_some(const std::vector<Name>& forgotten) {
-  const std::set<Name> names(forgotten.begin(), forgotten.end());
+// How many of them are in their sender's hands. What is still read from disk for its attempt is
+// not, and does not come there.
+std::size_t Destination::forget_some(const std::vector<Name>& discarded) {
+  const std::set<Name> names(discarded.begin(), discarded.end());
   const auto unwanted = [&](const Delivery& delivery) {
     return names.contains({delivery.id, delivery.ordinal});
   };
@@ -162,8 +168,8 @@ void Destination::forget_some(const std::vector<Name>& forgotten) {
   std::erase_if(sleepers_, [](const Sleeper& sleeper) { return sleeper.entry == nullptr; });
   std::make_heap(sleepers_.begin(), sleepers_.end(),
                  [](const auto& a, const auto& b) { return later(a, b); });
-  // What is under way, or on its way from disk, is met again by settle_retry() or
-  // take_in_refilled().
+  // What is under way, or on its way from disk, is met again by attempt(), by what settles it, or
+  // by take_in_refilled().
   discarded_.insert(names.begin(), names.end());
   lanes_.remove_if([&](Delivery& delivery) {
     if (!unwanted(delivery)) return false;
@@ -171,8 +177,13 @@ void Destination::forget_some(const std::vector<Name>& forgotten) {
     discarded_.erase({delivery.id, delivery.ordinal});
     return true;
   });
-  for (const Name& name : forgotten) lift_holds(name.first);
+  for (const Name& name : discarded) lift_holds(name.first);
   drop_names_without_use();
+  std::size_t under_way = 0;
+  lanes_.each_out([&](const Delivery& delivery) {
+    if (delivery.payload && unwanted(delivery)) ++under_way;
+  });
+  return under_way;
 }
 
 // What is neither under way nor on its way from disk will not be met again: most of what is
@@ -267,6 +278,8 @@ Destination::Read Destination::read_next(store::Position after, std::uint32_t af
   read.last_ordinal = after_ordinal;
   read.complete_to = store_.indexed_up_to();
   const auto rows = waiting(after, after_ordinal);
+  // It may be built anew meanwhile.
+  read.complete_to = std::min(read.complete_to, store_.indexed_up_to());
   if (!rows) {
     read.failure = rows.error();
     return read;
@@ -311,9 +324,17 @@ void Destination::refill() {
 
 void Destination::take_in_refilled(Read read) {
   bool again_later = false;
+  bool behind = false;
   {
     std::scoped_lock lock(arriving_mutex_);
     refilling_ = false;
+    behind = read.complete_to < index_needed_at_;
+    if (behind) {
+      read.arriving.clear();
+      read.last = last_taken_in_;
+      read.last_ordinal = last_taken_in_ordinal_;
+      read.all = false;
+    }
     const bool nothing_new =
         read.last == last_taken_in_ && read.last_ordinal == last_taken_in_ordinal_;
     last_taken_in_ = read.last;
@@ -322,10 +343,12 @@ void Destination::take_in_refilled(Read read) {
       const Name name(one.delivery.id, one.delivery.ordinal);
       if (fetched_.erase(name) > 0) return true;
       if (resent_.contains(name) || discarded_.contains(name)) return true;
+      if (ended_.contains(name, one.delivery.queued)) return true;
       enter_memory(one.delivery);
       return false;
     });
-    if (read.all && (last_left_ == 0 || last_left_ < read.complete_to)) {
+    index_was_at(read.complete_to);
+    if (read.all && last_left_ < read.complete_to) {
       on_disk_ = false;
       fetched_.clear();
       stat_left_ = 0;
@@ -346,13 +369,19 @@ void Destination::take_in_refilled(Read read) {
     return;
   }
   if (again_later) {
-    auto again =
-        std::make_shared<asio::steady_timer>(ports_.executor, read.failure ? kAskAgain : kIndexLag);
+    const milliseconds pause = read.failure ? kAskAgain : behind ? kIndexBehind : kIndexLag;
+    auto again = std::make_shared<asio::steady_timer>(ports_.executor, pause);
     again->async_wait([self = shared_from_this(), again](auto) { self->dispatch(); });
     return;
   }
   dispatch();
   arm_timer();
+}
+
+// With arriving_mutex_ held, and while nothing that it told before is still to be taken in.
+void Destination::index_was_at(store::Position position) {
+  index_needed_at_ = std::max(index_needed_at_, position);
+  ended_.forget(position);
 }
 
 // What is stat does not wait for the window to come to it: it is fetched from the disk, and with it
@@ -373,6 +402,7 @@ void Destination::fetch_stat() {
   asio::post(blocking_, [self = shared_from_this(), after, after_ordinal] {
     const auto begun = steady_clock::now();
     Read read = self->read_stat(after, after_ordinal);
+    read.complete_to = std::min(read.complete_to, self->store_.indexed_up_to());
     const auto took = steady_clock::now() - begun;
     asio::post(self->ports_.executor, [self, took, read = std::move(read)]() mutable {
       self->next_stat_look_ = steady_clock::now() + 9 * took + kIndexLag;
@@ -436,14 +466,18 @@ void Destination::take_in_stat(Read read) {
   {
     std::scoped_lock lock(arriving_mutex_);
     refilling_ = false;
+    const bool behind = read.complete_to < index_needed_at_;
+    if (behind) read.arriving.clear();
     std::erase_if(read.arriving, [this](Arriving& one) {
       const Name name(one.delivery.id, one.delivery.ordinal);
       if (resent_.contains(name) || discarded_.contains(name)) return true;
+      if (ended_.contains(name, one.delivery.queued)) return true;
       if (!fetched_.insert(name).second) return true;
       enter_memory(one.delivery);
       return false;
     });
-    if (stat_left_ < read.complete_to && read.arriving.size() < kMostFetched) {
+    index_was_at(read.complete_to);
+    if (!behind && stat_left_ < read.complete_to && read.arriving.size() < kMostFetched) {
       stat_left_ = 0;
       looked_for_stat_ = true;
     }

@@ -60,13 +60,18 @@ bool ask_for_the_same(const std::string& one, const std::string& other) {
 
 }  // namespace
 
-Duplicates::Duplicates(std::string channel, std::chrono::milliseconds window,
+Duplicates::Duplicates(std::vector<std::string> channels, std::chrono::milliseconds window,
                        const store::Store& store)
-    : channel_(std::move(channel)),
+    : channels_(std::move(channels)),
       window_(window),
       store_(store),
       begun_(steady_clock::now()),
-      ask_store_until_(begun_ + window) {}
+      ask_store_until_(begun_ + window),
+      memory_begins_at_(store.end()) {}
+
+store::Position Duplicates::index_needed_at() const {
+  return watches() && steady_clock::now() < ask_store_until_ ? memory_begins_at_ : 0;
+}
 
 Duplicates::Fingerprint Duplicates::of(const Arrival& arrival) {
   const XXH128_hash_t hash =
@@ -106,6 +111,10 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
     const auto row = store_.message(found->second);
     if (row && *row && !counts((*row)->state)) continue;
     Verdict verdict{Verdict::Kind::duplicate, found->second};
+    if (generation->not_known.contains(fingerprint)) {
+      const bool indexed = row && *row;
+      verdict.state = indexed ? (*row)->state : store::MessageState::accepted;
+    }
     const auto reply = generation->replies.find(fingerprint);
     if (reply != generation->replies.end()) verdict.reply = reply->second;
     return verdict;
@@ -115,8 +124,17 @@ std::optional<Duplicates::Verdict> Duplicates::in_memory(const Fingerprint& fing
 
 std::optional<Duplicates::Verdict> Duplicates::in_store(const Arrival& arrival,
                                                         const Fingerprint& fingerprint) {
+  for (const std::string& channel : channels_) {
+    if (auto known = in_store_as(channel, arrival, fingerprint)) return known;
+  }
+  return std::nullopt;
+}
+
+std::optional<Duplicates::Verdict> Duplicates::in_store_as(const std::string& channel,
+                                                           const Arrival& arrival,
+                                                           const Fingerprint& fingerprint) {
   store::MessageQuery query;
-  query.channel = channel_;
+  query.channel = channel;
   query.control_id = arrival.control_id;
   query.received_from = now_microseconds() - window_.count() * 1000;
   query.limit = kMostOfOneId;
@@ -126,7 +144,7 @@ std::optional<Duplicates::Verdict> Duplicates::in_store(const Arrival& arrival,
     query.newest_first = newest;
     const auto rows = store_.messages(query);
     if (!rows) {
-      spdlog::warn("channel {}: whether a message came before cannot be told: {}", channel_,
+      spdlog::warn("channel {}: whether a message came before cannot be told: {}", channel,
                    rows.error().text());
       return std::nullopt;
     }
@@ -158,10 +176,11 @@ void Duplicates::began(const Arrival& arrival, const Fingerprint& fingerprint) {
 }
 
 void Duplicates::ended(const Fingerprint& fingerprint, MessageId id,
-                       const std::optional<Reply>& reply) {
+                       const std::optional<Reply>& reply, bool is_known) {
   auto place = under_way_.extract(fingerprint);
   if (id) {
     current_.messages[fingerprint] = id;
+    if (!is_known) current_.not_known.insert(fingerprint);
     const std::size_t bytes = reply && reply->body ? reply->body->size() : 0;
     if (reply && current_.reply_bytes + bytes <= kMostOfReplies) {
       current_.reply_bytes += bytes;
@@ -183,7 +202,10 @@ void Duplicates::age() {
   const auto now = steady_clock::now();
   const bool full = current_.messages.size() >= kMostInMemory;
   if (!full && now - begun_ < window_) return;
-  if (full) ask_store_until_ = now + window_;
+  if (full) {
+    ask_store_until_ = now + window_;
+    memory_begins_at_ = store_.end();
+  }
   previous_ = std::move(current_);
   current_ = {};
   begun_ = now;

@@ -4,8 +4,9 @@
 // A duplicate is the same message byte for byte, with the same sender (MSH-3, MSH-4) and control id
 // (MSH-10, or the header that names the request); the same control id with another body is another
 // message, which is worked, counted and logged, and so is each that has no control id. Only
-// messages that were taken well are remembered: what was refused, rejected or dead may come again
-// and is worked again.
+// messages that were taken well are remembered, and those that are on record without their sender
+// having been told what became of them: what was refused, rejected or dead may come again and is
+// worked again.
 //
 // What came since the channel was opened is found by a hash in memory (about 80 bytes a message);
 // what came before, by its control id in the index, for as long as the window reaches back. On the
@@ -29,10 +30,14 @@ namespace cannula::pipeline {
 
 class Duplicates {
  public:
-  // `window` of zero: every message is new.
-  Duplicates(std::string channel, std::chrono::milliseconds window, const store::Store& store);
+  // `channels`: the name of its channel, and the names that had before. `window` of zero: every
+  // message is new.
+  Duplicates(std::vector<std::string> channels, std::chrono::milliseconds window,
+             const store::Store& store);
 
   bool watches() const { return window_.count() > 0; }
+  // Where the index must have come to for look() to be right; 0 when it is not asked any more.
+  store::Position index_needed_at() const;
 
   struct Fingerprint {
     std::uint64_t low = 0;
@@ -52,7 +57,8 @@ class Duplicates {
     MessageId original{};
     // Of a duplicate: what the first was answered, where a script said it and it is still known.
     std::optional<Reply> reply{};
-    // Of a duplicate that came before this channel was opened: as the index has it.
+    // As the index has it, of a duplicate that came before this channel was opened, or whose sender
+    // was not told what became of it.
     std::optional<store::MessageState> state{};
     bool id_reused = false;  // fresh, and its control id came before with another body
   };
@@ -60,8 +66,10 @@ class Duplicates {
 
   // It is being taken in: others of its kind are under way until ended() says what became of it.
   void began(const Arrival& arrival, const Fingerprint& fingerprint);
-  // `id` none: it was not taken well, and is forgotten.
-  void ended(const Fingerprint& fingerprint, MessageId id, const std::optional<Reply>& reply);
+  // `id` none: it was not taken well, and is forgotten. `is_known` false: it is on record, and its
+  // sender could not be told what became of it.
+  void ended(const Fingerprint& fingerprint, MessageId id, const std::optional<Reply>& reply,
+             bool is_known = true);
   // Calls `resume` when the one under way has ended; at once when it has.
   void when_ended(const Fingerprint& fingerprint, std::function<void()> resume);
 
@@ -72,16 +80,19 @@ class Duplicates {
   // Of one window's length: a whole one is forgotten when the next has passed too.
   struct Generation {
     std::unordered_map<Fingerprint, MessageId, Hash> messages;
+    std::unordered_set<Fingerprint, Hash> not_known;  // of them, what became of it
     std::unordered_set<std::uint64_t> control_ids;
     std::unordered_map<Fingerprint, Reply, Hash> replies;
     std::size_t reply_bytes = 0;  // their bodies
   };
   std::optional<Verdict> in_memory(const Fingerprint& fingerprint) const;
   std::optional<Verdict> in_store(const Arrival& arrival, const Fingerprint& fingerprint);
+  std::optional<Verdict> in_store_as(const std::string& channel, const Arrival& arrival,
+                                     const Fingerprint& fingerprint);
   bool is_first(const store::MessageRow& row, const Arrival& arrival) const;
   void age();
 
-  const std::string channel_;
+  const std::vector<std::string> channels_;
   const std::chrono::milliseconds window_;
   const store::Store& store_;
   Generation current_;
@@ -89,6 +100,7 @@ class Duplicates {
   std::chrono::steady_clock::time_point begun_;  // of `current_`
   // Until then the index may know of messages that memory does not.
   std::chrono::steady_clock::time_point ask_store_until_;
+  store::Position memory_begins_at_;  // what is before it, the index alone knows
   std::unordered_map<Fingerprint, std::vector<std::function<void()>>, Hash> under_way_;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/pipeline/engine.h"
 
+#include <iterator>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -29,6 +31,18 @@ bool same_but_script(const config::Site& old_site, const config::ChannelConfig& 
                       return x.written == y.written && x.name == y.name;
                     });
 }
+
+// Lets channels take from their senders again, however a reload ends that asked them not to.
+class TakingAgain {
+ public:
+  ~TakingAgain() {
+    for (const auto& channel : channels_) channel->set_leaving(false);
+  }
+  void of(std::shared_ptr<Channel> channel) { channels_.push_back(std::move(channel)); }
+
+ private:
+  std::vector<std::shared_ptr<Channel>> channels_;
+};
 
 }  // namespace
 
@@ -168,6 +182,7 @@ std::vector<Diagnostic> Engine::start(
     return findings;
   }
   store_ = *std::move(opened);
+  ring_ = security::ring_text((*keys)->id());
   const auto told = audit::last_journal_end(
       audit_directory(*site_), file_system_ ? *file_system_ : store::FileSystem::real());
   auto trail = open_audit(*site_, file_system_, [this] { return journal_end(); });
@@ -303,7 +318,10 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
       (site->admin.listen && site->admin.listen->text() != before->admin.listen->text())) {
     needs_restart("[admin] listen");
   }
-  for (Diagnostic& finding : what_would_be_stranded(*site)) findings.push_back(std::move(finding));
+  // What waits for a person or a time need not be asked for with senders kept waiting.
+  if (Stranded stranded = what_would_be_stranded(*site); stranded.for_long) {
+    std::move(stranded.findings.begin(), stranded.findings.end(), std::back_inserter(findings));
+  }
   if (!findings.empty()) return findings;
 
   // Build everything first; what is kept runs on meanwhile.
@@ -325,6 +343,19 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   }
   if (!findings.empty()) return findings;
 
+  std::vector<Running*> losing;
+  TakingAgain taking_again;
+  for (auto& [name, running] : channels_) {
+    if (!loses_something(running->config, *site)) continue;
+    losing.push_back(running.get());
+    taking_again.of(running->channel);
+  }
+  if (!losing.empty()) {
+    take_nothing(losing);
+    findings = what_stays_behind(*site).findings;
+    if (!findings.empty()) return findings;
+  }
+
   // Listeners of what goes or changes are closed before those of what comes are opened: they may
   // share ports.
   std::vector<Running*> leaving;
@@ -332,14 +363,21 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
     if (!new_programs.contains(name)) leaving.push_back(running.get());
   }
   for (Running* running : leaving) close_source(*running, std::chrono::seconds(10));
+  // The new ones know by the index alone what the old ones took in.
+  flush_store();
+  if (auto known = store_->catch_up_within(store::kPatience); !known) {
+    const Error& error = known.error();
+    findings.push_back(
+        {Severity::error, error.code, error.message, nullptr, std::nullopt, error.hint, ""});
+  }
   for (auto& [name, running] : built) {
-    if (!open_source(*site, *running, findings)) break;
+    if (!findings.empty() || !open_source(*site, *running, findings)) break;
   }
   if (!findings.empty()) {
     for (auto& [name, running] : built) close_source(*running, milliseconds(0));
     settle_offers(built);
     for (Running* running : leaving) {  // what the new listeners took in meanwhile is on disk
-      running->channel->queue().look_on_disk(store_->end());
+      running->channel->queue().look_on_disk();
       open_source(*before, *running, findings);
       scheduler_->ready(*running->channel);
     }
@@ -388,7 +426,7 @@ void Engine::enter_configuration(const char* act) {
 }
 
 audit::JournalEnd Engine::journal_end() const {
-  return {.store = store_->identity(), .end = store_->end()};
+  return {.store = store_->identity(), .end = store_->end(), .keys = ring_};
 }
 
 // The engine goes on: what comes in is stored behind what is there.

@@ -84,11 +84,12 @@ class Engine : private script::Host {
   }
 
   // What a person does. `ordinal` 0: the message; else one of its deliveries. Block on the disk. A
-  // delivery that is still to be made is not sent twice: it is tried at once.
+  // delivery that is still to be made is not sent twice: it is tried at once. Of what is discarded
+  // no new attempt begins after the answer, which says how many were under way (BulkDone).
   Result<void> resend(MessageId id, std::uint32_t ordinal, const std::string& actor,
                       const std::string& reason);
-  Result<void> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
-                       const std::string& reason);
+  Result<std::size_t> discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                              const std::string& reason);
 
   // The same of many together, with few waits for the disk. Those that have gone on or ended
   // meanwhile are passed over.
@@ -147,6 +148,7 @@ class Engine : private script::Host {
                                                     const config::ChannelConfig& config);
   std::unique_ptr<Running> build(const config::Site& site, const config::ChannelConfig& config,
                                  std::vector<Diagnostic>& findings);
+  std::shared_ptr<ChannelIntake> intake_of(const config::Site& site, Running& running);
   bool open_source(const config::Site& site, Running& running, std::vector<Diagnostic>& findings);
   void open_source_or_wait(Running& running, std::vector<Diagnostic>& findings);
   std::vector<Diagnostic> why_nothing_is_open() const;
@@ -161,11 +163,20 @@ class Engine : private script::Host {
   std::shared_ptr<Channel> channel_named(const std::string& name) const;
   std::vector<std::shared_ptr<Channel>> all_channels() const;
   void warn_of_the_stranded() const;
-  std::vector<Diagnostic> what_would_be_stranded(const config::Site& next) const;
+  struct Stranded {  // what waits under names that a new configuration does not have
+    std::vector<Diagnostic> findings;
+    std::uint64_t count = 0;
+    bool for_long = false;  // it waits for a person or a time, or it cannot be told
+  };
+  Stranded what_would_be_stranded(const config::Site& next) const;
+  Stranded what_stays_behind(const config::Site& next) const;
+  static bool loses_something(const config::ChannelConfig& channel, const config::Site& next);
+  void take_nothing(const std::vector<Running*>& of);
   void restore_pauses(Channel& channel) const;
   void stop_on_error(const Channel& channel, MessageId id);
   void watch_disk();
   void watch_journal();
+  void watch_index();
   bool release_mapped(const rules::Resources& resources);
   void enter_configuration(const char* act);
   audit::JournalEnd journal_end() const;
@@ -182,6 +193,7 @@ class Engine : private script::Host {
   mutable std::shared_mutex mutex_;  // site_ and channels_
   std::shared_ptr<const config::Site> site_;
   std::unique_ptr<store::Store> store_;
+  std::string ring_;  // the keys that the store is sealed with
   std::unique_ptr<audit::Log> audit_;
   std::unique_ptr<ConfigurationWatch> configuration_;
   std::optional<FailedReload> failed_reload_;  // under mutex_
@@ -192,6 +204,7 @@ class Engine : private script::Host {
   std::unique_ptr<Retention> retention_;
   std::atomic<bool> disk_low_{false};
   bool journal_stuck_ = false;  // of watch_journal()
+  bool index_stuck_ = false;    // of watch_index()
   unsigned looks_ = 0;          // of watch_disk()
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<boost::asio::thread_pool>

@@ -37,14 +37,27 @@ Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::stri
     channel->try_now(id, ordinal);
     return {};
   }
+  const Chosen chosen{row, TRY(store_->deliveries(id)), ordinal};
+  if (!channel_of(chosen)) {
+    return Error{"P305",
+                 "destination " + chosen.delivery()->destination +
+                     " of the delivery is no longer configured",
+                 "name it in channel.toml again, or resend the whole message"};
+  }
   std::vector<store::Record> records;
   records.emplace_back(store::Resent{id, row.channel, ordinal, now_microseconds(), actor, reason});
-  auto committed = TRY(store_->commit(std::move(records)));
-  return channel->resent(id, ordinal, committed.front().position);
+  // Once it is on record nothing may keep it from going on.
+  const store::Position queued = TRY(store_->commit(std::move(records))).front().position;
+  if (ordinal == 0) {
+    channel->work_again(chosen, queued);
+  } else {
+    channel->deliver_first(chosen, queued);
+  }
+  return {};
 }
 
-Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
-                             const std::string& reason) {
+Result<std::size_t> Engine::discard(MessageId id, std::uint32_t ordinal, const std::string& actor,
+                                    const std::string& reason) {
   {
     std::scoped_lock one_at_a_time(acts_);
     TRY(store_->catch_up_within(store::kPatience));
@@ -52,9 +65,8 @@ Result<void> Engine::discard(MessageId id, std::uint32_t ordinal, const std::str
   }
   const store::Letter letter{id, ordinal};
   const BulkDone discarded = TRY(discard_all(std::span(&letter, 1), actor, reason));
-  if (discarded.done > 0) return {};
-  TRY(may_discard(*store_, id, ordinal));  // it ended meanwhile, and says how
-  return {};
+  if (discarded.done == 0) TRY(may_discard(*store_, id, ordinal));  // it ended, and says how
+  return discarded.under_way;
 }
 
 // Where it goes, if it can go anywhere as things are configured.
@@ -102,7 +114,7 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
   for (const Chosen& one : chosen) {
     const auto channel = one.ordinal == 0 ? channel_named(one.message.channel) : nullptr;
     if (!channel) continue;
-    channel->drop_outcome_of(one.message.id);
+    channel->put_aside_outcome_of(one.message.id);
     dropped.emplace(one.message.id, channel);
   }
   const auto chosen_still = [&]() -> Result<std::vector<Chosen>> {
@@ -120,10 +132,16 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
   }
   for (const Chosen& one : chosen) dropped.erase(one.message.id);
   for (const auto& [id, channel] : dropped) channel->keep_outcome_of(id);
-  const BulkDone done{chosen.size(), letters.size() - chosen.size()};
+  BulkDone done{chosen.size(), letters.size() - chosen.size()};
   if (chosen.empty()) return done;
 
-  TRY(store_->commit(discarded_records(chosen, actor, reason)));
+  if (auto committed = store_->commit(discarded_records(chosen, actor, reason)); !committed) {
+    for (const Chosen& one : chosen) {
+      const auto channel = one.ordinal == 0 ? channel_named(one.message.channel) : nullptr;
+      if (channel) channel->keep_outcome_of(one.message.id);
+    }
+    return committed.error();
+  }
   static_cast<void>(
       store_->catch_up_within(store::kPatience).has_value());  // it is on record already
   std::map<std::shared_ptr<Channel>, std::vector<Chosen>> by_channel;
@@ -131,7 +149,7 @@ Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
     if (auto channel = channel_named(one.message.channel))
       by_channel[std::move(channel)].push_back(std::move(one));
   }
-  for (const auto& [channel, theirs] : by_channel) channel->discarded(theirs);
+  for (const auto& [channel, theirs] : by_channel) done.under_way += channel->discarded(theirs);
   return done;
 }
 
@@ -229,7 +247,8 @@ void Engine::enter_end_of(const BulkProgress& progress) {
                   {"state", std::string(name_of(progress.state))},
                   {"total", std::to_string(progress.total)},
                   {"done", std::to_string(progress.done)},
-                  {"passed_over", std::to_string(progress.passed_over)}};
+                  {"passed_over", std::to_string(progress.passed_over)},
+                  {"under_way", std::to_string(progress.under_way)}};
   if (!progress.cancelled_by.empty()) entry.detail["cancelled_by"] = progress.cancelled_by;
   audit_->note(std::move(entry));
   spdlog::info("{}", describe(progress));

@@ -152,13 +152,6 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
       "channel " + config.name, running->channel->metrics().transport,
       config.source.has("connect") ? nullptr : audit_.get(), config.name);
 
-  std::shared_ptr<const security::AccessList> access;
-  if (!config.partner.empty()) {
-    access = std::make_shared<const security::AccessList>(site.partners.at(config.partner));
-  }
-  running->intake = std::make_unique<ChannelIntake>(running->channel, std::move(access), *store_,
-                                                    audit_.get(), [this] { return resources(); });
-
   const bool hold_key = config.order.on_hold == config::OrderConfig::OnHold::hold_key;
   for (const config::DestinationConfig& destination : config.destinations) {
     auto metrics = std::make_shared<DestinationMetrics>();
@@ -190,12 +183,25 @@ std::unique_ptr<Engine::Running> Engine::build(const config::Site& site,
   return running;
 }
 
+// Of each opening of a source, so that it knows nothing of before but what is on disk: another
+// source of the channel may have taken messages in meanwhile.
+std::shared_ptr<ChannelIntake> Engine::intake_of(const config::Site& site, Running& running) {
+  std::shared_ptr<const security::AccessList> access;
+  const std::string& partner = running.config.partner;
+  if (!partner.empty()) {
+    access = std::make_shared<const security::AccessList>(site.partners.at(partner));
+  }
+  return std::make_shared<ChannelIntake>(running.channel, std::move(access), *store_, audit_.get(),
+                                         [this] { return resources(); });
+}
+
 bool Engine::open_source(const config::Site& site, Running& running,
                          std::vector<Diagnostic>& findings) {
   if (!running.config.enabled) return true;
   Ports given = ports(site, *running.source_report);
   running.executor = given.executor;
   const Transport* type = transport(running.config.source_type);
+  running.intake = intake_of(site, running);
   Result<void> opened = run_there(given.executor, [&]() -> Result<void> {
     running.receiver = TRY(type->make_receiver(running.config.source, given, *running.intake));
     TRY(running.receiver->start());

@@ -1,21 +1,33 @@
 // What the engine keeps an eye on besides messages: what is paused, what a configuration would
 // leave behind, how full the disk is.
+#include <thread>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
 #include "engine/pipeline/noted_time.h"
+#include "engine/pipeline/running_channel.h"
 
 namespace cannula::pipeline {
 namespace {
 
 constexpr std::chrono::milliseconds kDiskLook{500};
+// What is under way of a channel that takes nothing any more comes to its end meanwhile, or gets
+// less at least.
+constexpr std::chrono::milliseconds kMostToEnd{5000};
+constexpr std::chrono::milliseconds kMostWithoutLess{1000};
+constexpr std::chrono::milliseconds kLookAgain{20};
 constexpr unsigned kLooksForSecrets = 10;  // every so many looks at the disk
 
 bool waits(const store::StateCount& one) {
   return one.count > 0 && (one.state == "accepted" || one.state == "queued" ||
                            one.state == "retrying" || one.state == "held" || one.state == "parked");
+}
+
+bool waits_for_long(const store::StateCount& one) {
+  return one.state == "retrying" || one.state == "held" || one.state == "parked";
 }
 
 bool names(const auto& config, const std::string& name) {
@@ -112,24 +124,36 @@ void Engine::warn_of_the_stranded() const {
   }
 }
 
-// What waits under names that are configured now and would not be any more.
-std::vector<Diagnostic> Engine::what_would_be_stranded(const config::Site& next) const {
-  std::vector<Diagnostic> findings;
-  if (const auto caught_up = store_->catch_up_within(store::kPatience); !caught_up) {
-    const Error& error = caught_up.error();
-    findings.push_back({Severity::error, error.code,
-                        "it cannot be told what would be left behind: " + error.message, nullptr,
-                        std::nullopt, error.hint, ""});
-    return findings;
-  }
+// Of channels that are configured now and would not be any more as they are.
+Engine::Stranded Engine::what_would_be_stranded(const config::Site& next) const {
+  Stranded stranded;
+  const auto cannot_tell = [](const Error& error) {
+    return Stranded{{{Severity::error, error.code,
+                      "it cannot be told what would be left behind: " + error.message, nullptr,
+                      std::nullopt, error.hint, ""}},
+                    0,
+                    true};
+  };
+  if (const auto caught_up = store_->catch_up_within(store::kPatience); !caught_up)
+    return cannot_tell(caught_up.error());
   const auto counts = store_->counts();
-  if (!counts) return findings;
+  if (!counts) return cannot_tell(counts.error());
   const auto now = site();
+  const auto is_left = [&](const store::StateCount& one) {
+    return waits(one) && is_named(*now, one) && !is_named(next, one);
+  };
+  // Messages whose deliveries wait are counted with the deliveries.
+  const auto is_in_deliveries = [&](const store::StateCount& one) {
+    return one.destination.empty() && one.state == "queued" &&
+           std::any_of(counts->begin(), counts->end(), [&](const store::StateCount& other) {
+             return other.channel == one.channel && !other.destination.empty() && is_left(other);
+           });
+  };
   for (const store::StateCount& one : *counts) {
-    if (!waits(one) || !is_named(*now, one) || is_named(next, one)) continue;
-    // Messages whose deliveries wait are counted with the deliveries.
-    if (one.destination.empty() && one.state == "queued") continue;
-    findings.push_back(
+    if (!is_left(one) || is_in_deliveries(one)) continue;
+    stranded.count += one.count;
+    stranded.for_long = stranded.for_long || waits_for_long(one);
+    stranded.findings.push_back(
         {Severity::error, "P315", what_waits(one) + " would be left behind", nullptr, std::nullopt,
          fmt::format("write renamed_from = \"{}\" where they are to go on, or end them with "
                      "`cannula channel discard {}{}`, or wait until they are delivered",
@@ -137,7 +161,42 @@ std::vector<Diagnostic> Engine::what_would_be_stranded(const config::Site& next)
                      one.destination.empty() ? "" : " --destination " + one.destination),
          ""});
   }
-  return findings;
+  return stranded;
+}
+
+// What is under way has some time to come to its end, as long as it gets less.
+Engine::Stranded Engine::what_stays_behind(const config::Site& next) const {
+  using std::chrono::steady_clock;
+  const auto begun = steady_clock::now();
+  auto got_less = begun;
+  std::uint64_t least = UINT64_MAX;
+  while (true) {
+    Stranded stranded = what_would_be_stranded(next);
+    const auto now = steady_clock::now();
+    if (stranded.count < least) got_less = now;
+    least = std::min(least, stranded.count);
+    const bool in_vain = now - begun > kMostToEnd || now - got_less > kMostWithoutLess;
+    if (stranded.findings.empty() || stranded.for_long || in_vain) return stranded;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+bool Engine::loses_something(const config::ChannelConfig& channel, const config::Site& next) {
+  return !is_named(next, {channel.name, "", "", 0}) ||
+         std::any_of(channel.destinations.begin(), channel.destinations.end(),
+                     [&](const config::DestinationConfig& destination) {
+                       return !is_named(next, {channel.name, destination.name, "", 0});
+                     });
+}
+
+// Afterwards all that was acknowledged by these channels is on disk, and nothing follows until the
+// channel takes again.
+void Engine::take_nothing(const std::vector<Running*>& of) {
+  for (Running* running : of) running->channel->set_leaving(true);
+  for (Running* running : of) {
+    if (running->executor) run_there(running->executor, [] { return true; });
+  }
+  flush_store();
 }
 
 void Engine::note_reload(std::vector<Diagnostic> findings) {
@@ -177,6 +236,21 @@ void Engine::watch_journal() {
   }
 }
 
+// Nothing waits for it but questions, which would go on being answered with what was.
+void Engine::watch_index() {
+  const auto trouble = store_->index_trouble();
+  if (trouble.has_value() == index_stuck_) return;
+  index_stuck_ = trouble.has_value();
+  if (trouble) {
+    spdlog::error(
+        "the index cannot be written: {}. Messages are taken and on record all the same; counts, "
+        "lists and searches stand still until it can be",
+        trouble->text());
+  } else {
+    spdlog::info("the index can be written again: it follows the journal");
+  }
+}
+
 Retention::Hands Engine::retention_hands() {
   Retention::Hands hands;
   hands.site = [this] { return site(); };
@@ -209,6 +283,7 @@ Retention::Hands Engine::retention_hands() {
 // so that it does not change with every message.
 void Engine::watch_disk() {
   watch_journal();
+  watch_index();
   if (++looks_ % kLooksForSecrets == 0) open_waiting_sources();
   const std::uint64_t keep = site()->store.keep_free;
   const auto free = keep > 0 ? store_->free_space() : Result<std::uint64_t>(UINT64_MAX);

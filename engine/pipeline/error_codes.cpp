@@ -66,8 +66,8 @@ constexpr ErrorCode kCodes[] = {
     {"P315", "A reload would leave messages behind",
      "A channel or destination that is no longer named has messages that wait. Say what becomes of "
      "them: `renamed_from` in the file that takes them over, `cannula channel discard` to end "
-     "them, "
-     "or wait until they are delivered. Nothing was changed."},
+     "them, or wait until they are delivered. What was under way only had a few seconds to come to "
+     "its end, in which nothing new was taken (P339). Nothing was changed."},
     {"P316", "An act could not be recorded",
      "What people do is written to state/acts.jsonl before it is done. It could not be written, so "
      "it was not done."},
@@ -163,6 +163,11 @@ constexpr ErrorCode kCodes[] = {
      "not in the original), has its name alone, or MSH or the control id (MSH-10) is gone. Each is "
      "named with its line. Nothing was changed. Correct it and edit again, or give `--force` when "
      "it is meant so."},
+    {"P339", "The channel is being taken out of the configuration",
+     "A reload takes the channel, or a destination of it, away. While the engine looks whether "
+     "anything waits for it, some seconds at most, senders are told to try again (AE or CE, 503); "
+     "files stay where they are. If something does, the reload is refused (P315) and the channel "
+     "takes again."},
 };
 
 }  // namespace

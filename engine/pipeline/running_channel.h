@@ -45,7 +45,7 @@ class WireReport : public Report {
 struct Engine::Running {
   config::ChannelConfig config;
   std::shared_ptr<Channel> channel;
-  std::unique_ptr<ChannelIntake> intake;
+  std::shared_ptr<ChannelIntake> intake;  // of its source as it was opened last
   std::unique_ptr<WireReport> source_report;
   std::vector<std::unique_ptr<WireReport>> destination_reports;
   std::vector<boost::asio::any_io_executor> destination_executors;

@@ -255,7 +255,7 @@ void Scheduler::refill_queues() {
 
 // A message that cannot be read now stops the work: those behind it would overtake it.
 void Scheduler::refill(Channel& channel) {
-  const auto refilled = channel.queue().refill(store_);
+  const auto refilled = channel.queue().refill();
   if (refilled) return;
   if (may_be_read_later(refilled.error())) {
     channel.pause_work(refilled.error().text(), how_to_go_on(channel));

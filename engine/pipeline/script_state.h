@@ -25,7 +25,10 @@ class ScriptState {
   // What an earlier run left.
   void restore(const std::vector<store::StateWrite>& writes) {
     std::scoped_lock lock(mutex_);
-    for (const auto& write : writes) settle(write);
+    for (const auto& write : writes) {
+      if (write.value) values_[write.key] = {write.value, write.value, 0};
+      if (!write.value) values_.erase(write.key);
+    }
   }
 
   // `submit` hands the writes to the store. No other writes come between, so that the order in
@@ -50,27 +53,38 @@ class ScriptState {
     std::scoped_lock lock(mutex_);
     for (const auto& write : writes) {
       const auto found = values_.find(write.key);
-      if (found != values_.end() && --found->second.on_their_way == 0) settle(write);
+      if (found == values_.end()) continue;
+      found->second.on_record = write.value;
+      arrived(found);
+    }
+  }
+  // They will not come to the disk after all.
+  void dropped(const std::vector<store::StateWrite>& writes) {
+    std::scoped_lock lock(mutex_);
+    for (const auto& write : writes) {
+      const auto found = values_.find(write.key);
+      if (found != values_.end()) arrived(found);
     }
   }
 
  private:
   struct Value {
     std::optional<std::string> seen;
+    std::optional<std::string> on_record;
     std::size_t on_their_way = 0;  // writes of it
   };
+  using Values = std::map<std::string, Value>;
 
-  void settle(const store::StateWrite& write) {
-    if (write.value) {
-      values_[write.key].seen = *write.value;
-    } else {
-      values_.erase(write.key);
-    }
+  void arrived(Values::iterator place) {
+    Value& value = place->second;
+    if (--value.on_their_way > 0) return;
+    value.seen = value.on_record;
+    if (!value.seen) values_.erase(place);
   }
 
   std::mutex order_;
   mutable std::mutex mutex_;
-  std::map<std::string, Value> values_;
+  Values values_;
 };
 
 }  // namespace cannula::pipeline

@@ -53,19 +53,15 @@ Error finding(std::string_view code, std::string text, std::string hint = "") {
 }  // namespace
 
 Sequences::Sequences(std::vector<std::string> channels, bool follows, store::Store& store)
-    : channels_(std::move(channels)), follows_(follows), store_(store) {}
+    : channels_(std::move(channels)), follows_(follows), store_(store), begins_at_(store.end()) {}
 
 bool Sequences::is_link_message(const Arrival& arrival) {
   const auto number = number_in(sequence_of(arrival));
   return number && (*number == 0 || *number == -1);
 }
 
-// What an earlier run, or this channel before a reload, has left. Once; the index knows all that is
-// on disk by then.
 Result<void> Sequences::load() {
   if (loaded_) return {};
-  TRY(store_.commit({}));
-  store_.catch_up();
   // Its own, written later, counts: it comes last.
   for (auto channel = channels_.rbegin(); channel != channels_.rend(); ++channel) {
     for (const store::StateWrite& write : TRY(store_.wire_state(*channel))) {

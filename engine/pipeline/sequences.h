@@ -30,6 +30,9 @@ class Sequences {
   Sequences(std::vector<std::string> channels, bool follows, store::Store& store);
 
   bool follows() const { return follows_; }
+  // Where the index must have come to before begin(): it is asked once what an earlier run, or this
+  // channel before a reload, has left. 0 when that is known.
+  store::Position index_needed_at() const { return loaded_ ? 0 : begins_at_; }
 
   // Whether it is a message of the link itself (number 0 or -1), which bears nothing to be worked.
   static bool is_link_message(const Arrival& arrival);
@@ -67,6 +70,7 @@ class Sequences {
   const std::vector<std::string> channels_;
   const bool follows_;
   store::Store& store_;
+  const store::Position begins_at_;
   bool loaded_ = false;
   Links links_;  // as on disk
   // Of the links that belong to somebody: as of what was judged last.

@@ -20,8 +20,9 @@ std::shared_ptr<const hl7v2::Message> parse_for_keys(const Bytes& body) {
 
 }  // namespace
 
-WorkQueue::WorkQueue(std::vector<std::string> channels, OrderKeyMaker order, Window window)
-    : channels_(std::move(channels)), order_(std::move(order)), window_(window) {}
+WorkQueue::WorkQueue(std::vector<std::string> channels, OrderKeyMaker order, Window window,
+                     const store::Store& store)
+    : channels_(std::move(channels)), order_(std::move(order)), window_(window), store_(store) {}
 
 void WorkQueue::arrive(WorkItem item) {
   std::scoped_lock lock(arrivals_mutex_);
@@ -102,7 +103,8 @@ void WorkQueue::release(Lane::Entry* entry) {
   leave_memory(entry->item);
   if (entry->item.resent) {
     std::scoped_lock arrivals_lock(arrivals_mutex_);
-    aside_.erase(entry->item.id);
+    if (aside_.erase(entry->item.id) > 0) ended_.add(entry->item.id, store_.end());
+    if (!refilling_) index_was_at(store_.indexed_up_to());
   }
   lanes_.release(entry);
 }
@@ -145,12 +147,19 @@ void WorkQueue::forget(const std::unordered_set<MessageId>& ids) {
   std::scoped_lock arrivals_lock(arrivals_mutex_);
   std::erase_if(arrivals_, unwanted);
   for (const MessageId id : ids) aside_.erase(id);
+  index_needed_at_ = store_.end();
 }
 
-void WorkQueue::look_on_disk(store::Position up_to) {
+void WorkQueue::look_on_disk() {
   std::scoped_lock lock(arrivals_mutex_);
   on_disk_ = true;
-  last_left_ = std::max(last_left_, up_to);
+  index_needed_at_ = store_.end();
+}
+
+// With arrivals_mutex_ held, and while nothing that it told before is still to be taken in.
+void WorkQueue::index_was_at(store::Position position) {
+  index_needed_at_ = std::max(index_needed_at_, position);
+  ended_.forget(position);
 }
 
 bool WorkQueue::has_work() const {
@@ -168,11 +177,10 @@ bool WorkQueue::wants_refill() const {
 }
 
 // Those of all names that the channel has had, in the order of the journal.
-Result<std::vector<store::Store::Waiting>> WorkQueue::waiting(const store::Store& store,
-                                                              store::Position after) const {
+Result<std::vector<store::Store::Waiting>> WorkQueue::waiting(store::Position after) const {
   std::vector<store::Store::Waiting> rows;
   for (const std::string& channel : channels_) {
-    auto some = TRY(store.waiting_messages(channel, after, kRefillBatch));
+    auto some = TRY(store_.waiting_messages(channel, after, kRefillBatch));
     rows.insert(rows.end(), some.begin(), some.end());
   }
   if (channels_.size() > 1) {
@@ -183,21 +191,23 @@ Result<std::vector<store::Store::Waiting>> WorkQueue::waiting(const store::Store
   return rows;
 }
 
-Result<void> WorkQueue::refill(const store::Store& store) {
+Result<void> WorkQueue::refill() {
   store::Position after = 0;
   std::unordered_set<MessageId> aside;
+  store::Position complete_to = 0;  // what the index tells; what arrived later is asked for again
   {
     std::scoped_lock lock(arrivals_mutex_);
-    if (!on_disk_ || refilling_) return {};
+    complete_to = store_.indexed_up_to();
+    if (!on_disk_ || refilling_ || complete_to < index_needed_at_) return {};
     refilling_ = true;
     after = last_taken_in_;
     aside = aside_;
   }
-  // What the index tells is complete up to here; what arrived later is asked for again.
-  const store::Position complete_to = store.indexed_up_to();
-  auto rows = waiting(store, after);
+  auto rows = waiting(after);
+  complete_to = std::min(complete_to, store_.indexed_up_to());  // it may be built anew meanwhile
   std::vector<WorkItem> items;
   std::size_t bytes = 0;
+  store::Position looked_at = after;
   bool all_read = rows.has_value() && rows->size() < kRefillBatch;
   std::optional<Error> failure;
   if (!rows) failure = rows.error();
@@ -207,8 +217,11 @@ Result<void> WorkQueue::refill(const store::Store& store) {
         all_read = false;
         break;
       }
-      if (aside.contains(row.id)) continue;
-      auto record = store.read(row.accepted);
+      if (aside.contains(row.id)) {
+        looked_at = row.queued;
+        continue;
+      }
+      auto record = store_.read(row.accepted);
       if (!record) {
         failure = record.error();
         failure->message = "message " + row.id.text() + " cannot be read: " + failure->message;
@@ -231,20 +244,22 @@ Result<void> WorkQueue::refill(const store::Store& store) {
       item.body = accepted->body;
       item.attributes = accepted->attributes;
       bytes += size_of(item);
+      looked_at = row.queued;
       items.push_back(std::move(item));
     }
   }
 
   std::scoped_lock lock(arrivals_mutex_);
+  refilling_ = false;
+  if (complete_to < index_needed_at_) return {};
+  last_taken_in_ = looked_at;
   for (WorkItem& item : items) {
-    last_taken_in_ = item.queued;
-    if (aside_.contains(item.id)) continue;
+    if (aside_.contains(item.id) || ended_.contains(item.id, item.queued)) continue;
     enter_memory(item);
     arrivals_.push_back(std::move(item));
   }
   if (all_read && last_left_ < complete_to) on_disk_ = false;
-  if (all_read && last_left_ == 0) on_disk_ = false;
-  refilling_ = false;
+  index_was_at(complete_to);
   if (failure) return *failure;
   return {};
 }

@@ -12,6 +12,7 @@
 #include "engine/store/replay.h"
 #include "engine/store/restore.h"
 #include "engine/store/search_runs.h"
+#include "engine/store/segment_reader.h"
 #include "engine/store/sqlite.h"
 #include "engine/store/store.h"
 #include "engine/store/store_files.h"
@@ -245,10 +246,22 @@ Result<std::vector<std::string>> index_differences(Connection& index,
   return differences;
 }
 
+// Without keys that are new: they open nothing, and say nothing of what is sealed.
+static Result<std::shared_ptr<security::KeyRing>> without_new_keys(
+    std::shared_ptr<security::KeyRing> keys, const std::filesystem::path& directory,
+    FileSystem& files, Recovery& found) {
+  if (!keys || !keys->is_new()) return keys;
+  const auto allowed = Journal::may_get_new_keys(files, journal_directory(directory), false);
+  if (!allowed && !allowed.error().code.starts_with('K')) return allowed.error();
+  if (!allowed) found.damage.push_back(finding_of(allowed.error()));
+  return std::shared_ptr<security::KeyRing>();
+}
+
 static Result<Recovery> check_once(const std::filesystem::path& directory, FileSystem& files,
-                                   const std::shared_ptr<security::KeyRing>& keys,
+                                   const std::shared_ptr<security::KeyRing>& given,
                                    const EndOfOpenStore& end_of_open) {
   Recovery found;
+  const auto keys = TRY(without_new_keys(given, directory, files, found));
   bool sealed = false;
   {
     const auto journal = TRY(journal_to_read(directory, files, keys.get(), end_of_open, found));

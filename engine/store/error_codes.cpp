@@ -159,12 +159,13 @@ constexpr ErrorCode kCodes[] = {
      "within "
      "milliseconds. It is further behind and did not catch up while the question waited: its disk "
      "is "
-     "full or fails (the message says so), or a great many messages come in. Nothing is lost, and "
+     "full or fails (the message says so), a great many messages come in, or it is being built "
+     "anew. Nothing is lost, and "
      "what is asked only is answered with what the index has, and a note. What is done to messages "
      "(sending again, discarding, editing, holding, forgetting, a reload) is refused meanwhile, "
-     "because it could miss some. Free space on the disk; ask again when `cannula status` says "
-     "that "
-     "the index has followed."},
+     "because it could miss some. Senders are told to send again later where the source has to "
+     "know messages that come again (`duplicates`, `dedupe`, `sequence`). Free space on the disk; "
+     "ask again when `cannula status` says that the index has followed."},
 };
 
 }  // namespace

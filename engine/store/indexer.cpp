@@ -100,6 +100,8 @@ Result<std::string> Indexer::why_not_to_use(const Index& index) const {
 
 Result<void> Indexer::build_anew(std::vector<Diagnostic>* damage) {
   index_.reset();
+  // Before anybody can open the new file: what it leaves out is not taken for gone.
+  indexed_.store(journal_.begin(), std::memory_order_release);
   pin_ = journal_.pin();
   pinned_until_ = journal_.end();
   TRY(Index::remove(path_));
@@ -176,10 +178,10 @@ void Indexer::run() {
         done = replay(journal_.end(), nullptr, nullptr);
       }
     }
-    if (!done && !last) recover_from(done.error());
+    const auto trouble = done || last ? std::nullopt : recover_from(done.error());
 
     guard.lock();
-    trouble_ = done ? std::nullopt : std::optional(done.error());
+    trouble_ = trouble;
     if (!done) left_out_ = true;  // what was taken is to be read from the journal now
     progressed_.notify_all();
     if (last) return;
@@ -213,13 +215,21 @@ Result<void> Indexer::index_taken(std::deque<Durable> taken) {
   return {};
 }
 
-// A full disk passes, and trying again costs little. A damaged file does not pass.
-void Indexer::recover_from(const Error& error) {
+// A full disk passes, and trying again costs little. A damaged file does not pass. What is still in
+// the way then.
+std::optional<Error> Indexer::recover_from(const Error& error) {
+  if (error.code != "J302") return error;
   const std::lock_guard guard(index_lock_);
-  if (error.code != "J302" || !build_anew(nullptr)) return;
+  if (auto built = build_anew(nullptr); !built) return std::move(built).error();
   publish();
   const std::lock_guard told(lock_);
   distrusted_ = false;
+  return std::nullopt;
+}
+
+std::optional<Error> Indexer::trouble() const {
+  const std::lock_guard guard(lock_);
+  return trouble_;
 }
 
 bool Indexer::distrust() {

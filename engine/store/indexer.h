@@ -43,6 +43,8 @@ class Indexer {
   void catch_up();
   // The same, for so long at most: J303 when it has not caught up by then.
   Result<void> catch_up_within(std::chrono::milliseconds time);
+  // Why it could not be written last; nothing while it can.
+  std::optional<Error> trouble() const;
   Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
   // A reader met what is not the index's own (J302): it is built anew, soon. Does not wait. False:
   // that is under way already.
@@ -69,7 +71,7 @@ class Indexer {
   Error is_behind() const;
   void wait_for_work(std::unique_lock<std::mutex>& guard);
   Result<void> index_taken(std::deque<Durable> taken);
-  void recover_from(const Error& error);
+  std::optional<Error> recover_from(const Error& error);
   void build_anew_if_distrusted();
   void publish();
 
@@ -86,7 +88,7 @@ class Indexer {
   std::shared_ptr<const void> pin_;
   Position pinned_until_ = 0;
 
-  std::mutex lock_;
+  mutable std::mutex lock_;
   std::condition_variable work_;
   std::condition_variable progressed_;
   std::deque<Durable> taken_;
@@ -97,7 +99,7 @@ class Indexer {
   bool distrusted_ = false;
   std::size_t hurried_ = 0;  // callers of catch_up()
   bool closing_ = false;
-  std::optional<Error> trouble_;  // why it could not be written last; nothing when it could
+  std::optional<Error> trouble_;
   bool in_background_ = false;
   std::thread thread_;
 };

@@ -51,9 +51,10 @@ class Journal {
                                                        FileSystem& file_system, Position up_to,
                                                        Recovery& recovery);
   ~Journal();
-  // K105 when a segment says that it is sealed: for keys that are new.
-  static Result<void> none_is_sealed(FileSystem& file_system,
-                                     const std::filesystem::path& directory);
+  // For a store whose file of keys is not there. K105 when a segment says that it is sealed; K118
+  // when there are only others and `believe_plain` is not set; J118 as open().
+  static Result<void> may_get_new_keys(FileSystem& file_system,
+                                       const std::filesystem::path& directory, bool believe_plain);
 
   std::uint64_t identity() const { return identity_; }
   // Highest message id in the journal when it was opened.

@@ -114,20 +114,29 @@ Result<std::uint64_t> end_of_content(const File& file, std::uint64_t from) {
 
 }  // namespace
 
-Result<void> Journal::none_is_sealed(FileSystem& file_system,
-                                     const std::filesystem::path& directory) {
-  TRY(file_system.make_directories(directory));
+// Anybody can make a segment that says it is plain, and take the file of keys away.
+Result<void> Journal::may_get_new_keys(FileSystem& file_system,
+                                       const std::filesystem::path& directory, bool believe_plain) {
+  fs::path plain;
   for (const std::string& name : TRY(file_system.list(directory))) {
     if (!base_of_segment_name(name) && !base_of_packed_name(name)) continue;
     const auto header = TRY(header_of(file_system, directory / name));
-    if (!header || header->keys == 0) continue;
+    if (!header || header->keys == 0) {
+      plain = directory / name;
+      continue;
+    }
     return Error{"K105",
                  fmt::format("segment {} is sealed with the keys {}, and the file `keys` of the "
                              "store is not there",
                              (directory / name).string(), security::ring_text(header->keys)),
                  "put it back from a backup of this store; nothing was changed"};
   }
-  return {};
+  if (plain.empty() || believe_plain) return {};
+  return Error{"K118",
+               fmt::format("there is a journal ({}), and the file `keys` of the store is not there",
+                           plain.string()),
+               "put the file back from a backup of this store. Only if you know that the store was "
+               "written before stores were sealed: `cannula keys begin`; nothing was changed"};
 }
 
 Result<std::unique_ptr<Journal>> Journal::open_to_read(const std::filesystem::path& directory,

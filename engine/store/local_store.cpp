@@ -42,7 +42,9 @@ Result<std::unique_ptr<Store>> LocalStore::open(const Options& options) {
         if (raw->indexer_ && raw->indexer_->distrust() && tell) tell(error);
       });
   if (options.keys && options.keys->is_new()) {
-    TRY(Journal::none_is_sealed(file_system, journal_directory(options.directory)));
+    TRY(file_system.make_directories(journal_directory(options.directory)));
+    TRY(Journal::may_get_new_keys(file_system, journal_directory(options.directory),
+                                  options.believe_plain));
     TRY(FileSystem::real().make_directories(options.directory));
     TRY(options.keys->save_new());
   }

@@ -36,6 +36,7 @@ class RestoreRun {
 
  private:
   Result<void> judge_keys() const;
+  Result<void> has_keys() const;
   Result<bool> is_unfinished() const;
   Result<void> nothing_is_there() const;
   bool is_ours(const std::string& name) const;
@@ -58,6 +59,7 @@ Result<RestoreReport> RestoreRun::run() {
   const auto backup_lock = TRY(hold_backup(backup_files_, options_.backup));
   report_.manifest = TRY(manifest_of_backup(backup_files_, options_.backup));
   TRY(judge_keys());
+  TRY(has_keys());
   // Once before anything is touched, and again when nobody else can put something there.
   if (files_.list(options_.store) && !TRY(is_unfinished())) TRY(nothing_is_there());
   TRY(files_.make_directories(options_.store));
@@ -91,6 +93,15 @@ Result<void> RestoreRun::judge_keys() const {
       fmt::format("the backup is sealed with the keys {}; the file that was given holds {}",
                   security::ring_text(report_.manifest.keys), security::ring_text(ring->id)),
       "give the file `keys` of the same store"};
+}
+
+Result<void> RestoreRun::has_keys() const {
+  if (options_.even_plain || options_.keys || report_.manifest.find(kKeys)) return {};
+  return Error{"K118",
+               fmt::format("the backup in {} has no keys: anybody can have written what is in it",
+                           options_.backup.string()),
+               "look for a backup of this store that has the file `keys`. Only if you know that "
+               "this one was made before stores were sealed: --even-plain; nothing was restored"};
 }
 
 Result<bool> RestoreRun::is_unfinished() const {

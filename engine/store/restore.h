@@ -29,6 +29,8 @@ struct RestoreOptions {
   // Restores what can be read of a damaged backup, and says what is not as it was written. The
   // manifest, the keys and `pruned` must be whole all the same.
   bool even_damaged = false;
+  // Restores a backup of a store that has no keys, which anybody can have made.
+  bool even_plain = false;
   std::vector<std::string> may_be_there{};  // names of files that do not make a folder a store
   std::function<void(std::uint64_t done, std::uint64_t all)> on_progress{};  // bytes
   // Called when all is in place and was read, with the store's lock held; after an error nothing
@@ -45,8 +47,8 @@ struct RestoreReport {
 };
 
 // J115 when there is something already, J208 when the backup is damaged, J209 when there is none,
-// J112 when the keys given are of another store, J101 when somebody has the store, J117 the backup.
-// After an error the folder is as empty as it was.
+// J112 when the keys given are of another store, K118 when the backup has no keys, J101 when
+// somebody has the store, J117 the backup. After an error the folder is as empty as it was.
 Result<RestoreReport> restore(const RestoreOptions& options);
 
 // J116 when a restore into the folder was ended before its end.

@@ -12,13 +12,17 @@ namespace {
 constexpr int kBusyMilliseconds = 10'000;
 
 Error failure(sqlite3* database, std::string_view what) {
-  const int code = database ? sqlite3_errcode(database) : SQLITE_NOMEM;
+  const int code = sqlite3_errcode(database);  // of none: SQLITE_NOMEM
   const bool unsound = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-  return Error{
-      unsound ? "J302" : "J301",
-      fmt::format("index: {}: {}", what, database ? sqlite3_errmsg(database) : "out of memory"),
-      unsound ? "it is rebuilt from the journal" : "",
-      {}};
+  if (!database) return Error{"J301", fmt::format("index: {}: out of memory", what)};
+  const char* file = sqlite3_db_filename(database, "main");  // none: it could not be opened
+  return Error{unsound ? "J302" : "J301",
+               fmt::format("index: {}: {}", what, sqlite3_errmsg(database)),
+               unsound ? "it is rebuilt from the journal"
+                       : fmt::format("see whether the disk of {} has room and works; the journal "
+                                     "has all that the index has",
+                                     file ? file : "index.db"),
+               {}};
 }
 
 }  // namespace
@@ -138,7 +142,7 @@ Connection::~Connection() {
 
 Result<void> Connection::execute(const std::string& sql) {
   if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-    return failure(database_, sql.substr(0, sql.find('\n')));
+    return failure(database_, sql.substr(0, sql.find_first_of(";\n")));
   }
   return {};
 }

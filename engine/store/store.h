@@ -58,6 +58,9 @@ struct Options {
       4u << 20;                     // bytes written with zeros ahead of the journal's end; 0: none
   bool index_in_background = true;  // false: tests drive it by catch_up()
   std::shared_ptr<security::KeyRing> keys{};  // null: nothing is sealed
+  // Lets keys be new where there is a journal: all that is plain in it is believed. Without it,
+  // K118. Only a person knows that the store is one from before stores were sealed.
+  bool believe_plain = false;
   // Called by open() every ten thousand messages while the index is brought up to the journal's
   // end: how many bytes of the journal have been read, and of how many. Never when there is less.
   std::function<void(std::uint64_t done, std::uint64_t all)> on_index_progress{};
@@ -245,6 +248,8 @@ class Store {
   virtual Position begin() const = 0;  // of what is kept still
   virtual Position end() const = 0;    // of what is on disk
   virtual Position indexed_up_to() const = 0;
+  // Why the index could not be written last; nothing while it can. It is tried again all the time.
+  virtual std::optional<Error> index_trouble() const = 0;
   // Waits until the index has everything that was on disk when this was called.
   virtual void catch_up() = 0;
   // The same for who cannot wait for ever, because a person does or others do meanwhile: J303, with
@@ -322,7 +327,8 @@ using EndOfOpenStore = std::function<Result<Position>()>;
 // Reads every record of every segment and compares with the index; changes nothing. Takes the
 // store's lock, unless `end_of_open` says that another process has it open: then all that was on
 // disk when it was asked is read while that process goes on.
-// Without keys a sealed journal is checked as far as its checksums go, and the index not at all.
+// Without keys, or with new ones, a sealed journal is checked as far as its checksums go, and the
+// index not at all.
 Result<Recovery> check(const std::filesystem::path& directory, FileSystem* file_system = nullptr,
                        std::shared_ptr<security::KeyRing> keys = nullptr,
                        const EndOfOpenStore& end_of_open = nullptr);

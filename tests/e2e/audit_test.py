@@ -1,5 +1,6 @@
 """Who did what: acts of people and refusals are entered, tampering is found and located, and without the trail no act."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -183,6 +184,85 @@ class Audit(unittest.TestCase):
         key.write_text("another key, as long as the first one")
         self.assertEqual(set(self.verify()), {"A106", "A107"})  # the head cannot be told to be genuine either
 
+    def with_a_key(self):
+        (self.site / "site.toml").write_text('[audit]\nkey = "file:audit.key"\n')
+        key = self.site / "audit.key"
+        key.write_text("0123456789abcdef0123456789abcdef")
+        key.chmod(0o600)
+
+    def run_once(self):
+        self.start()
+        self.engine.stop()
+
+    def plain(self, lines):
+        """What somebody without the key makes of entries."""
+        before, anew = "0" * 64, []
+        for number, line in enumerate(lines, 1):
+            entry = json.loads(line)
+            entry.pop("key", None)
+            entry.pop("mac")
+            entry.update(seq=number, before=before)
+            sealed = json.dumps(entry, separators=(",", ":"), ensure_ascii=False)[:-1]
+            before = hashlib.sha256(sealed.encode()).hexdigest()
+            anew.append(f'{sealed},"mac":"{before}"}}\n'.encode())
+        return anew
+
+    def remember(self, line, key):
+        entry = json.loads(line)
+        head = json.dumps({"seq": entry["seq"], "mac": entry["mac"], "key": key, "seal": "0" * 64}, separators=(",", ":"))
+        (self.site / "state/audit-head.json").write_text(head.ljust(255) + "\n")
+
+    def test_a_trail_with_a_key_that_was_cut_or_written_anew_stays_an_error_after_a_restart(self):
+        self.with_a_key()
+        self.start()
+        self.send("N1")
+        cannula("msg", "show", self.newest(), self.site)
+        self.engine.stop()
+        self.assertEqual(self.verify(), [])
+        state, trail = self.site / "state", self.site / "state/audit"
+        file, head = next(trail.glob("*.log")), state / "audit-head.json"
+        lines = file.read_bytes().splitlines(keepends=True)
+        cut = lines[:2]
+        shutil.copytree(state, self.folder / "whole")
+        for kind, code in [("head of another key", "A113"), ("no head", "A113"), ("no trail", "A113"),
+                           ("written anew", "A109")]:
+            with self.subTest(kind):
+                shutil.rmtree(state)
+                shutil.copytree(self.folder / "whole", state)
+                if kind == "no trail":
+                    shutil.rmtree(trail)
+                else:
+                    left = self.plain([*lines[:2], *lines[3:]]) if kind == "written anew" else cut
+                    file.write_bytes(b"".join(left))
+                    self.remember(left[-1], "" if kind == "written anew" else "deadbeef")
+                if kind in ("no head", "no trail"):
+                    head.unlink()
+                self.run_once()
+                self.assertIn(code, self.verify())
+                if code == "A113":
+                    self.assertIn("A113", self.engine.said())
+                self.run_once()
+                self.assertIn(code, self.verify(), "and the one after that")
+                accepted = cannula_json("audit", "accept", self.site, "--reason", "the disk was mended")
+                self.assertTrue(accepted["sound"])
+                self.run_once()
+                cannula("audit", "verify", self.site)
+                self.assertEqual(self.trail("--act", "audit.accept")[0]["reason"], "the disk was mended")
+
+    def test_a_key_that_is_set_or_changed_damages_nothing(self):
+        self.run_once()
+        self.with_a_key()
+        self.run_once()
+        self.assertEqual(self.verify(), ["A109"])
+        self.assertTrue(cannula_json("audit", "accept", self.site, "--reason", "the key was set today")["sound"])
+        cannula("audit", "verify", self.site)
+        (self.folder / "old.key").write_text((self.site / "audit.key").read_text())
+        (self.site / "audit.key").write_text("another key, as long as the first one")
+        self.run_once()
+        cannula("audit", "verify", self.site, "--old-key", f"file:{self.folder}/old.key")
+        self.assertEqual(len(self.trail("--act", "audit.key_changed")), 2)
+        self.assertEqual(self.trail("--act", "audit.damaged"), [])
+
     def test_export_as_lines_and_as_audit_events(self):
         self.start()
         self.send("N1")
@@ -207,15 +287,21 @@ class Audit(unittest.TestCase):
         self.addCleanup(os.chdir, os.getcwd())
         self.start()
         (self.site / "channels/lab/main.lua").write_text("function main(msg) return skip('quiet') end\n")
-        self.assertIn("200", self.ask("reload", '{"reason": "a new script"}'))
+        cannula("reload", self.site, "--reason", "a new script")
         (self.site / "channels/lab/main.lua").write_text("function main(msg) send('out', msg) end\n")
         self.engine.process.send_signal(signal.SIGHUP)
         self.engine.wait_until_said("reload")
+        (self.site / "channels/lab/main.lua").write_text("function main(msg) send('out', msg) \n")
+        refused = subprocess.run([os.environ["CANNULA"], "reload", str(self.site)], capture_output=True, text=True)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("channels/lab/main.lua", refused.stderr)
+        self.assertIn("what was in use stays in use", refused.stderr)
+        (self.site / "channels/lab/main.lua").write_text("function main(msg) send('out', msg) end\n")
         for body in ["[]", "7", '{"id": 7, "actor": []}', "no json"]:
             self.assertIn("422", self.ask("show", body))
         asked = self.trail("--act", "configuration.reload")
-        self.assertEqual([entry["outcome"] for entry in asked], ["begun", "done"])
-        self.assertEqual({entry["reason"] for entry in asked}, {"a new script"})
+        self.assertEqual([entry["outcome"] for entry in asked], ["begun", "done", "begun", "refused"])
+        self.assertEqual({entry["reason"] for entry in asked[:2]}, {"a new script"})
         in_use = self.trail("--act", "configuration.in_use")
         self.assertEqual(in_use[0]["detail"]["files"], "changed channels/lab/main.lua")
         self.assertEqual({entry["outcome"] for entry in self.trail("--act", "message.show")}, {"refused"})
@@ -258,11 +344,10 @@ class Audit(unittest.TestCase):
         self.start()
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain:
             with socket.create_connection(("127.0.0.1", self.port), timeout=30) as one_too_many:
-                self.engine.wait_until_said("M106")  # else the first may have failed before the second is accepted
-                for peer in (plain, one_too_many):
-                    peer.sendall(b"MSH|^~\\&|LAB\r" * 20)
-                    while peer.recv(1024):
-                        pass
+                self.assertEqual(plain.recv(1024), b"", "it has not begun a handshake and goes for the other")
+                one_too_many.sendall(b"MSH|^~\\&|LAB\r" * 20)
+                while one_too_many.recv(1024):
+                    pass
         self.engine.stop()
         self.assertIn("lab", [entry["object"]["channel"] for entry in self.trail("--act", "connection.failed")])
         self.assertIn("too many", self.trail("--act", "connection.evicted")[0]["reason"])

@@ -5,6 +5,7 @@ The disks are small mounts (tmpfs, ext4 in a file) and need root; without it the
 """
 
 import concurrent.futures
+import errno
 import fcntl
 import http.client
 import os
@@ -19,7 +20,7 @@ import tempfile
 import time
 import unittest
 
-from engine import Program, cannula_json, free_port
+from engine import Program, cannula, cannula_json, free_port
 
 SECONDS_OF_PATIENCE = 120
 FILLING = random.Random(1).randbytes(15_000).hex()  # 15 KB on the disk however well it compresses
@@ -39,13 +40,17 @@ class Sender:
         self.port, self.letter, self.filling, self.socket, self.number = port, letter, filling, None, 0
         self.answers = {}
 
-    def send(self):
+    def send(self, enhanced=False):
+        """`enhanced`: it asks for the commit acknowledgement of the enhanced mode, which is CA or CE."""
         self.number += 1
         control_id = f"{self.letter}{self.number:06}"
-        text = (f"MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|{control_id}|P|2.5.1\r"
-                f"PID|1||{self.letter}{self.number % 7}^^^NORTH^MR||Muster^M\rOBX|1|ST|X^Invented||{self.filling}\r")
-        self.answers[control_id] = self._exchange(text.encode())
+        self.answers[control_id] = self._exchange(self.text(control_id, enhanced).encode())
         return self.answers[control_id]
+
+    def text(self, control_id, enhanced=False):
+        return (f"MSH|^~\\&|LAB|NORTH|EHR|WEST|20260115||ORU^R01^ORU_R01|{control_id}|P|2.5.1{'|||AL|NE' if enhanced else ''}\r"
+                f"PID|1||{control_id[0]}{int(control_id[1:]) % 7}^^^NORTH^MR||Muster^M\r"
+                f"OBX|1|ST|X^Invented||{self.filling}\r")
 
     def _exchange(self, text):
         try:
@@ -69,7 +74,7 @@ class Sender:
         self.socket = None
 
     def acknowledged(self):
-        return {name for name, answer in self.answers.items() if answer == "AA"}
+        return {name for name, answer in self.answers.items() if answer in ("AA", "CA")}
 
 
 class Disk(unittest.TestCase):
@@ -82,18 +87,20 @@ class Disk(unittest.TestCase):
         self.state.mkdir(parents=True)
         self.mllp, self.http = free_port(), free_port()
         (self.site / "site.toml").write_text('[store]\nsegment_size = "4MB"\nkeep_free = "0MB"\n')
-        destination = (f'[[destination]]\nname = "out"\ntype = "file"\ndirectory = "{self.out}"\nfilename = "{{id}}.hl7"\n'
-                       '[destination.retry]\nfirst = "100ms"\nmax = "1s"\n')
-        for name, source in [("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.mllp}"\n'),
-                             ("hook", f'type = "http"\nlisten = "127.0.0.1:{self.http}"\npath = "/hook"\n')]:
-            channel = self.site / "channels" / name
-            channel.mkdir(parents=True)
-            (channel / "channel.toml").write_text(f"[source]\n{source}{destination}")
-            (channel / "main.lua").write_text("function main(msg) send('out', msg) end\n")
+        self.write_channel("lab", f'type = "mllp"\nlisten = "127.0.0.1:{self.mllp}"\n')
+        self.write_channel("hook", f'type = "http"\nlisten = "127.0.0.1:{self.http}"\npath = "/hook"\n')
         self.sender = Sender(self.mllp)
         self.addCleanup(self.sender.close)
         self.engine = None
         self.addCleanup(lambda: self.engine and self.engine.process.poll() is None and self.engine.stop())
+
+    def write_channel(self, name, source):
+        channel = self.site / "channels" / name
+        channel.mkdir(parents=True)
+        (channel / "channel.toml").write_text(
+            f'[source]\n{source}[[destination]]\nname = "out"\ntype = "file"\ndirectory = "{self.out}"\n'
+            'filename = "{id}.hl7"\n[destination.retry]\nfirst = "100ms"\nmax = "1s"\n')
+        (channel / "main.lua").write_text("function main(msg) send('out', msg) end\n")
 
     def small_disk(self, size):
         if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.state):
@@ -169,6 +176,65 @@ class Disk(unittest.TestCase):
         self.assert_all_arrive()
         self.assertEqual(self.engine.stop(), 0)
 
+    def free_but(self, free, of):
+        """Another program's file on the disk of `of`, so large that `free` bytes are left."""
+        other = of / "of-another-program"
+        with open(other, "ab") as file:
+            while True:
+                disk = os.statvfs(of)
+                size = os.fstat(file.fileno()).st_size + disk.f_bavail * disk.f_frsize - free
+                self.assertGreater(size, 0)
+                file.truncate(size)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, size)
+                    return other
+                except OSError as failure:  # the engine took of the same room
+                    self.assertEqual(failure.errno, errno.ENOSPC)
+                    file.truncate(0)
+
+    def test_below_keep_free_nothing_is_taken_and_what_waits_is_delivered(self):
+        self.small_disk("64m")
+        (self.site / "site.toml").write_text('[store]\nsegment_size = "4MB"\nkeep_free = "30MB"\n')
+        drop = self.folder / "drop"
+        drop.mkdir()
+        self.write_channel("files", f'type = "file"\ndirectory = "{drop}"\npattern = "*.hl7"\npoll = "50ms"\nstable_for = "0s"\n')
+        self.start()
+        cannula("channel", "pause", "lab", self.site, "--destination", "out", "--reason", "so that something waits")
+        for _ in range(200):
+            self.assertEqual(self.sender.send(), "AA")
+        self.assertEqual(self.delivered(), set())
+        other = self.free_but(28 << 20, self.state)
+        self.wait(lambda: cannula_json("status", self.site)["disk_low"], "that the disk is low is not seen")
+
+        self.assertEqual([self.sender.send(), self.sender.send(enhanced=True)], ["AE", "CE"])
+        status, retry_after = self.post()
+        self.assertEqual(status, 503)
+        self.assertGreater(int(retry_after), 0)
+        (drop / ".coming").write_text(self.sender.text("Z000001"), newline="")
+        (drop / ".coming").rename(drop / "result.hl7")
+        status = cannula_json("status", self.site)
+        self.assertFalse(status["ready"])
+        self.assertIn("nearly full", status["not_ready"])
+        self.assertIn("THE DISK IS NEARLY FULL", cannula("status", self.site))
+
+        cannula("channel", "resume", "lab", self.site, "--destination", "out", "--reason", "deliver what waits")
+        self.wait(lambda: self.sender.acknowledged() <= self.delivered(), "what waits is not delivered on a full disk")
+        self.assertTrue((drop / "result.hl7").exists(), "the file was taken")
+        self.free_but(31 << 20, self.state)  # more than keep_free, and not a tenth more
+        time.sleep(1.5)
+        self.assertEqual(self.sender.send(), "AE", "with every message that is deleted it would be taken and refused in turns")
+
+        taken = self.sender.acknowledged()
+        self.assertEqual(self.delivered(), taken, "what was refused is not to go out")
+        other.unlink()
+        self.wait(lambda: self.sender.send() == "AA", "messages are not taken in again")
+        self.assertEqual(self.post()[0], 202)
+        self.wait(lambda: "Z000001" in self.delivered(), "the file is not taken")
+        self.assert_all_arrive()
+        self.assertTrue(cannula_json("status", self.site)["ready"])
+        self.assertEqual(self.engine.said().count("the disk is nearly full ("), 1, "said once")
+        self.assertEqual(self.engine.stop(), 0)
+
     def test_killed_on_a_full_disk(self):
         self.small_disk("24m")
         self.start()
@@ -226,15 +292,118 @@ class Disk(unittest.TestCase):
             self.assertEqual(sender.send(), "AA")
         self.assert_all_arrive(*senders)
 
+    def shut_down(self):
+        folder = os.open(self.state, os.O_RDONLY)
+        fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
+        os.close(folder)
+
     def test_the_disk_dies_under_load(self):
-        def shut_down():
-            folder = os.open(self.state, os.O_RDONLY)
-            fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSHING))
-            os.close(folder)
-        self.fail_under_load(shut_down)
+        self.fail_under_load(self.shut_down)
 
     def test_the_disk_becomes_read_only_under_load(self):
         self.fail_under_load(lambda: self.assertTrue(mount("-o", "remount,abort", self.state)))
+
+    def failing(self, *arguments):
+        """What a verb says that fails."""
+        done = subprocess.run([os.environ["CANNULA"], *map(str, arguments)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        return done.stderr
+
+    def journal_on_another_disk(self):
+        """What lies beside it in the store (index, keys, acts, trail) then fails without it."""
+        journal = self.folder / "journal"
+        journal.mkdir()
+        (self.state / "journal").mkdir()
+        self.assertTrue(mount("--bind", journal, self.state / "journal"))
+        self.addCleanup(subprocess.run, ["umount", "-l", str(self.state / "journal")])
+
+    def assert_taken_and_delivered(self, count):
+        for _ in range(count):
+            self.assertEqual(self.sender.send(), "AA")
+        self.assert_all_arrive()
+
+    def assert_refused(self, code, *arguments):
+        """An act of a person, which says why it is not done and what to do next."""
+        self.assertRegex(self.failing(*arguments, "--reason", "a test"), rf"error\[({code})\](.|\n)*hint: ")
+
+    def index_trouble(self):
+        return cannula_json("status", self.site)["index_trouble"]
+
+    def assert_all_in_the_index(self):
+        self.wait(lambda: cannula_json("status", self.site)["index_behind_bytes"] == 0, "the index does not follow")
+        listed = cannula_json("msg", "list", self.site, "--channel", "lab", "--limit", "1000")["messages"]
+        self.assertEqual({one["control_id"] for one in listed}, self.sender.acknowledged())
+        self.assertEqual({one["state"] for one in listed}, {"done"})
+
+    def test_index_keys_acts_and_trail_have_a_full_disk_and_the_journal_has_not(self):
+        self.small_disk("16m")
+        self.journal_on_another_disk()
+        self.start()
+        self.assert_taken_and_delivered(20)
+        other = self.free_but(0, self.state)
+
+        self.assert_taken_and_delivered(20)
+        self.wait(self.index_trouble, "nothing says that the index cannot be written")
+        self.assertRegex(cannula("status", self.site), r"THE INDEX CANNOT FOLLOW: .*full.*index\.db")
+        self.assertEqual(self.post()[0], 503, "its key cannot be kept: it is the first message of this channel")
+        self.assertRegex(self.engine.said(), r"channel hook: what came from 127\.0\.0\.1 could not be put on record: .*\[K104\]")
+        self.assert_refused("P316|A101", "channel", "pause", "lab", self.site)
+        self.assertIn("K104", self.failing("keys", "rotate", self.site))
+        self.assert_taken_and_delivered(1)  # it is not paused
+
+        other.unlink()
+        self.wait(lambda: not self.index_trouble(), "the index is not tried again")
+        self.assert_all_in_the_index()
+        self.assertEqual(self.post()[0], 202)
+        cannula("channel", "pause", "lab", self.site, "--work", "--reason", "a test")
+        cannula("channel", "resume", "lab", self.site, "--reason", "a test")
+        cannula("keys", "rotate", self.site)
+        self.assert_taken_and_delivered(1)
+        self.assertEqual(self.engine.said().count("the index cannot be written"), 1, "said once")
+        self.assertIn("the index can be written again", self.engine.said())
+
+        other = self.free_but(0, self.state)
+        self.assert_taken_and_delivered(20)
+        self.engine.kill()
+        self.sender.close()
+        self.assertRegex(self.failing("run", self.site), r"error\[J301\]: .*full\n.*hint: .*index\.db has room")
+        other.unlink()
+        self.start()
+        self.assert_taken_and_delivered(1)
+        self.assert_all_in_the_index()
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertIn("sound", cannula("store", "check", self.site))
+        self.assertIn("as they were written", cannula("audit", "verify", self.site))
+
+    def test_index_keys_acts_and_trail_lie_on_a_disk_that_dies_and_the_journal_does_not(self):
+        self.real_disk()
+        self.journal_on_another_disk()
+        self.start()
+        self.assert_taken_and_delivered(20)
+        self.shut_down()
+
+        self.assert_taken_and_delivered(20)
+        self.assertEqual(self.post()[0], 503)
+        self.assert_refused("A101", "channel", "pause", "lab", self.site)
+        self.wait(self.index_trouble, "nothing says that the index cannot be written")
+        status = cannula("status", self.site)
+        self.assertIn("THE INDEX CANNOT FOLLOW", status)
+        self.assertRegex(status, "THE AUDIT TRAIL CANNOT BE WRITTEN: .*Input/output error")
+        self.assert_taken_and_delivered(1)
+
+        self.engine.kill()
+        self.sender.close()
+        self.assertRegex(self.failing("run", self.site), r"error\[K104\]: cannot read .*/keys: Input/output error\n.*hint: ")
+        subprocess.run(["umount", str(self.state / "journal")], check=True)
+        self.mount_again()
+        self.assertTrue(mount("--bind", self.folder / "journal", self.state / "journal"))
+        self.start()
+        self.assert_taken_and_delivered(1)
+        self.assertEqual(self.post()[0], 202)
+        self.assert_all_in_the_index()
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertIn("sound", cannula("store", "check", self.site))
 
     def remove_the_index(self):
         files = [file for file in self.state.rglob("*") if ".sqlite" in file.name or file.name.startswith("index")]

@@ -5,6 +5,8 @@ while the engine runs, shredded.
 
 import base64
 import contextlib
+import ctypes
+import http.client
 import json
 import os
 import pathlib
@@ -12,11 +14,13 @@ import re
 import resource
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from engine import Program, cannula, cannula_json, free_port
 
@@ -71,6 +75,38 @@ def disguises(text):
     return found
 
 
+def plain_segment(identity, base, body):
+    """A segment with one message of channel lab, as stores wrote it before they were sealed, and as anybody can."""
+    hashes = ctypes.CDLL("libxxhash.so.0")
+    hashes.XXH3_64bits_withSeed.restype = ctypes.c_uint64
+    hashes.XXH3_64bits_withSeed.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+
+    def hashed(data, seed=0):
+        return hashes.XXH3_64bits_withSeed(bytes(data), len(data), seed)
+
+    def number(value):
+        out = b""
+        while value >= 0x80:
+            out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+        return out + bytes([value])
+
+    def text(value):
+        return number(len(value)) + value
+
+    now = time.time_ns() // 1000
+    header = bytearray(128)
+    struct.pack_into("<8sIIQQQQQQQ", header, 0, b"CANNULA\n", 1, 128, identity, base, 0, 0, 0, now, 0)
+    struct.pack_into("<Q", header, 120, hashed(header[:120]))
+    payload = struct.pack("<Q", (now // 1000 << 20) | 1) + text(b"lab") + number(now * 2)
+    payload += b"".join(map(text, (b"127.0.0.1", b"", b"ORU^R01", b"PLAIN-1", b"", b"", b"")))
+    payload += number(len(body) + 1) + body
+    seed = identity ^ (base * 0x9E3779B97F4A7C15) & (1 << 64) - 1
+    frame = bytearray(struct.pack("<IIIBBBB", 0x8BF19EC5, len(payload), 0, 0, 1, 0, 0) + bytes(12))
+    struct.pack_into("<I", frame, 16, hashed(frame[:16], seed) & 0xFFFFFFFF)
+    struct.pack_into("<Q", frame, 20, hashed(payload, seed))
+    return bytes(header + frame) + payload
+
+
 class Ehr:
     """Answers each message with words about the patient: AA, or AR with `refuse`."""
 
@@ -96,6 +132,49 @@ class Ehr:
                     control = frame.split(b"\r")[0].split(b"|")[9].decode()
                     connection.sendall((f"\x0bMSH|^~\\&|EHR|WEST|LAB|NORTH|20260115||ACK|{control}|P|2.5.1\r"
                                         f"MSA|{self.code}|{control}|{PATIENT['answer']} {PATIENT['family']}\r\x1c\r").encode())
+
+
+class WebEhr(ThreadingHTTPServer):
+    """Answers each request with words about the patient."""
+
+    def __init__(self, status):
+        super().__init__(("127.0.0.1", 0), WebAnswers)
+        self.daemon_threads = True
+        self.status, self.came = status, []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class WebAnswers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.server.came.append(self.rfile.read(int(self.headers["Content-Length"])))
+        text = json.dumps({"issue": f"{PATIENT['answer']} {PATIENT['family']}"}).encode()
+        self.send_response(self.server.status, f"{PATIENT['answer']} of {PATIENT['family']}")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Location", f"/Patient/{PATIENT['number']}")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *arguments):
+        pass
+
+
+WEB_SCRIPT = """
+function main(msg)
+  local asked = msg.request
+  local name = asked.query.name
+  log.info("an order came", { who = name, from = asked.headers["x-patient"] })
+  state[asked.query.mrn] = { last = msg.raw }
+  if asked.query.as == "skip" then return skip("not wanted for " .. name) end
+  if asked.query.as == "park" then return park("look at " .. name) end
+  if asked.query.as == "reject" then return reject("no place for " .. name) end
+  if asked.query.as == "fail" then error("cannot work " .. msg.raw) end
+  for _, destination in ipairs({ "ehr", "dead", "busy", "gone" }) do send(destination, msg.raw) end
+  reply{ body = "taken for " .. name }
+end
+"""
 
 
 class Sealing(unittest.TestCase):
@@ -200,23 +279,96 @@ address = "127.0.0.1:{self.refusing.port}"
             self.assertEqual(path.stat().st_mode & 0o077, 0, f"{path.name} is for others too")
         running.kill()
 
-        wanted = {name: disguises(text) for name, text in PATIENT.items()}
         files = [path for path in self.state.rglob("*") if path.is_file()]
         self.assertGreaterEqual(len(files), 5)
-        files += [self.log, *self.folder.glob("core*"), *self.site.glob("core*")]
-        for path in files:
-            content = path.read_bytes()
-            for name, texts in wanted.items():
-                for text in texts:
-                    self.assertNotIn(text, content, f"{path.name} has the patient's {name}")
+        self.assert_nothing_of_a_patient([*files, self.log, *self.folder.glob("core*"), *self.site.glob("core*")])
         # The search finds what is there: without sealing, these would have been in the journal.
-        self.assertTrue(any(text in message(1, "K").encode() for text in wanted["family"]))
+        self.assertTrue(any(text in message(1, "K").encode() for text in disguises(PATIENT["family"])))
 
         running = self.run_site()
         self.assertEqual(len(self.listed()), 8)
         unmapped = cannula("table", "unmapped", self.site)
         self.assertIn(PATIENT["missed"], unmapped)
         self.assertEqual(running.stop(), 0)
+
+    def assert_nothing_of_a_patient(self, files):
+        wanted = {name: disguises(text) for name, text in PATIENT.items()}
+        for path in files:
+            content = path.read_bytes()
+            for name, texts in wanted.items():
+                for text in texts:
+                    self.assertNotIn(text, content, f"{path.name} has the patient's {name}")
+
+    def test_nothing_of_a_patient_who_came_by_http_is_found_on_the_disk(self):
+        taking, refusing, busy = (WebEhr(status) for status in (201, 422, 503))
+        for ehr in (taking, refusing, busy):
+            self.addCleanup(ehr.server_close)
+            self.addCleanup(ehr.shutdown)
+        shutil.rmtree(self.site)
+        port = free_port()
+        destinations = "".join(
+            f'[[destination]]\nname = "{name}"\ntype = "http"\nurl = "http://127.0.0.1:{address}/in"\n'
+            'retry = { first = "50ms", max = "200ms" }\n'
+            for name, address in [("ehr", taking.server_address[1]), ("dead", refusing.server_address[1]),
+                                  ("busy", busy.server_address[1]), ("gone", free_port())])
+        self.write("site.toml", "")
+        self.write("partners/portal.toml", 'name = "Portal"\nfrom = ["127.0.0.1"]\nmay = ["POST"]\n')
+        for name, more in [("hook", 'respond = "processed"\ndedupe = { key = "header:webhook-id", window = "1h" }\nmax_size = "20KB"'),
+                           ("guarded", 'partner = "portal"')]:
+            self.write(f"channels/{name}/channel.toml",
+                       f'[source]\ntype = "http"\nlisten = "127.0.0.1:{port}"\npath = "/{name}/*"\n{more}\n{destinations}')
+            self.write(f"channels/{name}/main.lua", WEB_SCRIPT)
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        self.addCleanup(os.environ.pop, "TMPDIR", None)
+        running = self.run_site(TMPDIR=str(temporary))
+
+        body = json.dumps({"name": PATIENT["family"], "mrn": PATIENT["number"], "note": PATIENT["note"]})
+        place = f"/hook/{PATIENT['street']}?mrn={PATIENT['number']}&name={PATIENT['family']}"
+        about = {"X-Patient": PATIENT["family"], "Webhook-Id": PATIENT["control"], "X-Accession": PATIENT["accession"]}
+
+        def ask(method, place, body=body, **headers):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            with contextlib.closing(connection):
+                connection.request(method, place, body, about | headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+
+        status, answered = ask("POST", place)
+        self.assertEqual(status, 200)
+        self.assertEqual(answered, f"taken for {PATIENT['family']}")
+        self.assertEqual(ask("POST", place), (200, answered), "the same again")
+        for outcome, expected in [("skip", 200), ("reject", 422), ("fail", 422), ("park", 200)]:
+            self.assertEqual(ask("POST", f"{place}&as={outcome}", **{"Webhook-Id": outcome})[0], expected, outcome)
+        self.assertEqual(ask("POST", place, message(1, "K"), **{"Webhook-Id": "v2"})[0], 200)
+        # What is turned away has names too.
+        self.assertEqual(ask("POST", place.replace("/hook", "/other"))[0], 404)
+        self.assertEqual(ask("DELETE", place)[0], 405)
+        self.assertEqual(ask("POST", place, body * 400, **{"Webhook-Id": "large"})[0], 413)
+        self.assertEqual(ask("POST", place, **{"Content-Encoding": PATIENT["family"]})[0], 415)
+        self.assertEqual(ask("POST", place, **{"X-Long": PATIENT["family"] * 2000})[0], 431)
+        self.assertEqual(ask("POST", "/guarded/" + PATIENT["family"], message(1, "K"))[0], 403)
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as broken:
+            broken.sendall(f"POST {place} HTTP/1.1\r\nHost: a\r\n{PATIENT['family']}\r\n\r\n".encode())
+            self.assertIn(b" 400 ", broken.recv(65536))
+
+        end = time.monotonic() + 60
+        shown = ""
+        while not all(text in shown for text in ("201", "422", "503", PATIENT["answer"])):  # what each EHR said is kept
+            self.assertLess(time.monotonic(), end, f"the EHRs' answers did not come:\n{shown}")
+            shown = cannula("msg", "show", self.listed("--oldest-first")[0]["id"], self.site)
+        for text in (PATIENT["family"], PATIENT["note"]):
+            self.assertIn(text, shown)
+        self.wait_for(dead=1, filtered=2, parked=1, rejected=3)
+        running.kill()
+        # Site, store, trail, log, temporary files, core dumps.
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        self.assertLessEqual({"run.log", "index.db", "index.db-wal", "keys", "000000000001.log"}, {path.name for path in files})
+        self.assert_nothing_of_a_patient(files)
+        # What goes out says all of it: in a file the search would have found it.
+        (self.folder / "seen").write_bytes(taking.came[0])
+        with self.assertRaises(AssertionError):
+            self.assert_nothing_of_a_patient([self.folder / "seen"])
 
     def test_messages_are_found_by_what_the_index_does_not_tell(self):
         running = self.run_site()
@@ -261,6 +413,57 @@ address = "127.0.0.1:{self.refusing.port}"
         self.assertIn("K105", self.failing("run", self.site))
         self.assertFalse((self.state / "keys").exists())
         (self.state / "keys").write_bytes(ring)
+        self.assertEqual(len(self.listed()), 1)
+
+    def put_plain_journal(self, identity=0x1234, base=1):
+        (self.state / "journal").mkdir(parents=True, exist_ok=True)
+        for path in (*self.state.glob("journal/*"), *self.state.glob("keys*"), *self.state.glob("index.db*")):
+            path.unlink()
+        segment = plain_segment(identity, base, message(0, "PARK").encode())
+        (self.state / f"journal/{base:020}.seg").write_bytes(segment)
+
+    def test_a_plain_journal_in_the_place_of_a_sealed_one_is_not_believed(self):
+        running = self.run_site()
+        self.feed(["PARK"])
+        self.assertEqual(running.stop(), 0)
+        segment = next(self.state.glob("journal/*.seg")).read_bytes()
+        identity, = struct.unpack_from("<Q", segment, 16)
+        self.put_plain_journal(identity, len(segment) + 4096)
+        for verb in ("run", "msg list", "store check"):
+            self.assertIn("K118", self.failing(*verb.split(), self.site))
+        said = self.failing("keys", "begin", self.site, "--reason", "it is an old store")
+        self.assertRegex(said, r"K105(.|\n)*the audit trail tells that the store is sealed")
+        self.assertFalse((self.state / "keys").exists())
+        entries = [json.loads(line) for path in self.state.glob("audit/*.log") for line in path.read_text().splitlines()]
+        self.assertEqual([entry["outcome"] for entry in entries if entry["act"] == "key.begin"], ["begun", "failed"])
+
+    def test_a_store_from_before_stores_were_sealed_begins_when_a_person_says_so(self):
+        self.put_plain_journal()
+        self.assertIn("K118", self.failing("run", self.site))
+        begun = cannula_json("keys", "begin", self.site, "--reason", "from the version of 2025")
+        self.assertGreater(int(begun["up_to"]), 1)
+        self.assertIn("K119", self.failing("keys", "begin", self.site, "--reason", "again"))
+        running = self.run_site()
+        self.wait_for(parked=1)
+        self.feed(["PARK"])
+        self.wait_for(parked=2)
+        self.assertEqual(running.stop(), 0)
+        cannula("store", "check", self.site)
+        entries = self.trail("key.begin")
+        self.assertEqual([entry["outcome"] for entry in entries], ["begun", "done", "begun", "failed"])
+        self.assertEqual(entries[1]["detail"]["keys"], begun["keys"])
+        self.assertEqual(self.trail("engine.start")[0]["detail"]["keys"], begun["keys"])
+
+    def test_a_backup_without_keys_is_not_restored_unless_a_person_says_so(self):
+        self.put_plain_journal()
+        cannula("store", "backup", self.site, "--to", self.folder / "backup")
+        shutil.rmtree(self.state)
+        restore = ["store", "restore", self.folder / "backup", self.site]
+        self.assertIn("K118", self.failing(*restore))
+        self.assertIn("keys begin", self.failing(*restore, "--even-plain"))
+        self.assertIn("K118", self.failing("run", self.site))
+        cannula("keys", "begin", self.site, "--reason", "from the version of 2025")
+        self.assertEqual(self.trail("store.restore")[0]["detail"]["even_plain"], "true")
         self.assertEqual(len(self.listed()), 1)
 
     def trail(self, act):
@@ -327,6 +530,10 @@ address = "127.0.0.1:{self.refusing.port}"
         self.assertEqual([(entry["outcome"], entry.get("code"), entry["object"]["channel"]) for entry in self.trail("key.shred")],
                          [("begun", None, "lab"), ("failed", "J101", "lab"), ("begun", None, "lab"), ("failed", "J113", "lab"),
                           ("begun", None, "lab"), ("done", None, "lab")], "also what was refused")
+        self.assertEqual({entry["reason"] for entry in self.trail("key.shred")}, {"the contract ended"})
+        running_still, still_open = (entry["detail"]["error"] for entry in self.trail("key.shred") if entry["outcome"] == "failed")
+        self.assertIn("in use by process", running_still)
+        self.assertIn("lab", still_open)
         running = self.run_site()  # and goes on, with another key
         self.assertEqual(running.stop(), 0)
 

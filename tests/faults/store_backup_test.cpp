@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channels/transport/wall_clock.h"
 #include "engine/store/backup.h"
 #include "engine/store/backup_check.h"
 #include "engine/store/restore.h"
@@ -52,7 +53,7 @@ class BackupCrashTest : public StoreFixture {
   }
   static void prune(Store& store) {
     PruneOrder order;
-    order.now = 1'760'000'000'000'000 + 100 * kHour;
+    order.now = now_microseconds() + 100 * kHour;
     order.keep = [](const std::string&, MessageState) { return Keep{{}, kHour}; };
     value(store.prune(order));
   }

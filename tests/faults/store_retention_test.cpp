@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "channels/transport/wall_clock.h"
 #include "engine/store/retention.h"
 #include "tests/faults/store_faulty_file_system.h"
 #include "tests/unit/engine/store/store_fixture.h"
@@ -19,7 +20,7 @@ namespace {
 using Unsynced = FaultyFileSystem::Unsynced;
 
 constexpr Timestamp kHour = 3'600'000'000;
-constexpr Timestamp kNow = 1'760'000'000'000'000 + 100 * kHour;
+const Timestamp kNow = now_microseconds() + 100 * kHour;
 
 class RetentionCrashTest : public StoreFixture {
  protected:

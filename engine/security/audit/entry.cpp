@@ -1,6 +1,7 @@
 #include "engine/security/audit/entry.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <ctime>
 
@@ -89,6 +90,20 @@ std::string_view name_of(Outcome outcome) {
       return "failed";
   }
   return "failed";
+}
+
+std::string anchor_text(const Head& head) {
+  return fmt::format("{}:{}", head.sequence, head.mac);
+}
+
+std::optional<Head> anchor_of(std::string_view text) {
+  Head head;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + colon, head.sequence);
+  if (failed != std::errc() || end != text.data() + colon || text.size() != colon + 1 + kMacDigits)
+    return std::nullopt;
+  head.mac = text.substr(colon + 1);
+  return head;
 }
 
 Sealer::Sealer(std::string key) : key_(std::move(key)) {

@@ -52,6 +52,11 @@ struct Entry {
   std::map<std::string, std::string> detail{};
 };
 
+// Acts that say something of the trail itself: it was not as it had been left (the engine); a
+// person stands for it up to an entry, an anchor in detail "up_to".
+constexpr const char* kDamaged = "audit.damaged";
+constexpr const char* kAccept = "audit.accept";
+
 std::string_view name_of(Actor::Kind kind);
 std::string_view name_of(Outcome outcome);
 
@@ -60,6 +65,11 @@ struct Head {
   std::uint64_t sequence = 0;  // of the last entry; 0: there is none
   std::string mac = std::string(64, '0');
 };
+
+// "NUMBER:SEAL", as the engine's log and `audit verify` say where a trail stands.
+std::string anchor_text(const Head& head);
+// Nothing when it is none.
+std::optional<Head> anchor_of(std::string_view text);
 
 // Seals entries: SHA-256 of a line, or HMAC-SHA-256 when there is a key. Thread-safe.
 class Sealer {

@@ -34,8 +34,10 @@ constexpr ErrorCode kCodes[] = {
      "while it wrote one. "
      "Nothing was answered for it. The engine cuts it off when it goes on."},
     {"A109", "Entries of the audit trail have a plain hash",
-     "They were written before the site had `[audit] key`. Changes are found, but who can write "
-     "the files could compute all hashes anew; the anchors in the engine's log would tell."},
+     "They were written before the site had `[audit] key`, or by somebody who has no key: who can "
+     "write the files can compute such hashes. It is an error until somebody stands for these "
+     "entries: `--anchor` with a line of the engine's log from behind them, or, once for all, "
+     "`cannula audit accept`, which is best run right after the key was set."},
     {"A110", "A question to the audit trail is not of the right form",
      "Anchors are written NUMBER:SEAL, as in the engine's log, old keys env:NAME or file:PATH."},
     {"A111", "The key of the audit trail is too short",
@@ -50,6 +52,14 @@ constexpr ErrorCode kCodes[] = {
      "find out who had access, and compare with the last backup (`cannula store check` on it). The "
      "finding stays: what the trail tells is not taken back. `cannula store restore` from a backup "
      "brings the messages back that the backup has."},
+    {"A113", "The audit trail is not as it was left",
+     "The engine, or a verb, went on with the trail and found it shorter than it had been, without "
+     "the file that remembers its end, with one that is not its own, or not at all although the "
+     "store has records. Entries may be missing that nobody can see are missing; after a power "
+     "failure it may be that file alone. Compare with the anchors in the engine's log "
+     "(`cannula audit verify --anchor NUMBER:SEAL`) and with the last backup. It is an error until "
+     "somebody stands for the trail as it is (`cannula audit accept`, or an anchor from behind "
+     "the entry)."},
 };
 
 }  // namespace

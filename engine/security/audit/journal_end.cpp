@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kEnd = "journal_end";
 constexpr const char* kStore = "store";
+constexpr const char* kKeys = "keys";
 constexpr std::string_view kRestored = "store.restore";
 
 std::string text_at(const nlohmann::json& object, const char* name) {
@@ -24,6 +25,7 @@ std::string text_at(const nlohmann::json& object, const char* name) {
 void put(const JournalEnd& journal, std::map<std::string, std::string>& detail) {
   detail[kStore] = journal.store;
   detail[kEnd] = std::to_string(journal.end);
+  if (!journal.keys.empty()) detail[kKeys] = journal.keys;
 }
 
 JournalLine journal_line_of(std::string_view line) {
@@ -36,7 +38,7 @@ JournalLine journal_line_of(std::string_view line) {
   const auto detail = value.find("detail");
   if (detail == value.end() || !detail->is_object()) return told;
   const std::string text = text_at(*detail, kEnd);
-  JournalEnd end{.store = text_at(*detail, kStore)};
+  JournalEnd end{.store = text_at(*detail, kStore), .keys = text_at(*detail, kKeys)};
   const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), end.end);
   if (failed == std::errc() && rest == text.data() + text.size()) told.end = std::move(end);
   return told;
@@ -65,6 +67,10 @@ std::string why_not_the_same(const JournalEnd& now, const JournalEnd& told) {
   if (now.store != told.store) {
     return fmt::format("the journal is of store {}, and the trail tells of store {}", now.store,
                        told.store);
+  }
+  if (!told.keys.empty() && now.keys != told.keys) {
+    return fmt::format("the store has {}, and the trail tells that it is sealed with the keys {}",
+                       now.keys.empty() ? "no keys" : "the keys " + now.keys, told.keys);
   }
   if (now.end >= told.end) return {};
   return fmt::format("the journal ends at position {}, and the trail tells that it stood at {}",

@@ -16,6 +16,7 @@ namespace cannula::audit {
 struct JournalEnd {
   std::string store;      // the store's identity
   std::uint64_t end = 0;  // a position; what stood before it was on disk
+  std::string keys{};     // id of the ring that it is sealed with; empty: none, or not told
   friend bool operator==(const JournalEnd&, const JournalEnd&) = default;
 };
 

@@ -65,8 +65,10 @@ std::optional<RememberedHead> read_head(const std::filesystem::path& directory,
   }
   remembered.head = {sequence->get<std::uint64_t>(), mac->get<std::string>()};
   const auto key = value.find("key");
-  remembered.other_key =
-      key != value.end() && key->is_string() && key->get<std::string>() != sealer.key_id();
+  if (key != value.end() && key->is_string()) {
+    remembered.key_id = key->get<std::string>();
+    remembered.other_key = remembered.key_id != sealer.key_id();
+  }
   remembered.genuine =
       head_text(remembered.head, sealer).substr(0, text->size()) == text->substr(0, kHeadSize);
   return remembered;
@@ -118,7 +120,10 @@ Result<void> Log::open() {
   } else if (tail.link) {
     head_ = *tail.link;
   }
-  const bool usable = remembered && (remembered->genuine || remembered->other_key);
+  const bool has_records = !tail.lines && options_.has_records && options_.has_records();
+  // The head of a trail that has not begun says nothing where the store has begun.
+  const bool usable = remembered && is_usable(*remembered, tail) &&
+                      !(has_records && remembered->head.sequence == 0);
   if (usable) {
     if (remembered->other_key) {
       noted_.push_back(
@@ -133,12 +138,33 @@ Result<void> Log::open() {
     trouble += trouble.empty() ? "" : ", and ";
     trouble += remembered ? "the file that remembers the head was torn or changed"
                           : "the file that remembers the head was missing";
+  } else if (has_records) {
+    trouble = "there was no trail, and the store has records";
   }
-  if (trouble.empty()) return {};
+  if (trouble.empty()) {
+    if (!usable) remember_head();  // before the first entry: one without a head is no beginning
+    return {};
+  }
   if (usable || !tail.link) path_.clear();  // a file of its own
-  noted_.push_back({{.act = "audit.damaged", .outcome = Outcome::failed, .reason = trouble},
-                    now_microseconds()});
+  noted_.push_back(
+      {{.act = kDamaged, .outcome = Outcome::failed, .code = "A113", .reason = trouble},
+       now_microseconds()});
+  if (options_.report) {
+    options_.report(true, fmt::format("audit: A113 the trail is not as it was left: {}; keep a "
+                                      "copy of it, and see `cannula audit verify`",
+                                      trouble));
+  }
   return {};
+}
+
+// A head that another key sealed says nothing that can be compared, and anybody can write one. It
+// is of a key that was changed only where the trail ends with that key.
+bool Log::is_usable(const RememberedHead& remembered, const Tail& tail) const {
+  if (remembered.genuine || !remembered.other_key) return remembered.genuine;
+  if (!tail.link || tail.key_id != remembered.key_id) return false;
+  if (!remembered.key_id.empty()) return true;
+  const auto plain = read_head(options_.directory, files_, Sealer());
+  return plain && plain->genuine;
 }
 
 Result<Log::Tail> Log::read_tail(const std::filesystem::path& path, std::uint64_t first) {
@@ -159,6 +185,7 @@ Result<Log::Tail> Log::read_tail(const std::filesystem::path& path, std::uint64_
   const std::size_t begin = before == std::string::npos ? 0 : before + 1;
   if (const auto link = link_of(std::string_view(bytes).substr(begin, end - begin))) {
     tail.link = Head{link->sequence, link->mac};
+    tail.key_id = link->key_id;
   }
   tail.at_least =
       first - 1 + static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
@@ -221,16 +248,23 @@ Result<void> Log::write(const std::vector<Noted>& entries) {
   return {};
 }
 
-// Not synced: behind the trail it only misses less of a cut. Never ahead of it.
+// Not synced but for the first of a run, which may have another key than the one before: behind the
+// trail it only misses less of a cut. Never ahead of it.
 void Log::remember_head() {
-  if (!head_file_) {
+  const bool first = !head_file_;
+  if (first) {
     const auto path = head_file(options_.directory);
     auto file = files_.open(path, store::FileSystem::Access::write);
-    if (!file) file = files_.open(path, store::FileSystem::Access::create);
+    if (!file) {
+      file = files_.open(path, store::FileSystem::Access::create);
+      if (file) static_cast<void>(files_.sync_directory(path.parent_path()).has_value());
+    }
     if (!file) return;
     head_file_ = *std::move(file);
   }
-  if (!head_file_->write(0, head_text(head_, sealer_))) head_file_.reset();
+  const bool written = head_file_->write(0, head_text(head_, sealer_)).has_value() &&
+                       (!first || head_file_->sync().has_value());
+  if (!written) head_file_.reset();
 }
 
 // The engine's log goes elsewhere: what stands there cannot be changed with the trail.
@@ -240,9 +274,7 @@ void Log::anchor(bool now) {
   if (!(due || now) || head_.sequence == anchored_) return;
   anchored_ = head_.sequence;
   anchored_at_ = at;
-  if (options_.report)
-    options_.report(false,
-                    fmt::format("audit: the trail stands at {}:{}", head_.sequence, head_.mac));
+  if (options_.report) options_.report(false, "audit: the trail stands at " + anchor_text(head_));
 }
 
 std::optional<JournalEnd> Log::journal_to_tell(std::int64_t at) const {

@@ -31,13 +31,16 @@ struct Options {
   std::string key{};                         // of the seals; empty: a plain SHA-256 chain
   store::FileSystem* file_system = nullptr;  // null: the real one
   std::size_t file_size = 16u << 20;         // bytes, then the chain goes on in a new file
-  // Told where the trail ends, from time to time, and of trouble with the disk. Called on any
-  // thread, under the log's lock: must not call it. Null: nobody.
+  // Told where the trail ends, from time to time, of trouble with the disk, and of a trail that is
+  // not as it was left. Called on any thread, under the log's lock: must not call it. Null: nobody.
   std::function<void(bool trouble, const std::string& text)> report{};
   // Where the store's journal ends on disk. Entered each hour in which it has moved, and in each
   // new file of the trail. Called under the log's lock: must not wait. Null: it is not entered.
   std::function<JournalEnd()> journal{};
   std::int64_t journal_every = 3600LL * 1'000'000;  // microseconds
+  // Whether the store has records. Asked when there is no trail, which then was taken away. Null:
+  // it has none.
+  std::function<bool()> has_records{};
 };
 
 // The file that remembers how far the trail has come, beside its folder, so that a tail that was
@@ -48,6 +51,7 @@ struct RememberedHead {
   Head head;
   bool genuine = false;    // its own seal fits
   bool other_key = false;  // it was sealed with another key, so that cannot be told
+  std::string key_id;      // which it names; empty: none
 };
 std::optional<RememberedHead> read_head(const std::filesystem::path& directory,
                                         store::FileSystem& files, const Sealer& sealer);
@@ -88,10 +92,12 @@ class Log {
     std::uint64_t size = 0;      // up to the end of the last one
     bool torn = false;           // something without an end follows
     std::optional<Head> link;    // the last line, when it is an entry
+    std::string key_id;          // the key that it names
     std::uint64_t at_least = 0;  // the number of the last line by counting
   };
   void run();
   Result<void> open();
+  bool is_usable(const RememberedHead& remembered, const Tail& tail) const;
   Result<Tail> read_tail(const std::filesystem::path& path, std::uint64_t first);
   Result<void> begin_file();
   Result<void> write(const std::vector<Noted>& entries);

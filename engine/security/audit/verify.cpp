@@ -5,25 +5,54 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace cannula::audit {
 namespace {
 
 constexpr std::size_t kMostFindings = 200;
+constexpr const char* kAcceptHint =
+    "who can write the files could have done it: find out what happened, and compare with an "
+    "anchor from the engine's log (--anchor); when you stand for it, `cannula audit accept`";
 constexpr const char* kJournalHint =
     "messages are missing that were on disk: the journal was cut, or an older copy put in its "
     "place; keep a copy of the store's folder as it is, index.db too, and compare with the last "
     "backup";
+
+// What an entry says of the trail itself.
+struct TrailLine {
+  std::string damage;  // how it was not as it had been left
+  std::optional<Head> accepted;
+};
+
+TrailLine trail_line_of(std::string_view line) {
+  TrailLine told;
+  if (line.find(kDamaged) == line.npos && line.find(kAccept) == line.npos) return told;
+  const auto value = nlohmann::json::parse(line, nullptr, false);
+  const auto text = [&](const char* pointer) {
+    const nlohmann::json::json_pointer place(pointer);
+    if (!value.is_object() || !value.contains(place)) return std::string();
+    return value[place].is_string() ? value[place].get<std::string>() : std::string();
+  };
+  const std::string act = text("/act");
+  if (act == kDamaged) told.damage = "it says: " + text("/reason");
+  if (act == kAccept && text("/outcome") == name_of(Outcome::done))
+    told.accepted = anchor_of(text("/detail/up_to"));
+  return told;
+}
 
 struct Line {
   std::shared_ptr<const Source> source;
   Span span;
   bool entry = false;  // it is one, and its own seal fits or cannot be judged
   bool readable = false;
+  bool plain = false;      // under a plain hash that anyone can compute
+  bool key_known = false;  // that sealed it
   std::uint64_t sequence = 0;
   std::string before;
   std::string mac;
   JournalLine journal;
+  TrailLine trail;
 };
 
 class Verification {
@@ -49,12 +78,9 @@ class Verification {
     compare_head(remembered);
     compare_journal();
     for (const Head& anchor : options_.anchors) compare(anchor, "the anchor that was given");
-    if (!options_.key.empty() && verdict_.without_key > 0) {
-      add(Severity::note, "A109", nullptr,
-          fmt::format("{} entries carry a plain hash: they were written without a key",
-                      verdict_.without_key),
-          "who can write the files could have computed it; see docs/reference/audit-trail.md");
-    }
+    const std::uint64_t accepted = accepted_up_to();
+    judge_damage(accepted);
+    judge_plain(accepted);
     return std::move(verdict_);
   }
 
@@ -105,7 +131,10 @@ class Verification {
       line.before = link->before;
       line.mac = link->mac;
       line.entry = judge_seal(*link, line);
+      line.plain = link->key_id.empty();
+      line.key_known = !unknown_keys_.contains(link->key_id);
       line.journal = journal_line_of(source->text().substr(begin, end - begin));
+      line.trail = trail_line_of(source->text().substr(begin, end - begin));
     }
     lines_.push_back(std::move(line));
   }
@@ -338,6 +367,46 @@ class Verification {
     add(Severity::error, "A102", line == by_sequence_.end() ? last : &lines_[line->second],
         fmt::format("entry {} is not the one that {} tells of", head.sequence, whose),
         "it, or something before it, was written anew");
+  }
+
+  // The last entry that somebody stands for who is not whoever can write the files.
+  std::uint64_t accepted_up_to() const {
+    std::uint64_t accepted = 0;
+    const auto add = [&](const Head& head) {
+      const auto mac = macs_.find(head.sequence);
+      if (mac != macs_.end() && mac->second == head.mac)
+        accepted = std::max(accepted, head.sequence);
+    };
+    for (const Head& anchor : options_.anchors) add(anchor);
+    for (const Line& line : lines_) {
+      const bool vouched = line.entry && line.key_known && (options_.key.empty() || !line.plain);
+      const auto& head = line.trail.accepted;
+      if (vouched && head && head->sequence < line.sequence) add(*head);
+    }
+    return accepted;
+  }
+
+  void judge_damage(std::uint64_t accepted) {
+    for (const Line& line : lines_) {
+      if (line.trail.damage.empty()) continue;
+      const bool known = line.sequence <= accepted;
+      add(known ? Severity::note : Severity::error, "A113", &line,
+          fmt::format("before entry {} the trail was not as it had been left; {}", line.sequence,
+                      line.trail.damage),
+          known ? "somebody stands for that" : kAcceptHint);
+    }
+  }
+
+  void judge_plain(std::uint64_t accepted) {
+    if (options_.key.empty() || verdict_.without_key == 0) return;
+    const auto open = std::find_if(lines_.begin(), lines_.end(), [&](const Line& line) {
+      return line.readable && line.plain && line.sequence > accepted;
+    });
+    const bool known = open == lines_.end();
+    add(known ? Severity::note : Severity::error, "A109", known ? nullptr : &*open,
+        fmt::format("{} entries carry a plain hash: they were written without a key",
+                    verdict_.without_key),
+        known ? "somebody stands for them" : kAcceptHint);
   }
 
   void add(Severity severity, std::string code, const Line* line, std::string message,

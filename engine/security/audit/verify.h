@@ -15,7 +15,8 @@ struct VerifyOptions {
   std::filesystem::path directory;
   std::string key{};                    // that the site uses now; empty: none
   std::vector<std::string> old_keys{};  // that it used before
-  std::vector<Head> anchors{};          // heads that someone noted elsewhere
+  // Heads that someone noted elsewhere: what is up to them is as it was then.
+  std::vector<Head> anchors{};
   // Where the journal of the site ends; asked when the trail has been read, which may grow
   // meanwhile. Null: only what the trail says of it by itself is compared.
   std::function<Result<JournalEnd>()> journal{};

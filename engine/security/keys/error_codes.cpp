@@ -86,6 +86,17 @@ constexpr ErrorCode kCodes[] = {
      "The master key must be AES of 256 bits, made in the token and not extractable: a key that "
      "can "
      "be taken out protects no more than a file does."},
+    {"K118", "there is a journal, and no keys",
+     "Where the file `keys` is not there, nothing says that the journal is the store's own: "
+     "anybody "
+     "who can write the disk can take the file away and put plain records in the place of the "
+     "sealed ones. So the store is not opened, and a backup without keys is not restored. Keep a "
+     "copy of what is there, find out who took the file away, and put it back from a backup, with "
+     "the journal if that was changed. A store that was written before stores were sealed has no "
+     "such file: if you know that this is one, `cannula keys begin` gives it keys and is entered "
+     "into the audit trail; `cannula store restore --even-plain` restores its backup."},
+    {"K119", "the store has keys already",
+     "`cannula keys begin` is for a store from before stores were sealed, which has none."},
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ class Feed:
         self.prefix = feed.messages[0].control_id.split("-")[0]
         self.kept = [[segment for segment in message.text.decode("utf-8").split("\r")
                       if segment.startswith(("ZLB", "NTE", "PV1", "EVN"))] for message in feed.messages]
-        self.attempts, self.acknowledged = bytearray(count + 1), bytearray(count + 1)
+        self.attempts, self.acknowledged, self.refused = bytearray(count + 1), bytearray(count + 1), bytearray(count + 1)
         self.ids, self.content = array("Q", bytes(8 * (count + 1))), array("L", bytes(array("L").itemsize * (count + 1)))
         self.seen = 0
 
@@ -37,6 +37,7 @@ class Ledger:
         feed, number = self._place(entry["control_id"])
         feed.attempts[number] = min(255, feed.attempts[number] + 1)
         feed.acknowledged[number] |= entry["code"] == "AA"
+        feed.refused[number] += entry["code"] == "AE"  # after which a sender does not try again
 
     def arrived_at(self, channel, line):
         entry = json.loads(line)
@@ -66,21 +67,27 @@ class Ledger:
             self.arrived[channel] += 1
             others[message_id] = content
 
+    def acknowledged(self):
+        return sum(sum(feed.acknowledged) for feed in self.feeds.values())
+
     def close(self):
         """After everything was read: what is missing, and what came more often than it was sent."""
         for feed in self.feeds.values():
             for number in range(1, feed.count + 1):
                 name = f"{feed.prefix} number {number}"
-                self.promise(feed.acknowledged[number], f"{name} was never acknowledged")
+                self.promise(feed.acknowledged[number] or feed.refused[number], f"{name} was never answered")
                 if feed.message(number).passed_on:
                     self.promise(feed.ids[number] or not feed.acknowledged[number], f"{name} was acknowledged and is lost")
+                    self.promise(not feed.ids[number] or feed.attempts[number] > feed.refused[number],
+                                 f"{name} was refused and arrived")
         for control_id, ids in self.again.items():
             feed, number = self._place(control_id)
-            self.promise(len(ids) <= feed.attempts[number],
-                         f"{control_id} was taken in {len(ids)} times and sent {feed.attempts[number]} times")
+            could = feed.attempts[number] - feed.refused[number]
+            self.promise(len(ids) <= could, f"{control_id} was taken in {len(ids)} times and sent {could} times")
         return {"messages": sum(feed.count for feed in self.feeds.values()),
                 "attempts": sum(sum(feed.attempts) for feed in self.feeds.values()),
-                "acknowledged": sum(sum(feed.acknowledged) for feed in self.feeds.values()),
+                "acknowledged": self.acknowledged(),
+                "refused": sum(sum(feed.refused) for feed in self.feeds.values()),
                 "arrivals": sum(self.arrivals.values()), "arrived": sum(self.arrived.values()),
                 "repeated": self.repeated, "resent": self.resent, "patients": len(self.last_of_patient)}
 

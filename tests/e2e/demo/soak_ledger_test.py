@@ -44,7 +44,26 @@ class Books(unittest.TestCase):
 
     def test_a_message_without_acknowledgement_is_told(self):
         self.sent[5]["code"] = ""
-        self.assertIn("never acknowledged", self.broken()[0])
+        self.assertIn("never answered", self.broken()[0])
+
+    def refuse(self, arrival):
+        sent = next(one for one in self.sent if one["control_id"] == self.arrivals[arrival]["control_id"])
+        sent["code"] = "AE"
+        return sent
+
+    def test_what_was_refused_is_not_lost(self):
+        self.refuse(3)
+        self.arrivals.pop(3)
+        self.assertEqual(self.broken(), [])
+        self.assertEqual((self.counts["acknowledged"], self.counts["refused"]), (3 * self.count - 1, 1))
+
+    def test_what_was_refused_and_arrived_is_told(self):
+        self.refuse(3)
+        self.assertIn("was refused and arrived", self.broken()[0])
+
+    def test_what_was_refused_may_have_been_taken_in_before_its_connection_was_lost(self):
+        self.sent.append({**self.refuse(3), "code": ""})
+        self.assertEqual(self.broken(), [])
 
     def test_a_delivery_may_be_repeated_with_the_same_bytes(self):
         self.arrivals.insert(4, self.arrivals[3])

@@ -1,16 +1,20 @@
 """Hours of bad luck in short: messages at a steady rate while every few seconds something fails. What was acknowledged
-arrives in order, all counts agree, memory stays flat and no descriptor is left open.
+arrives in order, what was refused does not, all counts agree, memory stays flat and no descriptor is left open.
 
 CANNULA_SOAK says how many seconds (20), CANNULA_SOAK_RATE how many messages a second (400), CANNULA_SEED repeats a run.
 In the first third the engine is killed too; afterwards the same process has to bear the rest, and is measured. Half an
 hour at 4000 a second is 7 million messages: they are followed while they come (soak_ledger.py), and logs are deleted.
+The store has a disk of its own, a file that is mounted, which another program fills up now and then; that needs root, and
+without it this one fault is left out.
 """
 
+import contextlib
 import os
 import pathlib
 import random
 import signal
 import statistics
+import subprocess
 import tempfile
 import time
 import unittest
@@ -24,10 +28,12 @@ from soak_ledger import Ledger, Tail
 SECONDS = int(os.environ.get("CANNULA_SOAK", "20"))
 RATE = int(os.environ.get("CANNULA_SOAK_RATE", "400"))
 SANITIZED = "CANNULA_SANITIZED" in os.environ  # then memory is the sanitizer's
+FAULTS_FOR_A_FULL_DISK = 5  # every so many-th is one
 SEED = int(os.environ.get("CANNULA_SEED", random.randrange(1_000_000)))
 MEGABYTE = 1 << 20
 INDEX_CACHE = 70 * MEGABYTE  # engine/store/index.cpp keeps 64 MB of pages, and what SQLite needs for them
 MARGIN = 32 * MEGABYTE       # queues fill and drain with every fault
+DISK = 256 << 30             # bytes: the file that stands for it is sparse
 OPEN_SEGMENTS = 32 + 2       # engine/store/journal.cpp keeps that many open to read; the last one is open twice more
 
 
@@ -42,6 +48,28 @@ class Soaked(Relay):
         self.ehr_tails = {}
         self.sender_tails = [Tail(folder / f"{feed.name}.log", self.ledger.sent) for feed in self.feeds]
         self.ehrs_started = 0
+
+    def __enter__(self):
+        super().__enter__()
+        self.state = self.site / "state"
+        self.state.mkdir()
+        self.has_a_disk = self._mount_disk()
+        return self
+
+    def __exit__(self, *failure):
+        super().__exit__(*failure)
+        if self.has_a_disk:
+            subprocess.run(["umount", "-l", self.state], check=True)
+
+    def _mount_disk(self):
+        """Without a journal of its own: no power goes here, and it would only be measured as well."""
+        image = self.folder / "disk.img"
+        with open(image, "wb") as file:
+            file.truncate(DISK)
+        make = ["/sbin/mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", str(image)]
+        return os.geteuid() == 0 and all(
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+            for command in (make, ["mount", "-o", "loop", str(image), str(self.state)]))
 
     def start_ehr(self, channel):
         if channel in self.ehr_tails:  # it was killed, or stopped
@@ -62,8 +90,13 @@ class Soaked(Relay):
     def arrived(self):
         return sum(self.ledger.arrived.values())
 
+    def wait_until_sent(self):
+        self._wait(lambda: not self.sending(), lambda: f"senders still at work; {self.arrived()} messages arrived")
+        for tail in self.sender_tails:
+            tail.finish()
+
     def wait_until_drained(self):
-        total = self.each * len(self.feeds)
+        total = self.ledger.acknowledged()
         self._wait(lambda: logs.finished_messages(self.status()) >= total,
                    lambda: f"not all {total} messages are finished: {self.status()}", pause=1)
 
@@ -79,7 +112,7 @@ class Soaked(Relay):
 
     def close(self):
         """Counts, when everything has been sent and delivered."""
-        for tail in [*self.ehr_tails.values(), *self.sender_tails]:
+        for tail in self.ehr_tails.values():
             tail.finish()
         return self.ledger.close()
 
@@ -131,6 +164,8 @@ class Soak(unittest.TestCase):
             if past < SECONDS / 3:
                 faults.append(self.kill_the_engine)
             fault = self.chance.choice(faults)
+            if self.relay.has_a_disk and len(self.samples) % FAULTS_FOR_A_FULL_DISK == 1:
+                fault = self.fill_the_disk
             fault()
             self.faults[fault.__name__] = self.faults.get(fault.__name__, 0) + 1
             self.sample(min(1, (time.monotonic() - begun) / SECONDS))
@@ -157,6 +192,15 @@ class Soak(unittest.TestCase):
     def kill_the_engine(self):
         self.relay.engine.kill()
         self.relay.start_engine()
+
+    def fill_the_disk(self):
+        """With the file of another program, which is gone again after a moment."""
+        other = self.relay.state / "of-another-program"
+        disk = os.statvfs(self.relay.state)
+        with open(other, "wb") as file, contextlib.suppress(OSError):  # while messages take of the same room
+            os.posix_fallocate(file.fileno(), 0, disk.f_bavail * disk.f_frsize)
+        time.sleep(self.chance.uniform(0.2, 2))
+        other.unlink()
 
     def sample(self, past):
         process = pathlib.Path("/proc") / str(self.relay.engine.process.pid)
@@ -204,6 +248,7 @@ class Soak(unittest.TestCase):
         self.promise(counts["acknowledged"] <= taken_in <= counts["attempts"],
                      f"{taken_in} were taken in of {counts['attempts']} that were sent")
         counts["taken in"] = taken_in
+        self.promise(counts["refused"] == 0 or "fill_the_disk" in self.faults, f"{counts['refused']} were refused, and why?")
 
     def promise(self, holds, sentence):
         if not holds:

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/unit/channels/support.h"
 
@@ -17,8 +18,8 @@ class FileWriter : public testing::Test {
  protected:
   std::shared_ptr<file::FileWriter::Request> add(const std::string& name,
                                                  const std::string& content) {
-    auto request = std::make_shared<file::FileWriter::Request>(
-        file::FileWriter::Request{.name = name, .content = make_bytes(content)});
+    auto request = std::make_shared<file::FileWriter::Request>(file::FileWriter::Request{
+        .name = name, .key = std::to_string(++last_key_), .content = make_bytes(content)});
     writer.add(request);
     return request;
   }
@@ -29,6 +30,9 @@ class FileWriter : public testing::Test {
     return folder.path / "out";
   }();
   file::FileWriter writer{out};
+
+ private:
+  int last_key_ = 0;
 };
 
 TEST_F(FileWriter, WritesWhateverWaitsWithTheFirst) {
@@ -82,15 +86,55 @@ TEST_F(FileWriter, TellsEachWhatBecameOfItsOwn) {
   EXPECT_TRUE(writer.write(*last));
   EXPECT_TRUE(good->result);
   EXPECT_THAT(taken->result.error().text(), HasSubstr("cannot be named"));
-  EXPECT_THAT(below_a_file->result.error().text(), HasSubstr("cannot be created"));
+  EXPECT_THAT(below_a_file->result.error().text(), HasSubstr("out/file is no folder"));
   EXPECT_THAT(no_folder_name->result.error().text(), HasSubstr("cannot be made"));
+  EXPECT_EQ(taken->result.error().code, "F202");
+  EXPECT_EQ(below_a_file->result.error().code, "F205");
+  EXPECT_EQ(no_folder_name->result.error().code, "F202");
   for (const auto& failed : {taken, below_a_file, no_folder_name}) {
-    EXPECT_EQ(failed->result.error().code, "F202");
     EXPECT_FALSE(writer.write(*failed));
   }
   EXPECT_EQ(content_of(out / "good.hl7"), "good");
   EXPECT_EQ(content_of(out / "last.hl7"), "last");
-  EXPECT_FALSE(fs::exists(out / ".taken.hl7.tmp"));
+  EXPECT_THAT(names_in(out), UnorderedElementsAre("file", "good.hl7", "last.hl7"))
+      << "no temporary file is left";
+}
+
+// Who may write into the folder, such as whoever fetches from it, does not choose where files go.
+TEST_F(FileWriter, FollowsNoLinkBelowItsFolder) {
+  fs::create_directories(folder.path / "elsewhere");
+  fs::create_directory_symlink(folder.path / "elsewhere", out / "day");
+  const auto planted = add("day/1.hl7", "one");
+  EXPECT_FALSE(writer.write(*planted));
+  EXPECT_EQ(planted->result.error().code, "F205");
+  EXPECT_TRUE(fs::is_empty(folder.path / "elsewhere"));
+  fs::remove(out / "day");
+  EXPECT_TRUE(writer.write(*add("day/1.hl7", "one")));
+  EXPECT_EQ(content_of(out / "day/1.hl7"), "one");
+}
+
+TEST_F(FileWriter, TakesALinkForItsFolderItself) {
+  fs::create_directory_symlink(out, folder.path / "link");
+  file::FileWriter by_link(folder.path / "link");
+  const auto request = std::make_shared<file::FileWriter::Request>(
+      file::FileWriter::Request{.name = "1.hl7", .key = "1", .content = make_bytes("one")});
+  by_link.add(request);
+  EXPECT_TRUE(by_link.write(*request));
+  EXPECT_EQ(content_of(out / "1.hl7"), "one");
+}
+
+TEST_F(FileWriter, WritesIntoNothingThatStandsUnderItsTemporaryName) {
+  folder.write("victim", "as it was");
+  ASSERT_EQ(::mkfifo((out / ".1.tmp").c_str(), 0600), 0);
+  fs::create_symlink(folder.path / "victim", out / ".2.tmp");
+  folder.write("out/.3.tmp", "what an attempt that was cut off has left, longer than the file");
+  for (const std::string name : {"1.hl7", "2.hl7", "3.hl7"}) {
+    EXPECT_TRUE(writer.write(*add(name, name)));
+    EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(out / name)));
+    EXPECT_EQ(content_of(out / name), name);
+  }
+  EXPECT_EQ(content_of(folder.path / "victim"), "as it was");
+  EXPECT_THAT(names_in(out), UnorderedElementsAre("1.hl7", "2.hl7", "3.hl7"));
 }
 
 }  // namespace

@@ -574,6 +574,28 @@ TEST_F(HttpReceiver, ThoseWhoseBodyDoesNotComeDoNotShutOutThoseThatWork) {
   }());
 }
 
+TEST_F(HttpReceiver, LimitsTheConnectionsOfOneAddress) {
+  start({{"max_connections_per_address", "2"}});
+  run([this]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> open;
+    for (int i = 0; i < 3; ++i) {
+      open.push_back(co_await client());
+      co_await open.back()->write(post("/hooks/lab", "one"));
+      const unsigned status = co_await open.back()->status();
+      EXPECT_EQ(status, 202u);
+    }
+    const bool closed = co_await open.front()->closed();
+    EXPECT_TRUE(closed) << "the one of this address that has waited longest";
+    for (Client* one : {open[1].get(), open[2].get()}) {
+      co_await one->write(post("/hooks/lab", "two"));
+      const unsigned status = co_await one->status();
+      EXPECT_EQ(status, 202u);
+    }
+  }());
+  EXPECT_EQ(report.lines_with("T316"), 1u);
+  EXPECT_EQ(report.counted("connections_evicted_total"), 1);
+}
+
 TEST_F(HttpReceiver, ClosesWhomNoChannelAdmitsAsItComes) {
   FakeIntake other;
   intake.filters_addresses = intake.refuse_peers = true;
@@ -586,24 +608,55 @@ TEST_F(HttpReceiver, ClosesWhomNoChannelAdmitsAsItComes) {
   EXPECT_EQ(ask(post("/fhir/Patient", "x")).status, 202u);
 }
 
-TEST_F(HttpReceiver, BodiesTogetherHoldNoMoreThanTheyMay) {
-  start({{"max_memory", "100KB"}, {"max_size", "90KB"}});
+// Else one channel's senders, or whoever never ends a body, starve those of the others.
+TEST_F(HttpReceiver, GivesUpTheBodyBegunFirstWhenAllHoldTooMuch) {
+  start({{"max_memory", "200KB"}, {"max_size", "150KB"}});
   run([this]() -> asio::awaitable<void> {
-    std::vector<std::unique_ptr<Client>> senders;
-    std::string part = post("/hooks/lab", std::string(80'000, 'x'));
+    std::string part = post("/hooks/lab", std::string(140'000, 'x'));
     part.resize(part.size() - 10'000);
     auto first = co_await client();
     co_await first->write(part);
-    co_await until([this] { return report.counted("bytes_received_total") > 70'000; });
+    co_await until([this] { return report.counted("bytes_received_total") > 130'000; });
     auto second = co_await client();
     co_await second->write(part);
-    const unsigned status = co_await second->status();
-    EXPECT_EQ(status, 503u);
-    co_await first->write(std::string(10'000, 'x'));
-    const unsigned whole = co_await first->status();
+    const unsigned given_up = co_await first->status();
+    EXPECT_EQ(given_up, 503u);
+    for (int i = 0; i < 3; ++i) {
+      auto small = co_await client();
+      co_await small->write(post("/hooks/lab", std::string(60'000, 'x')));
+      const unsigned status = co_await small->status();
+      EXPECT_EQ(status, 202u);
+    }
+    co_await second->write(std::string(10'000, 'x'));
+    const unsigned whole = co_await second->status();
     EXPECT_EQ(whole, 202u);
   }());
-  EXPECT_EQ(intake.arrivals.size(), 1u);
+  EXPECT_EQ(intake.arrivals.size(), 4u);
+  EXPECT_EQ(report.counted("requests_given_up_total"), 1);
+  EXPECT_EQ(report.lines_with("T310"), 1u);
+}
+
+// The limit is of what is there at a time; and one that is larger than 64 KB may be the first.
+TEST_F(HttpReceiver, GivesUpABodyItselfWhereAllOthersAreSmall) {
+  start({{"max_memory", "100KB"}, {"max_size", "90KB"}});
+  run([this]() -> asio::awaitable<void> {
+    const std::string begun =
+        "POST /hooks/lab HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n";
+    auto small = co_await client();
+    co_await small->write(begun + std::string(60'000, 'x'));
+    co_await until([this] { return report.counted("bytes_received_total") > 60'000; });
+    auto large = co_await client();
+    co_await large->write(begun + std::string(79'000, 'x'));
+    unsigned status = co_await large->status();
+    EXPECT_EQ(status, 503u);
+    co_await small->write(std::string(20'000, 'x'));
+    status = co_await small->status();
+    EXPECT_EQ(status, 202u);
+    auto after = co_await client();
+    co_await after->write(begun + std::string(80'000, 'x'));
+    status = co_await after->status();
+    EXPECT_EQ(status, 202u);
+  }());
 }
 
 TEST_F(HttpReceiver, ChannelsOnOneListenerMustAgreeAboutTls) {
@@ -619,20 +672,33 @@ TEST_F(HttpReceiver, ChannelsOnOneListenerMustAgreeAboutTls) {
   EXPECT_TRUE(add(intake, {{"path", "/other"}}, &tls));
 }
 
-TEST_F(HttpReceiver, TakesRequestsOverTlsAndKnowsTheClientsCertificate) {
-  Authority authority(folder.path, "authority");
-  const Authority::Files server = authority.issue("server", {"DNS:localhost", "IP:127.0.0.1"});
-  const Authority::Files own = authority.issue("client", {"DNS:lab.example"});
-  Values tls;
-  tls.set("certificate", server.certificate);
-  tls.set("key", server.key);
-  tls.set("client_ca", authority.certificate().string());
-  start({}, &tls);
-  Values client_tls;
-  client_tls.set("ca", authority.certificate().string());
-  client_tls.set("certificate", own.certificate);
-  client_tls.set("key", own.key);
-  const auto context = make_client_tls(&client_tls, ports()).value();
+class HttpsReceiver : public HttpReceiver {
+ protected:
+  // Who shows no certificate of the authority is not let in.
+  void start_tls(std::map<std::string, std::string> written = {}) {
+    const Authority::Files server = authority.issue("server", {"DNS:localhost", "IP:127.0.0.1"});
+    Values tls;
+    tls.set("certificate", server.certificate);
+    tls.set("key", server.key);
+    tls.set("client_ca", authority.certificate().string());
+    start(std::move(written), &tls);
+  }
+
+  std::shared_ptr<TlsContext> client_tls() {
+    const Authority::Files own = authority.issue("client", {"DNS:lab.example"});
+    Values tls;
+    tls.set("ca", authority.certificate().string());
+    tls.set("certificate", own.certificate);
+    tls.set("key", own.key);
+    return make_client_tls(&tls, ports()).value();
+  }
+
+  Authority authority{folder.path, "authority"};
+};
+
+TEST_F(HttpsReceiver, TakesRequestsOverTlsAndKnowsTheClientsCertificate) {
+  start_tls();
+  const auto context = client_tls();
   run([this, &context]() -> asio::awaitable<void> {
     auto sender = co_await client(context);
     co_await sender->write(post("/hooks/lab", "one"));
@@ -642,6 +708,56 @@ TEST_F(HttpReceiver, TakesRequestsOverTlsAndKnowsTheClientsCertificate) {
   ASSERT_EQ(intake.peers.size(), 1u);
   EXPECT_TRUE(intake.peers[0].over_tls);
   EXPECT_THAT(intake.peers[0].certificate_names, ElementsAre("lab.example"));
+}
+
+// They need no certificate for that.
+TEST_F(HttpsReceiver, ThoseThatBeginNoHandshakeDoNotShutOutThoseThatWork) {
+  start_tls({{"max_connections", "4"}});
+  const auto context = client_tls();
+  run([this, &context]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> sitting;
+    for (int i = 0; i < 20; ++i) sitting.push_back(co_await client());
+    auto sender = co_await client(context);
+    co_await sender->write(post("/hooks/lab", "work"));
+    const unsigned status = co_await sender->status();
+    EXPECT_EQ(status, 202u);
+    const bool closed = co_await sitting[0]->closed();
+    EXPECT_TRUE(closed);
+  }());
+  EXPECT_EQ(report.counted("connections_refused_total"), 0);
+  EXPECT_EQ(report.counted("connections_evicted_total"), 17);
+}
+
+TEST_F(HttpsReceiver, StopsAtOnceThoughAHandshakeHangs) {
+  start_tls();
+  run([this]() -> asio::awaitable<void> {
+    auto sitting = co_await client();
+    co_await until([this] { return report.counted("connections_total") == 1; });
+    const auto begun = std::chrono::steady_clock::now();
+    co_await receivers[0]->stop(kNever);
+    const bool closed = co_await sitting->closed();
+    EXPECT_TRUE(closed);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+  }());
+}
+
+TEST_F(HttpsReceiver, AnswersABodyThatIsGivenUpForOthers) {
+  start_tls({{"max_memory", "200KB"}, {"max_size", "150KB"}});
+  const auto context = client_tls();
+  run([this, &context]() -> asio::awaitable<void> {
+    std::string part = post("/hooks/lab", std::string(140'000, 'x'));
+    part.resize(part.size() - 10'000);
+    auto first = co_await client(context);
+    co_await first->write(part);
+    co_await until([this] { return report.counted("bytes_received_total") > 130'000; });
+    auto second = co_await client(context);
+    co_await second->write(part);
+    unsigned status = co_await first->status();
+    EXPECT_EQ(status, 503u);
+    co_await second->write(std::string(10'000, 'x'));
+    status = co_await second->status();
+    EXPECT_EQ(status, 202u);
+  }());
 }
 
 TEST_F(HttpReceiver, RefusesSettingsThatMeanNothing) {

@@ -392,6 +392,11 @@ TEST_F(HttpSender, RefusesAddressesThatCannotBeUsed) {
     EXPECT_EQ(made.error().code, "T351") << url;
     EXPECT_THAT(made.error().text(), Not(HasSubstr("pw@")));
   }
+  const auto through_proxy =
+      make({{"url", "http://ehr.example/"}, {"proxy", "http://user:pw@proxy.example:3128"}});
+  ASSERT_FALSE(through_proxy);
+  EXPECT_EQ(through_proxy.error().code, "T351");
+  EXPECT_THAT(through_proxy.error().text(), Not(HasSubstr("pw@")));
   const Values tls;
   EXPECT_EQ(make({{"url", "http://ehr.example/"}}, &tls).error().code, "T351");
   for (const auto& [key, value] : std::map<std::string, std::string>{

@@ -54,6 +54,29 @@ TEST_F(MllpReceiver, SaysOfManyBadHandshakesOnlyTheFirst) {
   EXPECT_EQ(report.lines_with("[T106]"), 1u);
 }
 
+// They need no certificate for that.
+TEST_F(MllpReceiver, ThoseThatBeginNoHandshakeDoNotShutOutThoseThatWork) {
+  Authority authority(folder.path, "authority");
+  const auto server = authority.issue("server", {"IP:127.0.0.1"});
+  const Values server_values =
+      values_of(tls_server_options(), {{"certificate", server.certificate}, {"key", server.key}});
+  const Values client_values = values_of(tls_client_options(), {{"ca", authority.certificate()}});
+  const auto tls = make_client_tls(&client_values, ports()).value();
+  start({{"max_connections", "4"}}, &server_values);
+  run([&]() -> asio::awaitable<void> {
+    std::vector<std::unique_ptr<Client>> sitting;
+    for (int i = 0; i < 20; ++i) sitting.push_back(co_await client());
+    auto sender = co_await client(tls);
+    co_await sender->write(framed(message("1")));
+    const auto answers = co_await sender->answers(1);
+    EXPECT_THAT(answers, ElementsAre("AA 1"));
+    const bool closed = co_await sitting[0]->closed();
+    EXPECT_TRUE(closed);
+  }());
+  EXPECT_EQ(report.counted("connections_refused_total"), 0);
+  EXPECT_EQ(report.counted("connections_evicted_total"), 17);
+}
+
 TEST_F(MllpReceiver, UsesRenewedCertificatesForNewConnectionsAndKeepsTheOldOnes) {
   Authority authority(folder.path, "authority");
   const auto server = authority.issue("server", {"IP:127.0.0.1"});

@@ -360,7 +360,8 @@ TEST(LoadSite, NoSecretIsShownInTheLineThatAFindingPointsInto) {
   for (const std::string line :
        {"token = \"4711SECRET\"", "tokn = \"4711SECRET\"", "\"token\" = \"4711SECRET\"",
         "headers = [\"Authorization: Bearer 4711SECRET\"]",
-        "x = [\"x-Api-Key: 4711SECRET\", \"Accept: a/b\"]", "x = ['X-Auth-Token: 4711SECRET']"}) {
+        "x = [\"x-Api-Key: 4711SECRET\", \"Accept: a/b\"]", "x = ['X-Auth-Token: 4711SECRET']",
+        "url = \"https://ehr.example/in?v=1&sig=4711SECRET\""}) {
     const std::string shown =
         printed("[store]\n",
                 "[source]\ntype = \"wire\"\nlisten = \"127.0.0.1:0\"\n[[destination]]\nname = "
@@ -421,6 +422,19 @@ TEST(LoadSite, AMasterKeyWrittenOutIsNotRepeatedInTheMessage) {
   ASSERT_EQ(loaded.findings.size(), 1u);
   EXPECT_EQ(loaded.findings[0].code, "C123");
   EXPECT_THAT(loaded.findings[0].message, Not(HasSubstr("7777")));
+}
+
+TEST(LoadSite, ASecretWrittenOutInAHeaderIsAWarning) {
+  SiteFolder folder;
+  folder.write("site.toml", "");
+  folder.channel("lab",
+                 "[source]\ntype = \"wire\"\nlisten = \"127.0.0.1:2575\"\ntags = [\"X-Facility: "
+                 "GENERAL\",\n\"X-Api-Key: hunter2\"]\n");
+  const LoadedSite loaded = load_site(folder.root(), test_transports());
+  EXPECT_TRUE(loaded.site);
+  EXPECT_THAT(render(loaded.findings),
+              AllOf(HasSubstr("channel.toml:5:1: warning[C148]: the value of `X-Api-Key`"),
+                    Not(HasSubstr("hunter2"))));
 }
 
 TEST(LoadSite, ASecretThatIsNotThereIsAWarning) {

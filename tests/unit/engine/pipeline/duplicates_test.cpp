@@ -101,6 +101,21 @@ TEST_F(DuplicatesTest, AreKnownAfterARestart) {
   EXPECT_EQ(wires_.delivered_count(), 1u);
 }
 
+TEST_F(DuplicatesTest, AreKnownAfterTheirChannelWasRenamed) {
+  auto engine = start(watching(kRelay));
+  const MessageId first = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_for(*engine, first, store::MessageState::done);
+  auto renamed = watching(kRelay);
+  auto lab = renamed->channels.extract("lab");
+  lab.key() = "laboratory";
+  lab.mapped().name = "laboratory";
+  lab.mapped().renamed_from = {"lab"};
+  renamed->channels.insert(std::move(lab));
+  ASSERT_THAT(engine->reload(renamed), testing::IsEmpty());
+  EXPECT_EQ(wires_.offer("lab", {oru(1, "A")})[0].id, first);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
 TEST_F(DuplicatesTest, TheSameControlIdWithAnotherBodyIsAnotherMessage) {
   auto engine = start(watching(kRelay));
   wires_.offer("lab", {oru(1, "A")});
@@ -140,6 +155,45 @@ TEST_F(DuplicatesTest, WaitForTheFirstThatIsStillUnderWay) {
   EXPECT_EQ(one[0].disposition, Disposition::accepted);
   EXPECT_EQ(two[0].disposition, Disposition::accepted);
   EXPECT_EQ(one[0].id, two[0].id);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+// Past the first window after the start the index is not asked, and only memory knows.
+TEST_F(DuplicatesTest, AreKnownThoughTheirSenderWasNotToldWhatBecameOfTheFirst) {
+  constexpr std::chrono::milliseconds kWindow{3000};
+  auto held = site(kRelay);
+  config::ChannelConfig& lab = held->channels["lab"];
+  lab.source.set("duplicates", kWindow);
+  lab.ack = {config::AckConfig::When::delivered, "ehr"};
+  lab.order.by = config::OrderConfig::By::none;
+  lab.destinations[0].retry.on = {{"refused", config::RetryConfig::Act::hold}};
+  std::promise<void> begun, repeated;
+  auto may_answer = repeated.get_future().share();
+  std::atomic<bool> first{true};
+  wires_.answer = [&, may_answer](const Parcel&, int) {
+    if (!first.exchange(false))
+      return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
+    begun.set_value();
+    may_answer.wait();
+    return Answer{Answer::Kind::refused, {}, Error{"T1", "no", ""}, std::nullopt};
+  };
+  auto engine = start(held);
+  std::this_thread::sleep_for(kWindow);
+  const auto offer = [&] { return wires_.offer("lab", {oru(1, "A")})[0]; };
+  auto told = std::async(std::launch::async, offer);
+  begun.get_future().wait();
+  auto waits = std::async(std::launch::async, offer);
+  repeated.set_value();
+  const Receipt not_told = told.get();
+  EXPECT_EQ(not_told.reason.code, "P319");
+  EXPECT_EQ(waits.get().reason.code, "P313") << "who waited for the first does not begin anew";
+  EXPECT_EQ(offer().reason.code, "P313");
+
+  ASSERT_TRUE(engine->resend(not_told.id, 1, "tester", "it was put right"));
+  wait_for(*engine, not_told.id, store::MessageState::done);
+  const Receipt again = offer();
+  EXPECT_EQ(again.disposition, Disposition::accepted);
+  EXPECT_EQ(again.id, not_told.id);
   EXPECT_EQ(wires_.delivered_count(), 1u);
 }
 

@@ -1,5 +1,8 @@
 // What people do: sending again, discarding, pausing.
 #include <atomic>
+#include <future>
+#include <map>
+#include <mutex>
 #include <set>
 
 #include "tests/unit/engine/pipeline/engine_fixture.h"
@@ -143,12 +146,134 @@ TEST_F(EngineTest, WhatIsDiscardedWhileItIsTriedIsNotTriedAgain) {
   engine->store().catch_up();
   ASSERT_TRUE(engine->discard(receipts[0].id, 0, "tester", "not needed"));
   wait_for(*engine, receipts[0].id, store::MessageState::discarded);
-  // A probe that begins before the destination has heard of it may still go.
-  ASSERT_TRUE(comes_to_rest(*engine, "ehr"));
+  ASSERT_TRUE(comes_to_rest(*engine, "ehr"));  // an attempt may have been under way
   away = false;
   wires_.offer("lab", {oru(2, "A")});
   EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N2|"));
   EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
+// Attempts are made all the time, so that some are about to begin in the moment of each answer.
+TEST_F(EngineTest, NoAttemptBeginsAfterADiscardHasBeenAnswered) {
+  constexpr int kMessages = 60;
+  std::mutex mutex;
+  std::map<std::string, int> attempts;  // by key
+  const auto attempts_of = [&](MessageId id) {
+    std::scoped_lock lock(mutex);
+    return attempts[id.text() + "-ehr-1"];
+  };
+  wires_.answer = [&](const Parcel& parcel, int attempt) {
+    std::scoped_lock lock(mutex);
+    attempts[parcel.key] = attempt;
+    return Answer{Answer::Kind::retry, nullptr, Error{"T1", "away"}, {}};
+  };
+  auto busy = site(kRelay);
+  busy->channels["lab"].order.by = OrderConfig::By::none;
+  busy->channels["lab"].destinations[0].retry.away_after = 1'000'000;
+  auto engine = start(busy);
+  std::vector<std::string> bodies;
+  for (int i = 0; i < kMessages; ++i) bodies.push_back(oru(i, "A"));
+  const auto receipts = wires_.offer("lab", bodies);
+  for (int i = 0; i < 6000 && attempts_of(receipts.back().id) == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  int answered = 0;
+  std::map<MessageId, int> most;  // attempts there may be
+  for (const Receipt& receipt : receipts) {
+    const auto under_way = engine->discard(receipt.id, 0, "tester", "not needed");
+    most[receipt.id] = attempts_of(receipt.id);
+    ASSERT_TRUE(under_way);
+    EXPECT_LE(*under_way, 1u);
+    if (*under_way > 0) ++most[receipt.id];
+    answered += *under_way == 0 ? 1 : 0;
+  }
+  ASSERT_TRUE(comes_to_rest(*engine, "ehr"));
+  for (const auto& [id, many] : most) EXPECT_LE(attempts_of(id), many);
+  EXPECT_GT(answered, 0);
+}
+
+// A destination that takes its time with what it is told to, as a slow peer does: no thread waits.
+class SlowlyAnsweredTest : public EngineTest {
+ protected:
+  // The message `number` is under way until answer() is called with what the other side says.
+  void answer_slowly(int number) {
+    const std::string word = "|N" + std::to_string(number) + "|";
+    wires_.deliver_remembering = [this, word](const Parcel& parcel,
+                                              Memory&) -> boost::asio::awaitable<Remembered> {
+      Remembered ended;
+      ended.answer = Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
+      if (parcel.payload->find(word) == std::string::npos) co_return ended;
+      begun_.set_value();
+      boost::asio::steady_timer again(co_await boost::asio::this_coro::executor);
+      while (!answered_) {
+        again.expires_after(std::chrono::milliseconds(1));
+        co_await again.async_wait(boost::asio::use_awaitable);
+      }
+      ended.answer.kind = kind_;
+      ended.answer.reason = Error("T1", "no");
+      co_return ended;
+    };
+  }
+  void wait_until_under_way() { begun_.get_future().wait(); }
+  void answer(Answer::Kind kind) {
+    kind_ = kind;
+    answered_ = true;
+  }
+
+ private:
+  std::promise<void> begun_;
+  std::atomic<Answer::Kind> kind_{};
+  std::atomic<bool> answered_{false};
+};
+
+// It counts as what it is, though the message has ended.
+TEST_F(SlowlyAnsweredTest, ADiscardSaysThatAnAttemptIsUnderWayAndDoesNotWaitForIt) {
+  answer_slowly(1);
+  auto engine = start(site(kRelay));
+  const MessageId id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  wait_until_under_way();
+  const auto under_way = engine->discard(id, 0, "tester", "not needed");
+  ASSERT_TRUE(under_way) << under_way.error().text();
+  EXPECT_EQ(*under_way, 1u);
+  EXPECT_EQ(wires_.delivered_count(), 0u);
+  answer(Answer::Kind::delivered);
+  wires_.delivered(1);
+  const auto state = [&] {
+    engine->store().catch_up();
+    return engine->store().deliveries(id)->at(0).state;
+  };
+  for (int i = 0; i < 6000 && state() != store::DeliveryState::delivered; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(state(), store::DeliveryState::delivered);
+}
+
+// Who ended it while it was under way does not come back to lift a hold.
+TEST_F(SlowlyAnsweredTest, WhatIsRefusedAfterItWasDiscardedHoldsNothing) {
+  answer_slowly(1);
+  auto holding = site(kRelay);
+  holding->channels["lab"].order.on_hold = OrderConfig::OnHold::hold_key;
+  auto engine = start(holding);
+  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  wait_until_under_way();
+  EXPECT_EQ(engine->discard(receipts[0].id, 0, "tester", "not needed").value(), 1u);
+  answer(Answer::Kind::refused);
+  EXPECT_THAT(wires_.delivered(1)[0].payload, HasSubstr("|N2|"));
+  wait_for(*engine, receipts[0].id, store::MessageState::discarded);
+}
+
+TEST_F(EngineTest, ADiscardIsAnsweredThoughItsDestinationDoesNotHearOfIt) {
+  std::promise<void> begun, done;
+  auto may_go_on = done.get_future().share();
+  wires_.answer = [&, may_go_on](const Parcel&, int) {
+    begun.set_value();
+    may_go_on.wait();
+    return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
+  };
+  auto engine = start(site(kRelay));
+  const MessageId id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  begun.get_future().wait();
+  EXPECT_EQ(engine->discard(id, 0, "tester", "not needed").value(), 1u) << "it may be under way";
+  done.set_value();
+  wires_.delivered(1);
 }
 
 TEST_F(EngineTest, AResendDuringABacklogGoesOnce) {

@@ -53,6 +53,55 @@ TEST_F(EngineTest, AReloadThatWouldLeaveMessagesBehindIsRefusedAndARenameTakesTh
   EXPECT_EQ(wires_.delivered(2)[0].key, receipts[0].id.text() + "-ehr-1") << "keys are stable";
 }
 
+// A sender that goes on while its channel is being removed.
+TEST_F(EngineTest, NothingIsTakenOnceItHasBeenAskedWhatARemovalWouldLeaveBehind) {
+  auto engine = start(site(kRelay));
+  auto removed = site(kRelay);
+  removed->channels.clear();
+  removed->channels["adt"] = channel("adt", kRelay);
+  wires_.when_listening = [&](const std::string& name) {
+    if (name == "adt") wires_.offer_later("lab", oru(7, "A"));
+  };
+  EXPECT_THAT(engine->reload(removed), IsEmpty());
+  ASSERT_TRUE(engine->store().commit({}));
+  engine->store().catch_up();
+  EXPECT_THAT(engine->store().counts().value(), IsEmpty()) << "nothing is stranded";
+}
+
+TEST_F(EngineTest, WhatIsUnderWayWhenItsChannelIsRemovedComesToItsEnd) {
+  auto engine = start(site(kRelay));
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 50; ++i) bodies.push_back(oru(i, "A"));
+  wires_.offer("lab", bodies);
+  auto removed = site(kRelay);
+  removed->channels.clear();
+  removed->channels["adt"] = channel("adt", kRelay);
+  EXPECT_THAT(engine->reload(removed), IsEmpty());
+  EXPECT_EQ(wires_.delivered_count(), 50u);
+}
+
+TEST_F(EngineTest, WhatTakesTooLongIsAskedAboutAndItsChannelTakesAgain) {
+  std::atomic<bool> away{true};
+  wires_.answer = [&](const Parcel&, int) {
+    return Answer{
+        away ? Answer::Kind::retry : Answer::Kind::delivered, nullptr, Error{"T103", "away"}, {}};
+  };
+  auto engine = start(site(kRelay));
+  ASSERT_TRUE(engine->pause("lab", "work", true, "tester", "the test"));
+  wires_.offer("lab", {oru(1, "A"), oru(2, "A")});
+  auto removed = site(kRelay);
+  removed->channels.clear();
+  removed->channels["adt"] = channel("adt", kRelay);
+  const auto findings = engine->reload(removed);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].code, "P315");
+  EXPECT_THAT(findings[0].message, HasSubstr("2 messages of channel lab (accepted)"));
+  EXPECT_EQ(wires_.offer("lab", {oru(3, "A")})[0].disposition, Disposition::accepted);
+  away = false;
+  ASSERT_TRUE(engine->pause("lab", "work", false, "tester", "the test"));
+  EXPECT_THAT(wires_.delivered(3)[2].payload, HasSubstr("|N3|"));
+}
+
 TEST_F(EngineTest, AReloadChangesTheScriptAndKeepsTheChannel) {
   auto engine = start(site(kRelay));
   wires_.offer("lab", {oru(1, "A")});

@@ -45,14 +45,14 @@ class FakeWires {
   std::string secret_to_listen_on;
   static Error missing_secret() { return {"P121", "the test has no secret", "give it one"}; }
   std::function<void(const std::string& name)> when_listening;
+  std::function<void(const std::string& name)> when_closing;
 
   // Offers a message without waiting for anything, as a sender does that connects in the middle of
   // a reload.
   void offer_later(const std::string& listen, std::string body) {
     auto [intake, executor] = intakes_.at(listen);
-    auto arrivals = std::make_shared<std::vector<Arrival>>(1);
-    arrivals->front().body = make_bytes(std::move(body));
-    arrivals->front().event = "ORU^R01";
+    auto arrivals = std::make_shared<std::vector<Arrival>>();
+    arrivals->push_back(arrival_of(std::move(body)));
     auto peer = std::make_shared<Peer>();
     boost::asio::co_spawn(
         executor,
@@ -72,18 +72,7 @@ class FakeWires {
       executor = intakes_.at(listen).second;
     }
     std::vector<Arrival> arrivals;
-    for (std::string& body : bodies) {
-      Arrival arrival;
-      const auto header = hl7v2::Message::parse(make_bytes(body));
-      if (header) {
-        arrival.event = header->type();
-        const auto msh = hl7v2::Header::peek(body);
-        arrival.control_id = msh->control_id;
-        arrival.sender = msh->sending_application;
-      }
-      arrival.body = make_bytes(std::move(body));
-      arrivals.push_back(std::move(arrival));
-    }
+    for (std::string& body : bodies) arrivals.push_back(arrival_of(std::move(body)));
     Peer peer;
     peer.address = "127.0.0.1";
     return boost::asio::co_spawn(
@@ -125,6 +114,19 @@ class FakeWires {
   }
 
  private:
+  static Arrival arrival_of(std::string body) {
+    Arrival arrival;
+    const auto header = hl7v2::Message::parse(make_bytes(body));
+    if (header) {
+      arrival.event = header->type();
+      const auto msh = hl7v2::Header::peek(body);
+      arrival.control_id = msh->control_id;
+      arrival.sender = msh->sending_application;
+    }
+    arrival.body = make_bytes(std::move(body));
+    return arrival;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Sent> delivered_;
@@ -145,10 +147,13 @@ class FakeReceiver : public Receiver {
     if (wires_.refuse_to_listen || wires_.refuse_to_listen_on == name_)
       return Error{"T999", "the test refuses to listen"};
     wires_.add_intake(name_, intake_, executor_);
-    if (wires_.when_listening) wires_.when_listening(name_);
+    if (const auto tell = wires_.when_listening) tell(name_);
     return {};
   }
-  boost::asio::awaitable<void> stop(std::chrono::milliseconds) override { co_return; }
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds) override {
+    if (const auto tell = wires_.when_closing) tell(name_);
+    co_return;
+  }
   std::string address() const override { return "fake:" + name_; }
 
  private:

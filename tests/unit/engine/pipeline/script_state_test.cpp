@@ -41,6 +41,20 @@ TEST(ScriptState, AnEarlierWriteThatArrivesDoesNotHideALaterOneOnItsWay) {
   EXPECT_EQ(state.get("a"), "2");
 }
 
+TEST(ScriptState, WhatIsDroppedOnItsWayIsAsTheJournalHasIt) {
+  ScriptState state;
+  state.restore(kOne);
+  state.write(kTwo, [] {});
+  EXPECT_EQ(state.get("a"), "2");
+  state.dropped(kTwo);
+  EXPECT_EQ(state.get("a"), "1");
+  state.write(kGone, [] {});
+  state.write(kTwo, [] {});
+  state.committed(kGone);
+  state.dropped(kTwo);
+  EXPECT_EQ(state.get("a"), std::nullopt);
+}
+
 TEST(ScriptState, WhatIsRemovedIsGoneAndCanComeAgain) {
   ScriptState state;
   state.restore(kOne);

@@ -158,6 +158,28 @@ TEST_F(SequencesTest, AreKnownAfterARestart) {
               ElementsAre("accepted 6", "accepted -1"));
 }
 
+// The new listener took a number before another one failed.
+TEST_F(SequencesTest, AreKnownAfterAReloadThatFailed) {
+  auto before = following();
+  before->channels["zzz"] = channel("zzz", kRelay);
+  auto engine = start(before);
+  EXPECT_THAT(offer({numbered(1, "1")}), ElementsAre("accepted 1"));
+  auto changed = following();
+  changed->channels["lab"].source_written = "another";
+  changed->channels["zzz"] = channel("zzz", kRelay);
+  changed->channels["zzz"].source_written = "another";
+  wires_.refuse_to_listen_on = "zzz";
+  wires_.when_listening = [&](const std::string& name) {
+    if (name != "lab") return;
+    wires_.when_listening = nullptr;
+    wires_.offer_later("lab", numbered(2, "2"));
+  };
+  EXPECT_FALSE(engine->reload(changed).empty());
+  EXPECT_THAT(offer({numbered(2, "2")}), ElementsAre("accepted 3")) << "it is told what is due";
+  EXPECT_THAT(offer({numbered(3, "3")}), ElementsAre("accepted 3"));
+  EXPECT_EQ(wires_.delivered(3).size(), 3u);
+}
+
 TEST_F(SequencesTest, TwoConnectionsOfOneSenderDoNotTakeOneNumberTwice) {
   auto engine = start(following());
   std::vector<std::future<std::vector<Receipt>>> offers;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "channels/transport/wall_clock.h"
 #include "engine/store/backup.h"
 #include "engine/store/backup_check.h"
 #include "engine/store/restore.h"
@@ -16,7 +17,8 @@ namespace cannula::store {
 namespace fs = std::filesystem;
 
 inline constexpr Timestamp kHour = 3'600'000'000;
-inline constexpr Timestamp kLater = 1'760'000'000'000'000 + 100 * kHour;
+// Ids are of now, and a message is no older than its id.
+inline const Timestamp kLater = now_microseconds() + 100 * kHour;
 
 inline std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -215,6 +215,45 @@ TEST_F(IntrudersTest, from_where_on_all_is_sealed_cannot_be_taken_out_of_the_key
   }
 }
 
+// The identity stands in every header, and so does where the journal ended.
+TEST_F(IntrudersTest, a_plain_journal_in_the_place_of_the_sealed_one_is_not_believed) {
+  SegmentHeader alone = header();
+  alone.base = end_ + 4096;
+  alone.previous_base = alone.previous_end = 0;
+  alone.keys = 0;
+  alone.seal = {};
+  const std::string frame = plain_frame(forged(), alone.base);
+  for (const char* gone : {"keys", "keys.copy", "index.db"}) fs::remove(state() / gone);
+  for (const fs::path& one : segments_of(state())) fs::remove(one);
+  write(journal_directory(state()) / segment_name(alone.base), alone.bytes() + frame);
+
+  const auto store = Store::open(options());
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, "K118");
+  EXPECT_FALSE(fs::exists(state() / "keys")) << "no keys are made for it";
+  EXPECT_THAT(codes(checked()), ElementsAre("K118"));
+}
+
+TEST_F(IntrudersTest, a_backup_without_keys_is_not_restored_unless_a_person_says_so) {
+  fs::remove_all(state());
+  Options plain = options();
+  plain.keys = nullptr;
+  {
+    const auto store = open(plain);
+    commit(*store, {accepted("lab", "MSH|^~\\&|LAB|forged")});
+    backed_up(store.get());
+  }
+  const auto refused = restore(to_restore());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "K118");
+  EXPECT_FALSE(fs::exists(journal_directory(restored())));
+
+  RestoreOptions even_plain = to_restore();
+  even_plain.even_plain = true;
+  EXPECT_TRUE(restore(even_plain));
+  EXPECT_EQ(Store::open(options_of(restored())).error().code, "K118") << "nor is it opened yet";
+}
+
 TEST_F(IntrudersTest, a_master_key_that_follows_another_keeps_it) {
   const auto before = options().keys->sealed_from();
   EXPECT_EQ(before, (security::SealedFrom{.records = 1, .marks = 1}));
@@ -237,7 +276,9 @@ class IntrudersInAnOlderStoreTest : public IntrudersTest {
       const auto store = open(plain);
       was_plain_ = commit(*store, {accepted("lab", "MSH|^~\\&|LAB|plain")}).front();
     }
-    const auto store = open();
+    Options begun = options();
+    begun.believe_plain = true;
+    const auto store = open(begun);
     sealed_ = commit(*store, {accepted("lab", "MSH|^~\\&|LAB|sealed")}).front();
     store->close();
     end_ = store->end();

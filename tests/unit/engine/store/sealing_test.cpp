@@ -110,7 +110,9 @@ TEST_F(StoreSealingTest, a_plain_store_goes_on_sealed) {
     before = take_in(*store, "lab", "Before");
   }
   {
-    const auto store = open();
+    Options begun = options();
+    begun.believe_plain = true;
+    const auto store = open(begun);
     EXPECT_TRUE(store->recovery().index_rebuilt);
     after = take_in(*store, "lab", "After");
     EXPECT_EQ(row(*store, before).reason, "look at Before");

@@ -229,7 +229,15 @@ class VersionFixture : public StoreFixture {
   }
 };
 
-class EarlierVersion : public VersionFixture, public testing::WithParamInterface<Version> {};
+class EarlierVersion : public VersionFixture, public testing::WithParamInterface<Version> {
+ protected:
+  // As a person does who says that it never had keys.
+  Options asked() const {
+    Options options = StoreFixture::options();
+    options.believe_plain = !GetParam().sealed();
+    return options;
+  }
+};
 
 TEST_P(EarlierVersion, has_all_that_it_wrote_and_goes_on) {
   const Version& version = GetParam();
@@ -239,7 +247,7 @@ TEST_P(EarlierVersion, has_all_that_it_wrote_and_goes_on) {
   unpack(version);
   EXPECT_EQ(fs::exists(directory() / "keys"), version.sealed());
   {
-    const auto store = open();
+    const auto store = open(asked());
     const Recovery& recovery = store->recovery();
     EXPECT_EQ(render(recovery.damage), "");
     EXPECT_EQ(recovery.torn_bytes_cut, 0u);
@@ -271,12 +279,23 @@ TEST_P(EarlierVersion, forgets_what_is_due) {
   order.keep = [](const std::string& channel, MessageState) {
     return channel == "old-results" ? Keep{Timestamp{1}, {}} : Keep{};
   };
-  const auto store = open();
+  const auto store = open(asked());
   EXPECT_EQ(value(store->prune(order)).messages(), 4u);
   EXPECT_THAT(value(store->messages({.control_id = "OLD-0"})), IsEmpty());
   EXPECT_EQ(found(*store, "LAB-1").state, MessageState::done);
   store->close();
   expect_sound();
+}
+
+TEST_P(EarlierVersion, that_has_no_keys_opens_only_when_a_person_says_so) {
+  unpack(GetParam());
+  const std::string before = everything();
+  const auto store = Store::open(options());
+  EXPECT_EQ(store.has_value(), GetParam().sealed());
+  if (store) return;
+  EXPECT_EQ(store.error().code, "K118");
+  EXPECT_FALSE(fs::exists(directory() / "keys"));
+  EXPECT_EQ(everything(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Store, EarlierVersion, testing::ValuesIn(versions()), [](const auto& one) {

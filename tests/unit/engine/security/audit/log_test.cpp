@@ -111,6 +111,100 @@ TEST_F(LogTest, TheJournalsEndIsEnteredInEachNewFile) {
   EXPECT_THAT(lines(2), ElementsAre(HasSubstr("M2")));
 }
 
+// Each as who can write the files does it, and has no key.
+class CutTrail : public TrailFixture {
+ protected:
+  static constexpr const char* kKey = "a key";
+  static constexpr const char* kNoSeal =
+      "0000000000000000000000000000000000000000000000000000000000000000";
+
+  void cut_to(std::size_t count) const {
+    auto all = lines();
+    all.resize(count);
+    put(all);
+  }
+  void remember(std::uint64_t sequence, const std::string& key_id) const {
+    std::ofstream(head_file(directory()), std::ios::trunc)
+        << R"({"seq":)" << sequence << R"(,"mac":")" << link_of(lines().back())->mac
+        << R"(","key":")" << key_id << R"(","seal":")" << kNoSeal << "\"}\n";
+  }
+  std::string last_entry() const { return lines(files().size() - 1).back(); }
+  std::vector<std::string> after_a_restart() {
+    Options again = options(kKey);
+    again.report = [this](bool trouble, const std::string& text) {
+      if (trouble) said_ += text;
+    };
+    Log(again).close();
+    return places(verdict(kKey));
+  }
+  std::string said_;
+};
+
+TEST_F(CutTrail, AHeadOfAKeyThatTheTrailDoesNotEndWithIsNotBelieved) {
+  write(10, kKey);
+  cut_to(2);
+  remember(2, "deadbeef");
+  EXPECT_THAT(after_a_restart(), ElementsAre("A113@3"));
+  EXPECT_FALSE(verdict(kKey).sound());
+  EXPECT_THAT(said_, HasSubstr("A113"));
+}
+
+TEST_F(CutTrail, NorAPlainOneBehindEntriesWithAKey) {
+  write(10, kKey);
+  cut_to(2);
+  std::ofstream(head_file(directory())) << head_text({2, link_of(lines()[1])->mac}, Sealer());
+  EXPECT_THAT(after_a_restart(), ElementsAre("A113@3"));
+}
+
+TEST_F(CutTrail, AHeadThatIsGoneStaysAnErrorWhenTheTrailGoesOn) {
+  write(10, kKey);
+  cut_to(2);
+  std::filesystem::remove(head_file(directory()));
+  EXPECT_THAT(after_a_restart(), ElementsAre("A113@3"));
+  EXPECT_FALSE(verdict(kKey).sound());
+}
+
+TEST_F(CutTrail, AHeadWithoutATrailIsNotPassedOver) {
+  write(10, kKey);
+  remember(10, "deadbeef");
+  std::filesystem::remove_all(directory());
+  Options again = options(kKey);
+  again.has_records = [] { return true; };
+  { Log(again).close(); }
+  EXPECT_FALSE(verdict(kKey).sound());
+  EXPECT_THAT(last_entry(), HasSubstr("A113"));
+}
+
+TEST_F(CutTrail, NoTrailWhereTheStoreHasRecordsIsAnError) {
+  write(10, kKey);
+  std::filesystem::remove_all(directory());
+  std::filesystem::remove(head_file(directory()));
+  for (const bool has_records : {false, true}) {
+    Options again = options(kKey);
+    again.has_records = [&] { return has_records; };
+    { Log(again).close(); }
+    EXPECT_EQ(verdict(kKey).sound(), !has_records);
+  }
+  EXPECT_THAT(last_entry(), HasSubstr("there was no trail"));
+}
+
+TEST_F(CutTrail, ATrailWrittenAnewWithoutTheKeyIsAnError) {
+  write(10, kKey);
+  std::filesystem::remove_all(root_);
+  write(5);
+  EXPECT_THAT(after_a_restart(), ElementsAre("A109@1"));
+  EXPECT_FALSE(verdict(kKey).sound());
+}
+
+TEST_F(CutTrail, AKeyThatIsChangedDamagesNothing) {
+  write(3);
+  write(3, "the old key", 4);
+  const Head anchor = verdict("the old key").head;
+  write(3, kKey, 7);
+  for (const std::string& line : lines()) EXPECT_EQ(line.find(kDamaged), line.npos);
+  EXPECT_TRUE(verdict(kKey, {anchor}, {"the old key"}).sound());
+}
+
 TEST_F(LogTest, AClosedLogRefuses) {
   Log log(options());
   log.close();

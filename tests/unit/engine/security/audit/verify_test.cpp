@@ -136,7 +136,7 @@ TEST_F(Verify, ACutTailStaysVisibleWhenTheTrailGoesOn) {
   all.resize(7);
   put(all);
   write(3);
-  EXPECT_THAT(places(verdict()), ElementsAre("A103@1"));
+  EXPECT_THAT(places(verdict()), ElementsAre("A103@1", "A113@1"));
   EXPECT_THAT(verdict().findings[0].message, HasSubstr("entries 8 to 10"));
   EXPECT_THAT(lines(1)[0], HasSubstr("audit.damaged"));
 }
@@ -147,7 +147,7 @@ TEST_F(Verify, AChangedLastEntryStaysVisibleWhenTheTrailGoesOn) {
   all[9] = "gone";
   put(all);
   write(3);
-  EXPECT_THAT(places(verdict()), ElementsAre("A102@10"));
+  EXPECT_THAT(places(verdict()), ElementsAre("A102@10", "A113@1"));
 }
 
 TEST_F(Verify, AnAnchorFindsAWholeTrailWrittenAnew) {
@@ -185,9 +185,73 @@ TEST_F(Verify, AfterAChangeOfTheKeyTheOldOneIsAskedFor) {
   write(3, "the old key", 4);
   write(3, "the new key", 7);
   const Verdict without = verdict("the new key");
-  EXPECT_THAT(places(without), ElementsAre("A107@4", "A109"));
-  EXPECT_THAT(places(verdict("the new key", {}, {"the old key"})), ElementsAre("A109"));
-  EXPECT_TRUE(verdict("the new key", {}, {"the old key"}).sound());
+  EXPECT_THAT(places(without), ElementsAre("A107@4", "A109@1"));
+  EXPECT_THAT(places(verdict("the new key", {}, {"the old key"})), ElementsAre("A109@1"));
+  EXPECT_FALSE(verdict("the new key", {}, {"the old key"}).sound());
+}
+
+TEST_F(Verify, AnAnchorStandsForWhatIsUpToIt) {
+  write(3);
+  const Head in_time = verdict().head;
+  write(1, {}, 4);
+  const Head last = verdict().head;
+  write(3, "a key", 5);
+  EXPECT_THAT(places(verdict("a key", {in_time})), ElementsAre("A109@4"));
+  EXPECT_FALSE(verdict("a key", {in_time}).sound());
+  EXPECT_TRUE(verdict("a key", {last}).sound());
+  EXPECT_TRUE(verdict("a key", {verdict("a key").head}).sound());
+  EXPECT_FALSE(verdict("a key", {Head{.sequence = 4, .mac = in_time.mac}}).sound());
+}
+
+class Accepted : public Verify {
+ protected:
+  void accept(const Head& up_to, const std::string& key) const {
+    Log log(options(key));
+    ASSERT_TRUE(log.append({.actor = {.kind = Actor::Kind::person, .name = "anna", .uid = 1000},
+                            .act = kAccept,
+                            .reason = "the key was set today",
+                            .detail = {{"up_to", anchor_text(up_to)}}}));
+  }
+};
+
+TEST_F(Accepted, WhatAPersonStandsForIsNoErrorAnyMore) {
+  write(3);
+  write(3, "a key", 4);
+  EXPECT_FALSE(verdict("a key").sound());
+  accept(verdict("a key").head, "a key");
+  EXPECT_TRUE(verdict("a key").sound());
+  EXPECT_THAT(places(verdict("a key")), ElementsAre("A109"));
+  std::filesystem::remove(head_file(directory()));
+  write(1, "a key", 7);
+  EXPECT_FALSE(verdict("a key").sound()) << "what comes later is another matter";
+  accept(verdict("a key").head, "a key");
+  EXPECT_TRUE(verdict("a key").sound());
+}
+
+TEST_F(Accepted, WhatIsMissingStaysAnError) {
+  write(10);
+  auto all = lines();
+  all.resize(7);
+  put(all);
+  write(3);
+  accept(verdict().head, {});
+  EXPECT_THAT(places(verdict()), ElementsAre("A103@1", "A113@1"));
+  EXPECT_FALSE(verdict().sound());
+}
+
+TEST_F(Accepted, NobodyStandsForItWithoutTheKey) {
+  write(3);
+  accept(verdict().head, {});
+  write(3, "a key", 4);
+  EXPECT_THAT(places(verdict("a key")), ElementsAre("A109@1"));
+  EXPECT_FALSE(verdict("a key").sound());
+}
+
+TEST_F(Accepted, AnotherTrailIsNotAccepted) {
+  write(3);
+  write(3, "a key", 4);
+  accept({.sequence = 5, .mac = std::string(64, 'a')}, "a key");
+  EXPECT_FALSE(verdict("a key").sound());
 }
 
 TEST_F(Verify, AHeadWrittenByAStrangerIsNotBelieved) {
