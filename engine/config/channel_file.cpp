@@ -161,9 +161,12 @@ void Reading::check_together(const Result<void>& checked, const Node& table, con
 
 // A source that other machines can reach says who may send, or says aloud that everyone may.
 void Reading::check_exposure(const ChannelConfig& channel, const Node& source, const File& file) {
-  if (channel.open && !channel.partner.empty()) {
+  const auto partner = site_.partners.find(channel.partner);
+  const bool known = partner != site_.partners.end();
+  const bool restricts = known && (!partner->second.from.empty() || partner->second.certificate);
+  if (channel.open && restricts) {
     file.warning("C128", source.find("open")->value.span,
-                 "`open` means nothing where a partner is named", "delete one of the two");
+                 "`open` means nothing where a partner says who may send", "delete one of the two");
   }
   const Member* written = source.find("listen");
   if (!written || !channel.source.has("listen") || !written->value.is(Node::Kind::text)) return;
@@ -173,11 +176,18 @@ void Reading::check_exposure(const ChannelConfig& channel, const Node& source, c
                           written->value.span,
                           channel.source_type == "http" ? channel.source.text_or("path", "") : ""});
   }
-  if (!is_loopback(listen.host) && channel.partner.empty() && !channel.open) {
+  if (is_loopback(listen.host) || channel.open) return;
+  if (channel.partner.empty()) {
     file.error("C119", written->value.span,
                fmt::format("anyone who reaches `{}` could send here: the source has no partner",
                            listen.text()),
                "name a `partner`, listen on 127.0.0.1, or say `open = true` if everyone may send");
+  } else if (known && !restricts) {
+    file.error("C119", source.find("partner")->value.span,
+               fmt::format("anyone who reaches `{}` could send here: partners/{}.toml says neither "
+                           "`from` where nor with which `certificate`",
+                           listen.text(), channel.partner),
+               "give it one of them, or say `open = true` if everyone may send");
   }
 }
 

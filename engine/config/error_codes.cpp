@@ -69,9 +69,10 @@ constexpr ErrorCode kCodes[] = {
      "a folder whose name begins "
      "with a dot is passed over."},
     {"C119", "A source is open to the network without saying so",
-     "It listens on an address that other machines can reach, and no partner says who may send. "
-     "Name a partner, listen on "
-     "127.0.0.1, or say open = true if everyone may send."},
+     "It listens on an address that other machines can reach, and there is no partner, or one "
+     "whose "
+     "file says neither `from` where nor with which `certificate`. Say who may send, listen on "
+     "127.0.0.1, or say open = true if everyone may."},
     {"C120", "A port is listened on twice",
      "Only one channel can listen on a port of an address, and 0.0.0.0 is every address. Give each "
      "its own port. A channel "
@@ -107,8 +108,9 @@ constexpr ErrorCode kCodes[] = {
     {"C127", "Retries contradict each other",
      "The first wait must be longer than nothing and not longer than the longest one (`max`)."},
     {"C128", "`open` has no effect",
-     "The source names a partner, so only that partner may send. Delete `open`, or the partner if "
-     "everyone may send."},
+     "The source names a partner whose file says who that is, so only that partner may send. "
+     "Delete "
+     "`open`, or the partner if everyone may send."},
     {"C129", "A secret file can be read by everyone",
      "Every user of this machine can read it. Give it to the user that runs cannula and take the "
      "others' right: chmod 600."},

@@ -246,8 +246,8 @@ const Option kSource[] = {
     {.name = "open",
      .type = boolean,
      .description =
-         "Says aloud that anyone may send: a source without partner may then listen beyond "
-         "this machine.",
+         "Says aloud that anyone may send: a source without partner, or with one whose file says "
+         "neither `from` nor `certificate`, may then listen beyond this machine.",
      .default_value = "false"},
     {.name = "ack",
      .description =

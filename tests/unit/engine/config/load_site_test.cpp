@@ -484,9 +484,25 @@ TEST(LoadSite, OpenLetsASourceListenBeyondThisMachine) {
   EXPECT_EQ(findings_of(folder), "");
 }
 
-TEST(LoadSite, OpenBesideAPartnerIsAWarning) {
+TEST(LoadSite, APartnerWhoMayBeAnybodyIsNoneUnlessThatIsSaid) {
+  const std::string channel =
+      "[source]\ntype = \"wire\"\nlisten = \"0.0.0.0:2575\"\npartner = \"lab\"\n";
   SiteFolder folder;
-  folder.write("partners/lab.toml", "");
+  folder.write("partners/lab.toml", "may = [\"ORU^R01\"]\n");
+  folder.channel("a", channel);
+  EXPECT_THAT(findings_of(folder),
+              AllOf(StartsWith("channels/a/channel.toml:4:11: error[C119]: anyone who reaches"),
+                    HasSubstr("partners/lab.toml says neither `from`")));
+  folder.channel("a", channel + "open = true\n");
+  EXPECT_EQ(findings_of(folder), "");
+  folder.channel("a", channel);
+  folder.write("partners/lab.toml", "from = [\"10.1.0.0/16\"]\n");
+  EXPECT_EQ(findings_of(folder), "");
+}
+
+TEST(LoadSite, OpenBesideAPartnerWhoSaysWhoMaySendIsAWarning) {
+  SiteFolder folder;
+  folder.write("partners/lab.toml", "from = [\"10.1.0.0/16\"]\n");
   folder.channel(
       "a",
       "[source]\ntype = \"wire\"\nlisten = \"0.0.0.0:2575\"\nopen = true\npartner = \"lab\"\n");
