@@ -1,12 +1,8 @@
 #include "engine/pipeline/act_log.h"
 
-#include <cerrno>
-#include <cstring>
 #include <sstream>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "engine/security/keys/whole_file.h"
 
@@ -17,11 +13,6 @@ using nlohmann::json;
 
 constexpr std::size_t kRemembered = 1000;
 constexpr const char* kSeeToTheDisk = "nothing was done; see to the disk and the file's rights";
-
-Error failed(const std::filesystem::path& file, const char* what) {
-  return Error{"P316", file.string() + " cannot be " + what + ": " + std::strerror(errno),
-               kSeeToTheDisk};
-}
 
 json to_json(const Act& act) {
   return json{{"at", act.at},        {"what", act.what},   {"channel", act.channel},
@@ -68,28 +59,10 @@ void ActLog::remember(const Act& act) {
 }
 
 Result<void> ActLog::record(const Act& act) {
-  // A line of its own, also behind one that a crash cut off.
-  const std::string line = to_json(act).dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   std::scoped_lock lock(mutex_);
-  std::error_code ignored;
-  std::filesystem::create_directories(file_.parent_path(), ignored);
-  const int file = ::open(file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return failed(file_, "opened");
-  char last = '\n';
-  const off_t size = ::lseek(file, 0, SEEK_END);
-  if (size > 0) static_cast<void>(::pread(file, &last, 1, size - 1));
-  const std::string text = last == '\n' ? line : "\n" + line;
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fdatasync(file) == 0;
-  const int number = errno;
-  // What was refused must not be in force after the next start.
-  if (!written && size >= 0) static_cast<void>(::ftruncate(file, size));
-  ::close(file);
-  if (!written) {
-    errno = number;
-    return failed(file_, "written");
-  }
+  const auto written = security::append_line(
+      file_, to_json(act).dump(-1, ' ', false, json::error_handler_t::replace));
+  if (!written) return Error{"P316", written.error().message, kSeeToTheDisk};
   remember(act);
   return {};
 }

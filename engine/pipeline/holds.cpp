@@ -1,27 +1,25 @@
 #include "engine/pipeline/holds.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <sstream>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
+
+#include "engine/security/keys/whole_file.h"
 
 namespace cannula::pipeline {
 namespace {
 
 using nlohmann::json;
 
-Error failed(const std::filesystem::path& file, std::string_view what) {
-  return Error{"P331", fmt::format("{} {}", file.string(), what),
+Error failed(std::string what) {
+  return Error{"P331", std::move(what),
                "see to the disk and the file's rights; until it can be read nothing is forgotten"};
 }
 
 std::string line_of(const json& object) {
-  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 json to_json(const Hold& hold) {
@@ -91,14 +89,13 @@ std::string Hold::what() const {
 // last one without its end was never answered for.
 Result<std::unique_ptr<Holds>> Holds::open(const std::filesystem::path& directory) {
   std::unique_ptr<Holds> holds(new Holds(directory / "holds.jsonl"));
-  std::error_code missing;
-  if (!std::filesystem::exists(holds->file_, missing)) return holds;
-  std::ifstream file(holds->file_, std::ios::binary);
-  if (!file) return failed(holds->file_, fmt::format("cannot be read: {}", std::strerror(errno)));
+  const auto text = security::read_whole(holds->file_);
+  if (!text) return failed(text.error().message);
+  std::istringstream lines(text->value_or(""));
   std::size_t number = 0;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(lines, line);) {
     ++number;
-    if (line.empty() || file.eof()) continue;
+    if (line.empty() || lines.eof()) continue;
     try {
       const json value = json::parse(line);
       if (value.contains("release")) {
@@ -109,29 +106,15 @@ Result<std::unique_ptr<Holds>> Holds::open(const std::filesystem::path& director
       holds->holds_.push_back(hold_of(value));
       ++holds->last_;
     } catch (const std::exception&) {
-      return failed(holds->file_, fmt::format("line {} is no hold", number));
+      return failed(fmt::format("{}, line {}, is no hold", holds->file_.string(), number));
     }
   }
   return holds;
 }
 
 Result<void> Holds::append(const std::string& line) {
-  std::error_code ignored;
-  std::filesystem::create_directories(file_.parent_path(), ignored);
-  const int file = ::open(file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return failed(file_, fmt::format("cannot be opened: {}", std::strerror(errno)));
-  // Behind a line that a crash cut off: that one goes.
-  off_t size = ::lseek(file, 0, SEEK_END);
-  char last = '\n';
-  while (size > 0 && ::pread(file, &last, 1, size - 1) == 1 && last != '\n') --size;
-  const bool written =
-      ::ftruncate(file, size) == 0 &&
-      ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-      ::fdatasync(file) == 0;
-  const int number = errno;
-  ::close(file);
-  if (written) return {};
-  return failed(file_, fmt::format("cannot be written: {}", std::strerror(number)));
+  const auto written = security::append_line(file_, line);
+  return written ? Result<void>() : failed(written.error().message);
 }
 
 Result<void> Holds::while_none_is_added(const std::function<Result<void>()>& work) const {

@@ -43,6 +43,21 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
+bool sync_folder_of(const std::filesystem::path& path) {
+  auto folder = path.parent_path();
+  if (folder.empty()) folder = ".";
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory.number() >= 0 && ::fsync(directory.number()) == 0;
+}
+
+// Up to the end of its last whole line.
+off_t whole_lines(int file) {
+  off_t size = ::lseek(file, 0, SEEK_END);
+  char last = '\n';
+  while (size > 0 && ::pread(file, &last, 1, size - 1) == 1 && last != '\n') --size;
+  return size;
+}
+
 // What the name no longer leads to may still lie on the disk: a key that was shredded must not.
 void overwrite(int file) {
   struct stat status {};
@@ -72,8 +87,6 @@ Result<std::optional<std::string>> read_whole(const std::filesystem::path& path)
 }
 
 Result<void> replace_whole(const std::filesystem::path& path, std::string_view text) {
-  auto folder = path.parent_path();
-  if (folder.empty()) folder = ".";
   auto fresh = path;
   fresh += ".new";
   const Descriptor old(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -87,12 +100,24 @@ Result<void> replace_whole(const std::filesystem::path& path, std::string_view t
     }
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return failure("cannot replace", path);
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0 || ::fsync(directory.number()) != 0) {
-    return failure("cannot bring to disk", folder);
-  }
+  if (!sync_folder_of(path)) return failure("cannot bring to disk the folder of", path);
   overwrite(old.number());
   return {};
+}
+
+Result<void> append_line(const std::filesystem::path& path, std::string_view line) {
+  std::error_code ignored;  // opening says why
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  if (file.number() < 0) return failure("cannot open", path);
+  const off_t before = whole_lines(file.number());
+  if (before < 0 || ::ftruncate(file.number(), before) != 0) return failure("cannot write", path);
+  const bool written = write_all(file.number(), std::string(line) + "\n") &&
+                       ::fdatasync(file.number()) == 0 && (before > 0 || sync_folder_of(path));
+  if (written) return {};
+  const Error error = failure("cannot write", path);
+  static_cast<void>(::ftruncate(file.number(), before));
+  return error;
 }
 
 Result<FileGuard> FileGuard::take(const std::filesystem::path& path) {

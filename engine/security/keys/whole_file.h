@@ -1,4 +1,4 @@
-// Small files that must never be there in part.
+// Small files, and lines of files, that must never be there in part.
 #pragma once
 
 #include <filesystem>
@@ -16,6 +16,11 @@ Result<std::optional<std::string>> read_whole(const std::filesystem::path& path)
 // Puts `text` in the place of the file, mode 0600, and returns when that is on disk. What stood
 // there is overwritten, as far as the disk obeys. After an error (K104) the old content is there.
 Result<void> replace_whole(const std::filesystem::path& path, std::string_view text);
+
+// Adds a line (without its end) to the file, which is made with mode 0600 where there is none, with
+// its folder; returns when that is on disk. A last line that a crash cut off goes. After an error
+// (K104) the line is not there. One caller at a time.
+Result<void> append_line(const std::filesystem::path& path, std::string_view line);
 
 // Held as long as it lives; waits for whoever has it.
 class FileGuard {

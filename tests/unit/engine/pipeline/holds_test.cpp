@@ -134,6 +134,13 @@ TEST_F(HoldsTest, none_is_added_while_what_is_due_is_judged) {
   EXPECT_EQ(holds->covering(row(1, "lab", 1), {{4711}}), "H1");
 }
 
+TEST_F(HoldsTest, a_file_that_cannot_be_read_is_no_empty_one) {
+  std::filesystem::create_directory(directory_ / "holds.jsonl");  // whose reading fails
+  const auto holds = Holds::open(directory_);
+  ASSERT_FALSE(holds);
+  EXPECT_EQ(holds.error().code, "P331");
+}
+
 // What follows of its key waits for a person, who could not end that once it is forgotten.
 TEST_F(HoldsTest, what_died_and_holds_its_order_key_is_kept) {
   const auto holds = open();
