@@ -288,6 +288,7 @@ asio::awaitable<Result<void>> ChannelIntake::judge(Offer& offer) {
     if (auto known = co_await index_reaches(duplicates_->index_needed_at()); !known) {
       co_return known.error();
     }
+    const auto before = store_.index_moment();
     Duplicates::Fingerprint under_way;
     if (!look_once(offer, under_way)) {
       auto ask = [this, under_way](auto resume) {
@@ -296,8 +297,8 @@ asio::awaitable<Result<void>> ChannelIntake::judge(Offer& offer) {
       co_await suspended_until(std::move(ask));
       continue;
     }
-    // Unless it began to be built anew while it was asked.
-    if (store_.indexed_up_to() >= duplicates_->index_needed_at()) break;
+    // Unless it was built anew while it was asked.
+    if (store_.seen_up_to(before) >= duplicates_->index_needed_at()) break;
   }
   begin(offer);
   const bool waits = channel_->config().ack.when != config::AckConfig::When::stored;

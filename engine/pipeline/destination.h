@@ -180,7 +180,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
     store::Position last = 0;  // everything up to this place has been looked at
     std::uint32_t last_ordinal = 0;
     bool all = false;                 // nothing is behind it
-    store::Position complete_to = 0;  // of the index, when it was asked
+    store::Position complete_to = 0;  // what the index told of; what came later is asked for again
     std::optional<Error> failure{};   // the index could not tell what waits
   };
   Result<std::vector<store::DeliveryRow>> waiting(store::Position after,

@@ -276,10 +276,9 @@ Destination::Read Destination::read_next(store::Position after, std::uint32_t af
   Read read;
   read.last = after;
   read.last_ordinal = after_ordinal;
-  read.complete_to = store_.indexed_up_to();
+  const auto before = store_.index_moment();
   const auto rows = waiting(after, after_ordinal);
-  // It may be built anew meanwhile.
-  read.complete_to = std::min(read.complete_to, store_.indexed_up_to());
+  read.complete_to = store_.seen_up_to(before);
   if (!rows) {
     read.failure = rows.error();
     return read;
@@ -401,8 +400,9 @@ void Destination::fetch_stat() {
   refilling_ = true;  // neither goes on while the other reads
   asio::post(blocking_, [self = shared_from_this(), after, after_ordinal] {
     const auto begun = steady_clock::now();
+    const auto before = self->store_.index_moment();
     Read read = self->read_stat(after, after_ordinal);
-    read.complete_to = std::min(read.complete_to, self->store_.indexed_up_to());
+    read.complete_to = self->store_.seen_up_to(before);
     const auto took = steady_clock::now() - begun;
     asio::post(self->ports_.executor, [self, took, read = std::move(read)]() mutable {
       self->next_stat_look_ = steady_clock::now() + 9 * took + kIndexLag;
@@ -415,7 +415,6 @@ void Destination::fetch_stat() {
 // pieces.
 Destination::Read Destination::read_stat(store::Position after, std::uint32_t after_ordinal) const {
   Read read;
-  read.complete_to = store_.indexed_up_to();
   std::set<std::uint64_t> keys;
   std::pair<store::Position, std::uint32_t> newest{0, 0};  // of what is stat
   const auto each_row = [&](const std::function<bool(const store::DeliveryRow&)>& visit) {

@@ -194,17 +194,18 @@ Result<std::vector<store::Store::Waiting>> WorkQueue::waiting(store::Position af
 Result<void> WorkQueue::refill() {
   store::Position after = 0;
   std::unordered_set<MessageId> aside;
-  store::Position complete_to = 0;  // what the index tells; what arrived later is asked for again
+  store::Store::IndexMoment before;
   {
     std::scoped_lock lock(arrivals_mutex_);
-    complete_to = store_.indexed_up_to();
-    if (!on_disk_ || refilling_ || complete_to < index_needed_at_) return {};
+    before = store_.index_moment();
+    if (!on_disk_ || refilling_ || before.up_to < index_needed_at_) return {};
     refilling_ = true;
     after = last_taken_in_;
     aside = aside_;
   }
   auto rows = waiting(after);
-  complete_to = std::min(complete_to, store_.indexed_up_to());  // it may be built anew meanwhile
+  // What the index tells; what arrived later is asked for again.
+  const store::Position complete_to = store_.seen_up_to(before);
   std::vector<WorkItem> items;
   std::size_t bytes = 0;
   store::Position looked_at = after;

@@ -101,6 +101,7 @@ Result<std::string> Indexer::why_not_to_use(const Index& index) const {
 Result<void> Indexer::build_anew(std::vector<Diagnostic>* damage) {
   index_.reset();
   // Before anybody can open the new file: what it leaves out is not taken for gone.
+  builds_.fetch_add(1, std::memory_order_acq_rel);
   indexed_.store(journal_.begin(), std::memory_order_release);
   pin_ = journal_.pin();
   pinned_until_ = journal_.end();

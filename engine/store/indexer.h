@@ -46,6 +46,10 @@ class Indexer {
   // Why it could not be written last; nothing while it can.
   std::optional<Error> trouble() const;
   Position indexed_up_to() const { return indexed_.load(std::memory_order_acquire); }
+  Store::IndexMoment moment() const {
+    const std::uint64_t build = builds_.load(std::memory_order_acquire);
+    return {build, indexed_up_to()};
+  }
   // A reader met what is not the index's own (J302): it is built anew, soon. Does not wait. False:
   // that is under way already.
   bool distrust();
@@ -84,6 +88,7 @@ class Indexer {
       index_lock_;  // of index_: the thread's, or of whoever calls catch_up() when there is none
   std::unique_ptr<Index> index_;
   std::atomic<Position> indexed_{0};
+  std::atomic<std::uint64_t> builds_{0};  // changes before indexed_ goes back
   // While it is built anew: what it is to be built from must not go meanwhile.
   std::shared_ptr<const void> pin_;
   Position pinned_until_ = 0;

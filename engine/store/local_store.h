@@ -30,7 +30,7 @@ class LocalStore final : public Store {
 
   Position begin() const override { return journal_->begin(); }
   Position end() const override { return journal_->end(); }
-  Position indexed_up_to() const override { return indexer_->indexed_up_to(); }
+  IndexMoment index_moment() const override { return indexer_->moment(); }
   std::optional<Error> index_trouble() const override { return indexer_->trouble(); }
   void catch_up() override { indexer_->catch_up(); }
   Result<void> catch_up_within(std::chrono::milliseconds time) override {

@@ -1,5 +1,6 @@
 #include "engine/store/store.h"
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "engine/store/local_store.h"
@@ -12,6 +13,11 @@ bool is_readable_elsewhere(const Error& error) {
 
 Result<std::unique_ptr<Store>> Store::open(Options options) {
   return LocalStore::open(std::move(options));
+}
+
+Position Store::seen_up_to(IndexMoment before) const {
+  const IndexMoment now = index_moment();
+  return now.build == before.build ? std::min(before.up_to, now.up_to) : 0;
 }
 
 Result<std::vector<Committed>> Store::commit(std::vector<Record> records) {

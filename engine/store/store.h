@@ -247,7 +247,15 @@ class Store {
   // indexed_up_to().
   virtual Position begin() const = 0;  // of what is kept still
   virtual Position end() const = 0;    // of what is on disk
-  virtual Position indexed_up_to() const = 0;
+  Position indexed_up_to() const { return index_moment().up_to; }
+  struct IndexMoment {
+    std::uint64_t build = 0;  // which index it is: one that is built anew begins again
+    Position up_to = 0;       // how far it has come
+  };
+  virtual IndexMoment index_moment() const = 0;
+  // Up to where rows that were read since `before` are all there are. 0: the index was built anew
+  // meanwhile, and they may be of a part of it.
+  Position seen_up_to(IndexMoment before) const;
   // Why the index could not be written last; nothing while it can. It is tried again all the time.
   virtual std::optional<Error> index_trouble() const = 0;
   // Waits until the index has everything that was on disk when this was called.

@@ -276,8 +276,12 @@ TEST_F(StoreSealingTest, a_plain_text_in_the_index_of_a_sealed_store_is_not_show
   const auto found = value(check(directory(), nullptr, keys(), end));
   EXPECT_THAT(render(found.damage), HasSubstr("messages: 1 of its texts is plain"));
   EXPECT_THAT(render(found.damage), HasSubstr("keep a copy"));
+  const auto before = store->index_moment();
+  EXPECT_EQ(store->seen_up_to(before), store->end());
   store->catch_up();
   EXPECT_EQ(row(*store, id).reason, "look at Muster") << "it was built anew";
+  EXPECT_EQ(store->indexed_up_to(), store->end());
+  EXPECT_EQ(store->seen_up_to(before), 0u) << "a read of before may have seen half of it";
   store->close();
   expect_sound();
 }
