@@ -25,7 +25,7 @@ Error write_error(const fs::path& path, std::string_view doing) {
   return {"F202",
           path.string() + " cannot be " + std::string(doing) + ": " +
               std::generic_category().message(errno),
-          "", std::nullopt};
+          "see to the folder, its rights and the room on its disk", std::nullopt};
 }
 
 // The folders that a batch is written to, each opened once. Below the directory no link is

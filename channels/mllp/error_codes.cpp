@@ -71,7 +71,9 @@ std::span<const ErrorCode> error_codes() {
        "id (MSH-10). When the message names acknowledgements for other messages, the receiver "
        "answers "
        "with a wrong MSA-2. What did come, however little, is kept with the attempt: `cannula msg "
-       "show` prints it as it came."},
+       "show` prints it as it came. Where MSH-15 of the message asks for no commit acknowledgement "
+       "(NE, or ER and all was well), a receiver need not answer on this connection: the script "
+       "may clear MSH-15 and MSH-16, which were the wish of another sender."},
       {"M204", "The payload cannot be framed",
        "It holds the byte 0x1C, which ends an MLLP frame: the receiver would see two pieces. Or a "
        "line of it begins another message (MSH, also behind the byte 0x0B), which the receiver may "

@@ -294,8 +294,10 @@ std::string Exchange::answer(const Message& message, const Receipt& receipt,
     outcome = receipt.reply->ack->outcome;
     receipt.reply->ack->fill(details);
   }
-  const bool later =
-      rules_->application_ack_later && header.accept_ack.empty() && !header.application_ack.empty();
+  // What is not taken in is not processed either, and there will be no later one.
+  const bool later = rules_->application_ack_later && !header.application_ack.empty() &&
+                     receipt.disposition == Disposition::accepted &&
+                     !wants_commit_ack(header, outcome);
   if (later) return {};
   return acknowledge(header, outcome, details).value_or("");
 }

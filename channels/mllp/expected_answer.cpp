@@ -54,6 +54,8 @@ ExpectedAnswer::ExpectedAnswer(std::string_view payload, const std::vector<std::
   const std::string id = hl7v2::unescape(header->control_id, header->delimiters);
   if (!trimmed(id).empty()) control_ids_.emplace(trimmed(id));
   comes_ = !wants_none(*header);
+  if (!header->accept_ack.empty() && !wants_commit_ack(*header, hl7v2::AckOutcome::accepted))
+    wants_no_commit_ = header->accept_ack;
   // One that is wanted for errors only may never come.
   both_ = both && wants_application_ack(*header, hl7v2::AckOutcome::accepted);
 }
@@ -194,6 +196,16 @@ std::optional<Error> ExpectedAnswer::missing(const NoAnswer& how) const {
                  "check what listens at this address", std::nullopt};
   }
   if (!how.waited) return std::nullopt;
+  if (!wants_no_commit_.empty()) {
+    return Error{
+        late,
+        "no acknowledgement came " + when +
+            "; the message asks for no commit acknowledgement (MSH-15 " +
+            visible(wants_no_commit_, 10) + ")",
+        "the receiver may answer on a connection of its own, or not at all: let the script "
+        "clear MSH-15 and MSH-16, or write what this receiver answers to",
+        std::nullopt};
+  }
   return Error{late, "no acknowledgement came " + when,
                "the receiver may be stuck or need a longer timeout", std::nullopt};
 }

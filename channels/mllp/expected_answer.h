@@ -63,6 +63,7 @@ class ExpectedAnswer {
   const std::vector<std::string>& retry_on_;
   std::unordered_set<std::string> control_ids_;  // unescaped; none: any answer will do
   bool comes_ = true;
+  std::string wants_no_commit_;  // MSH-15, where it asks for none when all is well
   bool both_ = false;
   bool committed_ = false;                  // CA has come
   hl7v2::Acknowledgement acknowledgement_;  // of a batch: the first that is not positive

@@ -348,7 +348,9 @@ asio::awaitable<Result<void>> MllpSender::read_some(Link& link, steady_clock::ti
   if (*count == 0) {
     co_return Error{"T105",
                     settings_.links.endpoint.text() + " closed the connection without an answer",
-                    "the message will be sent again", std::nullopt};
+                    "the message will be sent again; one that closes each time may want TLS (a table "
+                    "tls), or may not let this address in",
+                    std::nullopt};
   }
   link.raw.add({link.buffer.data(), *count});
   link.deframer.feed({link.buffer.data(), *count}, frames);

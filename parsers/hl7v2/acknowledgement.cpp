@@ -342,6 +342,10 @@ std::optional<AckCode> ack_code(std::string_view name) {
   return std::nullopt;
 }
 
+bool wants_commit_ack(const Header& header, AckOutcome outcome) {
+  return !header.accept_ack.empty() && is_wanted(header.accept_ack, outcome);
+}
+
 bool wants_application_ack(const Header& header, AckOutcome outcome) {
   return !header.application_ack.empty() && is_wanted(header.application_ack, outcome);
 }
@@ -352,11 +356,8 @@ std::string build_acknowledgement(const Header& header, AckCode code, const AckD
 
 std::optional<std::string> acknowledge(const Header& header, AckOutcome outcome,
                                        const AckDetails& details) {
-  const bool commit = !header.accept_ack.empty();
-  if (commit ? !is_wanted(header.accept_ack, outcome)
-             : !header.application_ack.empty() && !is_wanted(header.application_ack, outcome)) {
-    return std::nullopt;
-  }
+  const bool commit = wants_commit_ack(header, outcome);
+  if (header.enhanced() && !commit && !wants_application_ack(header, outcome)) return std::nullopt;
   return build_acknowledgement(header, code_of(outcome, commit), details);
 }
 

@@ -58,8 +58,8 @@ struct AckDetails {
 // The answer that goes back on the connection the message came by, once it is stored or refused:
 //   original mode: AA, AE or AR, always;
 //   enhanced mode: CA, CE or CR where MSH-15 asks for it (AL always, ER for errors and rejects, SU
-//   for success, NE never); with MSH-15 empty and MSH-16 valued, the sender waits for an
-//   application's answer alone: AA, AE, AR where MSH-16 asks.
+//   for success, NE never); where it does not, the sender waits for an application's answer alone:
+//   AA, AE, AR where MSH-16 asks.
 // What is repeated of the message (MSH-2 to 6, 9, 11, 12, 18) comes without control characters;
 // MSA-2 is MSH-10 without line ends, VT and FS, which would end the segment or the MLLP block.
 // nullopt: the sender wants no answer for this outcome. An acknowledgement itself (MSH-9.1 = ACK
@@ -76,6 +76,8 @@ AckOutcome outcome_of(AckCode code);
 AckCode code_of(AckOutcome outcome, bool commit);
 std::optional<AckCode> ack_code(std::string_view name);
 
+// Whether MSH-15 asks for a commit acknowledgement of this outcome.
+bool wants_commit_ack(const Header& header, AckOutcome outcome);
 // Whether MSH-16 asks for an application acknowledgement of this outcome as an exchange of its own,
 // later and begun by the receiver (2.8.3.1): it is valued, and not NE.
 bool wants_application_ack(const Header& header, AckOutcome outcome);

@@ -222,14 +222,27 @@ TEST_F(MllpReceiver, CommitsFramesBeforeItAcknowledgesThemInRelease2) {
   EXPECT_EQ(intake.arrivals.size(), 3u);
 }
 
+TEST_F(MllpReceiver, GivesTheApplicationAcknowledgementWhereNobodyElseDoes) {
+  start();
+  run([this]() -> asio::awaitable<void> {
+    auto sender = co_await client();
+    co_await sender->write(framed(message("1", "", "|||ER|AL")) +
+                           framed(message("2", "", "|||NE|AL")) +
+                           framed(message("3", "", "|||NE|NE")) + framed(message("4")));
+    const auto answers = co_await sender->answers(3);
+    EXPECT_THAT(answers, ElementsAre("AA 1", "AA 2", "AA 4"));
+  }());
+}
+
 TEST_F(MllpReceiver, LeavesTheApplicationAcknowledgementToTheEngineWhereItIsConfigured) {
   start({{"application_ack", "acks"}});
   run([this]() -> asio::awaitable<void> {
     auto sender = co_await client();
     co_await sender->write(framed(message("1", "", "||||AL")) +
-                           framed(message("2", "", "|||AL|AL")) + framed(message("3")));
-    const auto answers = co_await sender->answers(2);
-    EXPECT_THAT(answers, ElementsAre("CA 2", "AA 3"));
+                           framed(message("2", "", "|||AL|AL")) + framed(message("3")) +
+                           framed(message("4", "", "|||NE|AL")) + framed(message("5")));
+    const auto answers = co_await sender->answers(3);
+    EXPECT_THAT(answers, ElementsAre("CA 2", "AA 3", "AA 5"));
   }());
 }
 
