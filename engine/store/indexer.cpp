@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "engine/store/replay.h"
 #include "engine/store/segment.h"
@@ -19,6 +20,13 @@ constexpr std::size_t kFewRecords = 32;
 constexpr std::size_t kManyRecords = 20'000;    // are indexed without waiting longer
 constexpr std::size_t kTakenLimit = 96u << 20;  // bytes in memory of records waiting for the index
 constexpr auto kRetryDelay = 250ms;
+constexpr auto kLookEvery = 1s;
+
+std::pair<std::uint64_t, std::uint64_t> identity_of(const std::filesystem::path& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return {};
+  return {file.st_dev, file.st_ino};
+}
 
 }  // namespace
 
@@ -42,6 +50,7 @@ Result<void> Indexer::open_index(Recovery& recovery, const IndexProgress& progre
   const bool existed = std::filesystem::exists(path_, ignored);
   const auto attempt = [&]() -> Result<std::string> {
     index_ = TRY(Index::open(path_, seal_));
+    file_ = identity_of(path_);
     const std::string why = TRY(why_not_to_use(*index_));
     if (!why.empty()) return why;
     TRY(replay_at_opening(recovery, progress));
@@ -107,6 +116,7 @@ Result<void> Indexer::build_anew(std::vector<Diagnostic>* damage) {
   pinned_until_ = journal_.end();
   TRY(Index::remove(path_));
   index_ = TRY(Index::open(path_, seal_));
+  file_ = identity_of(path_);
   TRY(start_index(journal_, *index_, damage));
   reader_.reopen();
   return {};
@@ -153,7 +163,7 @@ void Indexer::wait_for_work(std::unique_lock<std::mutex>& guard) {
     return closing_ || left_out_ || taken_records_ >= kManyRecords ||
            (hurried_ > 0 && (!taken_.empty() || journal_.end() > indexed_up_to()));
   };
-  work_.wait(guard, [&] { return urgent() || !taken_.empty(); });
+  if (!work_.wait_for(guard, kLookEvery, [&] { return urgent() || !taken_.empty(); })) return;
   if (work_.wait_for(guard, kShortDelay, urgent) || taken_records_ < kFewRecords) return;
   work_.wait_for(guard, kLongDelay - kShortDelay, urgent);
 }
@@ -163,6 +173,9 @@ void Indexer::run() {
   std::unique_lock guard(lock_);
   while (true) {
     wait_for_work(guard);
+    guard.unlock();
+    look_whether_in_place();
+    guard.lock();
     std::deque<Durable> taken;
     taken.swap(taken_);
     taken_bytes_ = 0;
@@ -242,6 +255,19 @@ bool Indexer::distrust() {
   }
   work_.notify_one();
   return true;
+}
+
+// Who takes the file away, or puts another in its place, takes it from those alone that open it
+// anew: what is written goes on into a file that nobody finds.
+void Indexer::look_whether_in_place() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - looked_at_ < kLookEvery) return;
+  looked_at_ = now;
+  {
+    const std::lock_guard index_guard(index_lock_);
+    if (!index_ || identity_of(path_) == file_) return;
+  }
+  static_cast<void>(seal_.changed("its file is not in its place any more"));
 }
 
 void Indexer::build_anew_if_distrusted() {

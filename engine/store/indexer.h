@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "engine/store/group_commit.h"
 #include "engine/store/index.h"
@@ -65,6 +66,9 @@ class Indexer {
           IndexReader& reader)
       : path_(std::move(path)), journal_(journal), seal_(seal), reader_(reader) {}
 
+  // Device and number of a file; both 0: there is none.
+  using FileIdentity = std::pair<std::uint64_t, std::uint64_t>;
+
   Result<void> open_index(Recovery& recovery, const IndexProgress& progress);
   Result<void> replay_at_opening(Recovery& recovery, const IndexProgress& progress);
   Result<std::string> why_not_to_use(const Index& index) const;
@@ -76,6 +80,7 @@ class Indexer {
   void wait_for_work(std::unique_lock<std::mutex>& guard);
   Result<void> index_taken(std::deque<Durable> taken);
   std::optional<Error> recover_from(const Error& error);
+  void look_whether_in_place();
   void build_anew_if_distrusted();
   void publish();
 
@@ -87,6 +92,8 @@ class Indexer {
   std::mutex
       index_lock_;  // of index_: the thread's, or of whoever calls catch_up() when there is none
   std::unique_ptr<Index> index_;
+  FileIdentity file_;                                  // which file index_ is
+  std::chrono::steady_clock::time_point looked_at_{};  // of the thread: whether it is in its place
   std::atomic<Position> indexed_{0};
   std::atomic<std::uint64_t> builds_{0};  // changes before indexed_ goes back
   // While it is built anew: what it is to be built from must not go meanwhile.

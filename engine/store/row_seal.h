@@ -56,9 +56,10 @@ class RowSeal {
   // Another for other keys; 0 without.
   std::uint64_t mark() const { return keys_ ? search("mark", "") : 0; }
 
- private:
+  // The J302 of a whole index that is not the one that was written.
   Error changed(std::string_view what) const;
 
+ private:
   security::KeyRing* keys_;
   std::function<void(const Error&)> on_changed_;
 };

@@ -1,6 +1,8 @@
 // What the index answers, and that it is built anew when it cannot be used.
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -286,6 +288,32 @@ TEST_F(IndexTest, keeps_what_wires_remember_apart_from_the_state_of_scripts) {
   EXPECT_EQ(remembered[1].key, "to ehr");
   EXPECT_THAT(value(store->script_state("lab")), SizeIs(1));
   EXPECT_THAT(value(store->wire_state("adt")), IsEmpty());
+}
+
+TEST_F(IndexTest, is_built_anew_while_the_store_is_open_when_its_file_is_taken_away) {
+  for (const bool replaced : {false, true}) {
+    Options watched = options();
+    watched.index_in_background = true;
+    std::atomic<int> told{0};
+    watched.on_index_changed = [&](const Error& error) {
+      EXPECT_EQ(error.code, "J302");
+      ++told;
+    };
+    const auto store = open(watched);
+    const MessageId a = accept(*store, "lab", "C1");
+    store->catch_up();
+    std::filesystem::rename(index(), directory() / "away");
+    if (replaced) std::filesystem::copy_file(directory() / "away", index());
+    while (told == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const MessageId b = accept(*store, "lab", "C2");
+    store->catch_up();
+    EXPECT_TRUE(value(store->message(a)).has_value());
+    EXPECT_TRUE(value(store->message(b)).has_value());
+    EXPECT_TRUE(std::filesystem::exists(index()));
+    EXPECT_EQ(told, 1);
+    store->close();
+    EXPECT_THAT(value(check(directory())).damage, IsEmpty());
+  }
 }
 
 TEST_F(IndexTest, goes_on_with_messages_it_no_longer_has_in_memory) {
