@@ -11,10 +11,12 @@
 #include "engine/ops/certificates.h"
 #include "engine/ops/moment.h"
 #include "engine/ops/text.h"
+#include "engine/ops/todays_names.h"
 #include "engine/ops/waits.h"
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
+#include "engine/pipeline/pauses.h"
 #include "engine/pipeline/search_keys.h"
 #include "rules/language/resources.h"
 
@@ -144,8 +146,8 @@ Result<std::unique_ptr<pipeline::ActLog>> Operations::act_log_at_rest() const {
 }
 
 Result<std::vector<pipeline::Act>> Operations::pauses() const {
-  if (engine_) return engine_->acts().paused();
-  return TRY(act_log_at_rest())->paused();
+  if (engine_) return pipeline::pauses(engine_->acts(), site_);
+  return pipeline::pauses(*TRY(act_log_at_rest()), site_);
 }
 
 Result<json> Operations::acts(const json& query) const {
@@ -156,9 +158,12 @@ Result<json> Operations::acts(const json& query) const {
   json rows = json::array();
   const auto acts =
       engine_ ? engine_->acts().recent(looked_at) : TRY(act_log_at_rest())->recent(looked_at);
+  const auto* config = config::channel_known_as(site_, channel);
   for (const pipeline::Act& act : acts) {
     if (rows.size() == limit) break;
-    if (channel.empty() || act.channel == channel) rows.push_back(act_json(act));
+    const bool asked_for = channel.empty() || act.channel == channel ||
+                           (config && config::is_known_as(*config, act.channel));
+    if (asked_for) rows.push_back(act_json(act));
   }
   return json{{"acts", std::move(rows)}};
 }
@@ -167,9 +172,16 @@ Result<void> Operations::record_pause(const std::string& channel, const std::str
                                       bool paused, const std::string& actor,
                                       const std::string& reason) {
   if (engine_) return engine_->pause(channel, part, paused, actor, reason);
-  return TRY(act_log_at_rest())
-      ->record({pipeline::now_microseconds(), paused ? "pause" : "resume", channel, part, actor,
-                reason});
+  const auto acts = TRY(act_log_at_rest());
+  if (const auto* config = config::channel_known_as(site_, channel)) {
+    return pipeline::record_pause(*acts, *config, TRY(pipeline::part_of(*config, part)), paused,
+                                  actor, reason);
+  }
+  if (paused || !acts->is_paused(channel, part)) {
+    return Error{"P317", "there is no channel " + channel, "see `cannula status`", std::nullopt};
+  }
+  return acts->record(  // it is not configured any more, and may be again
+      {pipeline::now_microseconds(), "resume", channel, part, actor, reason});
 }
 
 Result<json> Operations::backup(const json& asked) {
@@ -179,18 +191,17 @@ Result<json> Operations::backup(const json& asked) {
 
 Result<json> Operations::pause(const json& asked) {
   const auto [actor, reason] = TRY(actor_and_reason(asked));
-  const std::string channel = text_of(asked, "channel");
+  const std::string asked_for = text_of(asked, "channel");
+  const auto* config = config::channel_known_as(site_, asked_for);
+  const std::string channel = config ? config->name : asked_for;
   const bool paused = asked.value("paused", true);
   auto parts = asked.value("parts", std::vector<std::string>());
   if (parts.empty()) {
     if (paused) {
       parts = {"intake", "work"};
-      if (engine_) {
-        engine_->each_channel([&](const pipeline::ChannelView& view) {
-          if (view.channel.name() != channel) return;
-          for (const auto& [name, destination] : view.channel.destinations())
-            parts.push_back("to:" + name);
-        });
+      if (config) {
+        for (const config::DestinationConfig& destination : config->destinations)
+          parts.push_back("to:" + destination.name);
       }
     } else {
       for (const pipeline::Act& act : TRY(pauses())) {
@@ -216,7 +227,9 @@ Result<json> Operations::status() const {
   auto index_trouble = store_.index_trouble();
   const auto counted = store_.counts();
   if (!counted && !index_trouble) index_trouble = counted.error();
-  for (const store::StateCount& count : counted ? *counted : std::vector<store::StateCount>()) {
+  const auto counts_now =
+      counted ? under_todays_names(*counted, site_) : std::vector<store::StateCount>();
+  for (const store::StateCount& count : counts_now) {
     json& channel = channels[count.channel];
     json& counts = count.destination.empty() ? channel["messages"]
                                              : channel["destinations"][count.destination];
@@ -248,10 +261,14 @@ Result<json> Operations::status() const {
     });
   }
   for (auto& [name, channel] : channels.items()) {
-    if (const auto last = last_received(store_, name)) channel["last_received"] = time_text(*last);
+    const auto* config = config::channel_known_as(site_, name);
+    const Names names = config ? config::names_of(*config) : Names{name};
+    if (const auto last = last_received(store_, names)) channel["last_received"] = time_text(*last);
     if (!channel.contains("destinations")) continue;
     for (const auto& [destination, counts] : channel["destinations"].items()) {
-      if (const auto since = oldest_waiting(store_, name, destination))
+      const auto* to = config ? config::destination_known_as(*config, destination) : nullptr;
+      if (const auto since =
+              oldest_waiting(store_, names, to ? config::names_of(*to) : Names{destination}))
         channel["oldest_waiting"][destination] = time_text(*since);
     }
   }
@@ -290,7 +307,7 @@ Result<json> Operations::status() const {
 
 // A name that is mistyped has no messages either, which must not look like an answer.
 Result<void> Operations::know_channel(const std::string& name) const {
-  if (name.empty() || site_.channels.contains(name)) return {};
+  if (name.empty() || config::channel_known_as(site_, name)) return {};
   std::set<std::string> known;
   for (const auto& [configured, channel] : site_.channels) known.insert(configured);
   for (const store::StateCount& one : TRY(store_.counts())) known.insert(one.channel);
@@ -306,8 +323,9 @@ Result<json> Operations::list(const json& query) const {
   const auto caught_up = store_.catch_up_within(store::kPatience);
   TRY(know_channel(text_of(query, "channel")));
   json rows = json::array();
-  for (const store::MessageRow& row : TRY(store_.messages(TRY(query_of(query, store_)))))
-    rows.push_back(to_json(row));
+  store::MessageQuery asked = TRY(query_of(query, store_));
+  widen_to_former_names(asked, site_);
+  for (const store::MessageRow& row : TRY(store_.messages(asked))) rows.push_back(to_json(row));
   return with_note(json{{"messages", std::move(rows)}}, caught_up);
 }
 
@@ -358,7 +376,13 @@ Result<json> Operations::resend(const json& asked) {
   if (!text_of(asked, "destination").empty()) return resend_deliveries(request.id, asked);
   if (engine_) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
-    return json{{"resent", request.id.text()}};
+    json answer{{"resent", request.id.text()}};
+    const auto edited = store_.edited_as(request.id);
+    if (edited && !edited->empty() && request.ordinal == 0) {
+      answer["note"] =
+          fmt::format("it had been edited as {}, which is worked as well", edited->back().text());
+    }
+    return answer;
   }
   const store::MessageRow row = TRY(pipeline::may_resend(store_, request.id, request.ordinal));
   std::vector<store::Record> records;

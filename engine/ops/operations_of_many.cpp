@@ -6,6 +6,7 @@
 #include "engine/ops/edited_message.h"
 #include "engine/ops/operations.h"
 #include "engine/ops/text.h"
+#include "engine/ops/todays_names.h"
 #include "engine/pipeline/acts.h"
 #include "engine/pipeline/bulk_acts.h"
 #include "engine/pipeline/clock.h"
@@ -80,10 +81,20 @@ Result<Bytes> with_set(const Bytes& body, const json& wishes, const std::string&
   return make_bytes(TRY(hl7v2::encode(decoded.message, decoded.encoding)));
 }
 
+Result<void> refuse_another_edit(const store::Store& store, MessageId id) {
+  const std::vector<MessageId> before = TRY(store.edited_as(id));
+  if (before.empty()) return {};
+  return Error{"P340", "message " + id.text() + " has been edited already",
+               "that is message " + before.back().text() +
+                   ": edit that one, or give `--force` when both are wanted",
+               std::nullopt};
+}
+
 }  // namespace
 
 Result<json> Operations::causes(const json& asked) const {
-  const store::LetterQuery query = TRY(many_of(asked));
+  store::LetterQuery query = TRY(many_of(asked));
+  widen_to_former_names(query, site_);
   const auto caught_up = store_.catch_up_within(store::kPatience);
   json groups = json::array();
   std::uint64_t total = 0;
@@ -159,6 +170,7 @@ Result<json> Operations::replay(const json& asked) {
   BulkOrder order;
   std::tie(order.actor, order.reason) = TRY(actor_and_reason(asked));
   order.of = TRY(many_of(asked));
+  widen_to_former_names(order.of, site_);
   if (asked.value("state", "") == "waiting") {
     return bad_request("what waits goes by itself", "to end it: `cannula channel discard`");
   }
@@ -183,9 +195,14 @@ Result<json> Operations::discard_waiting(const json& asked) {
                        "what is waiting, dead, held or parked can be discarded");
   }
   order.of = TRY(many_of(narrowed));
+  widen_to_former_names(order.of, site_);
   const auto counts = TRY(store_.counts());
-  if (std::none_of(counts.begin(), counts.end(),
-                   [&](const auto& one) { return one.channel == order.of.channel; })) {
+  const auto is_of_it = [&](const store::StateCount& one) {
+    const auto& also = order.of.also_of_channels;
+    return one.channel == order.of.channel ||
+           std::find(also.begin(), also.end(), one.channel) != also.end();
+  };
+  if (std::none_of(counts.begin(), counts.end(), is_of_it)) {
     return Error{"P317", "the store has nothing of a channel " + order.of.channel,
                  "see `cannula status`", std::nullopt};
   }
@@ -223,8 +240,8 @@ Result<Bytes> Operations::edited_body(const store::MessageRow& row, const json& 
   std::string charset;
   if (engine_) {
     const auto site = engine_->site();
-    const auto channel = site->channels.find(row.channel);
-    if (channel != site->channels.end()) charset = channel->second.charset;
+    if (const auto* channel = config::channel_known_as(*site, row.channel))
+      charset = channel->charset;
   }
   return with_set(accepted->body, asked.at("set"), charset);
 }
@@ -240,8 +257,10 @@ Result<json> Operations::edit(const json& asked) {
   const auto* original = std::get_if<store::Accepted>(&received);
   if (!original)
     return Error{"P301", "the received message " + id.text() + " is not in the journal", ""};
+  const bool forced = asked.value("force", false);
+  if (!forced) TRY(refuse_another_edit(store_, id));
   const EditedMessage looked = look_at_edited(original->body, body, resources_->segments.get());
-  if (!asked.value("force", false)) TRY(refuse_mistakes(looked));
+  if (!forced) TRY(refuse_mistakes(looked));
   json answer{{"edited", id.text()}};
   if (!looked.more_segments.empty()) {
     answer["segments"] = looked.more_segments;

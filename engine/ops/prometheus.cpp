@@ -5,6 +5,7 @@
 #include "engine/ops/ages.h"
 #include "engine/ops/certificates.h"
 #include "engine/ops/last_backup.h"
+#include "engine/ops/todays_names.h"
 #include "engine/ops/transport_events.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
@@ -217,7 +218,7 @@ double in_memory(const Standing& standing) {
 void stored_messages(const Engine& engine, Samples& samples) {
   const auto counts = engine.store().counts();
   if (!counts) return;
-  for (const store::StateCount& one : *counts) {
+  for (const store::StateCount& one : under_todays_names(*counts, *engine.site())) {
     if (!one.destination.empty()) continue;
     samples.add(label("channel", one.channel) + "," + label("state", one.state),
                 static_cast<double>(one.count));
@@ -227,7 +228,7 @@ void stored_messages(const Engine& engine, Samples& samples) {
 void stored_deliveries(const Engine& engine, Samples& samples) {
   const auto counts = engine.store().counts();
   if (!counts) return;
-  for (const store::StateCount& one : *counts) {
+  for (const store::StateCount& one : under_todays_names(*counts, *engine.site())) {
     if (one.destination.empty()) continue;
     samples.add(label("channel", one.channel) + "," + label("destination", one.destination) + "," +
                     label("state", one.state),
@@ -330,7 +331,7 @@ void backup_age(const Engine& engine, Samples& samples) {
 
 void last_received_at(const Engine& engine, Samples& samples) {
   engine.each_channel([&](const ChannelView& view) {
-    const auto last = last_received(engine.store(), view.channel.name());
+    const auto last = last_received(engine.store(), view.channel.names());
     samples.add(label("channel", view.channel.name()), static_cast<double>(last.value_or(0)) / 1e6);
   });
 }
@@ -339,7 +340,8 @@ void oldest_waits(const Engine& engine, Samples& samples) {
   const store::Timestamp now = pipeline::now_microseconds();
   engine.each_channel([&](const ChannelView& view) {
     for (const auto& [name, destination] : view.channel.destinations()) {
-      const auto since = oldest_waiting(engine.store(), view.channel.name(), name);
+      const auto since = oldest_waiting(engine.store(), view.channel.names(),
+                                        config::names_of(destination->config()));
       samples.add(label("channel", view.channel.name()) + "," + label("destination", name),
                   since ? static_cast<double>(now - *since) / 1e6 : 0);
     }

@@ -39,8 +39,8 @@ class Waits {
 
   void look_at_work(const pipeline::Channel& channel) {
     if (channel.paused()) {
-      add("work of channel {0} is paused; `cannula status` says why, `cannula channel resume {0}` "
-          "ends it",
+      add("work of channel {0} is paused; `cannula status SITE` says why, `cannula channel resume "
+          "{0} SITE --reason TEXT` ends it",
           channel.name());
     }
     if (!holds_) return;
@@ -60,8 +60,8 @@ class Waits {
     if (delivery.state == DeliveryState::held) return look_at_held(delivery);
     const pipeline::Standing standing = destination.standing();
     if (standing.paused) {
-      add("destination {1} is paused; `cannula status` says by whom, `cannula channel resume {0}` "
-          "ends it",
+      add("destination {1} is paused; `cannula status SITE` says by whom, `cannula channel resume "
+          "{0} SITE --destination {1} --reason TEXT` ends it",
           delivery.channel, delivery.destination);
     }
     if (standing.breaker != pipeline::Breaker::State::closed) {
@@ -82,10 +82,10 @@ class Waits {
   }
 
   void look_at_held(const DeliveryRow& delivery) {
-    add("delivery {} to {} is held for a person, and what follows of its order key with it: {}; "
-        "`cannula msg resend {} --delivery {}` tries it again, `cannula msg discard` ends it",
-        delivery.ordinal, delivery.destination, delivery.reason, delivery.id.text(),
-        delivery.ordinal);
+    add("delivery {0} to {1} is held for a person, and what follows of its order key with it: {2}; "
+        "`cannula msg resend {3} SITE --delivery {0} --reason TEXT` tries it again, `cannula msg "
+        "discard {3} SITE --delivery {0} --reason TEXT` ends it",
+        delivery.ordinal, delivery.destination, delivery.reason, delivery.id.text());
   }
 
   void say_window(const DeliveryRow& delivery, const pipeline::Destination& destination) {
@@ -110,7 +110,7 @@ class Waits {
         if (!overlap(row.order_keys, delivery.order_keys)) continue;
         return add(
             "message {0} of the same order key goes to {1} first, and is {2}; see `cannula "
-            "msg show {0}`",
+            "msg show {0} SITE`",
             row.id.text(), row.destination, store::name_of(row.state));
       }
       after = rows->back().queued;
@@ -137,8 +137,8 @@ class Waits {
       if (!rows) return false;
       for (const MessageRow& row : *rows) {
         if (!holds(row)) continue;
-        add("message {0} of the same order key is {1} and holds it; `cannula msg show {0}`, then "
-            "`cannula msg resend {0}` or `cannula msg discard {0}`",
+        add("message {0} of the same order key is {1} and holds it; `cannula msg show {0} SITE` "
+            "says what to do about it",
             row.id.text(), store::name_of(row.state));
         return true;
       }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/scheduler.h"
 
@@ -70,9 +71,7 @@ Result<void> Channel::restore_holds_of(const std::string& channel, store::Delive
   query.delivery_state = state;
   for (auto& named : destinations_) {  // no structured binding: clang 14 does not capture those
     Destination* const destination = named.second.get();
-    std::vector<std::string> known_as = destination->config().renamed_from;
-    known_as.push_back(named.first);
-    for (const std::string& name : known_as) {
+    for (const std::string& name : config::names_of(destination->config())) {
       query.destination = name;
       TRY(each_message(query, [&](const store::MessageRow& row) -> Result<void> {
         for (const store::DeliveryRow& delivery : TRY(store_.deliveries(row.id))) {
@@ -88,17 +87,12 @@ Result<void> Channel::restore_holds_of(const std::string& channel, store::Delive
 }
 
 std::vector<std::string> Channel::names() const {
-  std::vector<std::string> names{config_.name};
-  names.insert(names.end(), config_.renamed_from.begin(), config_.renamed_from.end());
-  return names;
+  return config::names_of(config_);
 }
 
 std::shared_ptr<Destination> Channel::destination_named(const std::string& name) const {
-  auto found = destinations_.find(name);
-  if (found != destinations_.end()) return found->second;
   for (const auto& [now, destination] : destinations_) {
-    const auto& former = destination->config().renamed_from;
-    if (std::find(former.begin(), former.end(), name) != former.end()) return destination;
+    if (config::is_known_as(destination->config(), name)) return destination;
   }
   return nullptr;
 }

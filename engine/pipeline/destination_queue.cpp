@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/destination.h"
 
@@ -227,8 +228,7 @@ bool Destination::has_room() const {
 // The rows of all names that channel and destination have had, in the order of the journal.
 Result<std::vector<store::DeliveryRow>> Destination::waiting(store::Position after,
                                                              std::uint32_t after_ordinal) const {
-  std::vector<std::string> names = config_.renamed_from;
-  names.push_back(config_.name);
+  const std::vector<std::string> names = config::names_of(config_);
   std::vector<store::DeliveryRow> rows;
   for (const std::string& channel : channels_) {
     for (const std::string& name : names) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/running_channel.h"
 #include "engine/security/site_keys.h"
@@ -452,11 +453,8 @@ void Engine::settle_offers(Channels& channels) {
 
 std::shared_ptr<Channel> Engine::channel_named(const std::string& name) const {
   std::shared_lock lock(mutex_);
-  auto found = channels_.find(name);
-  if (found != channels_.end()) return found->second->channel;
   for (const auto& [now, running] : channels_) {
-    const auto& former = running->config.renamed_from;
-    if (std::find(former.begin(), former.end(), name) != former.end()) return running->channel;
+    if (config::is_known_as(running->config, name)) return running->channel;
   }
   return nullptr;
 }

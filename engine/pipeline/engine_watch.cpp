@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
 #include "engine/pipeline/noted_time.h"
+#include "engine/pipeline/pauses.h"
 #include "engine/pipeline/running_channel.h"
 
 namespace cannula::pipeline {
@@ -30,21 +32,11 @@ bool waits_for_long(const store::StateCount& one) {
   return one.state == "retrying" || one.state == "held" || one.state == "parked";
 }
 
-bool names(const auto& config, const std::string& name) {
-  const auto& former = config.renamed_from;
-  return config.name == name || std::find(former.begin(), former.end(), name) != former.end();
-}
-
 // Whether the site says what becomes of what is counted there.
 bool is_named(const config::Site& site, const store::StateCount& one) {
-  for (const auto& [name, channel] : site.channels) {
-    if (!names(channel, one.channel)) continue;
-    return one.destination.empty() ||
-           std::any_of(
-               channel.destinations.begin(), channel.destinations.end(),
-               [&](const auto& destination) { return names(destination, one.destination); });
-  }
-  return false;
+  const config::ChannelConfig* channel = config::channel_known_as(site, one.channel);
+  return channel != nullptr && (one.destination.empty() ||
+                                config::destination_known_as(*channel, one.destination) != nullptr);
 }
 
 std::string what_waits(const store::StateCount& one) {
@@ -54,9 +46,20 @@ std::string what_waits(const store::StateCount& one) {
                            one.destination, one.state);
 }
 
+// What a person can do about what `next` would leave behind.
+std::string how_to_go_on(const store::StateCount& one, const config::Site& next) {
+  const bool channel_gone = config::channel_known_as(next, one.channel) == nullptr;
+  return fmt::format(
+      "write renamed_from = \"{}\" {} where they are to go on, or end them with `cannula channel "
+      "discard {} {}{} --reason TEXT`, or wait until they are delivered",
+      channel_gone ? one.channel : one.destination,
+      channel_gone ? "at the top of the channel.toml" : "in the [[destination]]", one.channel,
+      next.root.string(), one.destination.empty() ? "" : " --destination " + one.destination);
+}
+
 }  // namespace
 
-Result<void> Engine::pause(const std::string& channel_name, const std::string& part, bool paused,
+Result<void> Engine::pause(const std::string& channel_name, const std::string& asked, bool paused,
                            const std::string& actor, const std::string& reason) {
   std::scoped_lock one_at_a_time(acts_);
   const std::shared_ptr<Channel> channel = channel_named(channel_name);
@@ -64,26 +67,14 @@ Result<void> Engine::pause(const std::string& channel_name, const std::string& p
     return Error{"P317", "there is no channel " + channel_name, "see `cannula status`",
                  std::nullopt};
   }
-  std::shared_ptr<Destination> destination;
-  if (part.starts_with("to:")) {
-    destination = channel->destination_named(part.substr(3));
-    if (!destination) {
-      return Error{"P317",
-                   fmt::format("channel {} has no destination {}", channel_name, part.substr(3)),
-                   "see `cannula status`", std::nullopt};
-    }
-  } else if (part != "intake" && part != "work") {
-    return Error{"P317", "a channel has no part " + part, "intake, work or to:DESTINATION",
-                 std::nullopt};
-  }
-  TRY(act_log_->record({now_microseconds(), paused ? "pause" : "resume", channel->name(),
-                        destination ? "to:" + destination->config().name : part, actor, reason}));
-  if (destination) {
-    destination->pause(paused);
-  } else if (part == "intake") {
+  const std::string part = TRY(part_of(channel->config(), asked));
+  TRY(record_pause(*act_log_, channel->config(), part, paused, actor, reason));
+  if (part == "intake") {
     channel->pause_intake(paused);
-  } else {
+  } else if (part == "work") {
     channel->pause_work_by_hand(paused);
+  } else if (const auto destination = channel->destination_named(part.substr(3))) {
+    destination->pause(paused);
   }
   spdlog::warn("channel {}: {} {} by {}", channel->name(), part, paused ? "paused" : "resumed",
                actor);
@@ -91,19 +82,23 @@ Result<void> Engine::pause(const std::string& channel_name, const std::string& p
 }
 
 void Engine::restore_pauses(Channel& channel) const {
-  if (act_log_->is_paused(channel.name(), "intake")) channel.pause_intake(true);
-  if (act_log_->is_paused(channel.name(), "work")) channel.pause_work_by_hand(true);
+  const auto paused = [&](const std::string& part) {
+    return is_paused(*act_log_, channel.config(), part);
+  };
+  if (paused("intake")) channel.pause_intake(true);
+  if (paused("work")) channel.pause_work_by_hand(true);
   for (const auto& [name, destination] : channel.destinations()) {
-    if (act_log_->is_paused(channel.name(), "to:" + name)) destination->pause(true);
+    if (paused("to:" + name)) destination->pause(true);
   }
 }
 
 // On a worker's thread. The channel has stopped already; this lets a restart know.
 void Engine::stop_on_error(const Channel& channel, MessageId id) {
   spdlog::error(
-      "channel {}: work is paused, because its script failed on message {} and on_error is "
-      "\"stop\"; see `cannula msg show {}`, then `cannula channel resume {}`",
-      channel.name(), id.text(), id.text(), channel.name());
+      "channel {0}: work is paused, because its script failed on message {1} and on_error is "
+      "\"stop\"; see `cannula msg show {1} {2}`, then `cannula channel resume {0} {2} --reason "
+      "TEXT`",
+      channel.name(), id.text(), site()->root.string());
   auto recorded = act_log_->record({now_microseconds(), "pause", channel.name(), "work", "cannula",
                                     "the script failed on message " + id.text()});
   if (!recorded) spdlog::error("{}", recorded.error().text());
@@ -153,13 +148,8 @@ Engine::Stranded Engine::what_would_be_stranded(const config::Site& next) const 
     if (!is_left(one) || is_in_deliveries(one)) continue;
     stranded.count += one.count;
     stranded.for_long = stranded.for_long || waits_for_long(one);
-    stranded.findings.push_back(
-        {Severity::error, "P315", what_waits(one) + " would be left behind", nullptr, std::nullopt,
-         fmt::format("write renamed_from = \"{}\" where they are to go on, or end them with "
-                     "`cannula channel discard {}{}`, or wait until they are delivered",
-                     one.destination.empty() ? one.channel : one.destination, one.channel,
-                     one.destination.empty() ? "" : " --destination " + one.destination),
-         ""});
+    stranded.findings.push_back({Severity::error, "P315", what_waits(one) + " would be left behind",
+                                 nullptr, std::nullopt, how_to_go_on(one, next), ""});
   }
   return stranded;
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/clock.h"
 
 namespace cannula::pipeline {
@@ -38,20 +39,9 @@ config::RetentionConfig::Period period_of(const config::RetentionConfig& retenti
   }
 }
 
-// A channel that was renamed keeps its former messages as it keeps its own. Null: it is removed.
-const config::ChannelConfig* channel_of(const config::Site& site, const std::string& channel) {
-  const auto found = site.channels.find(channel);
-  if (found != site.channels.end()) return &found->second;
-  for (const auto& [name, config] : site.channels) {
-    const auto& former = config.renamed_from;
-    if (std::find(former.begin(), former.end(), channel) != former.end()) return &config;
-  }
-  return nullptr;
-}
-
 // It keeps what follows of its order key waiting, until a person sends it again or discards it.
 bool holds_its_key(const config::Site& site, const store::MessageRow& row) {
-  const config::ChannelConfig* channel = channel_of(site, row.channel);
+  const config::ChannelConfig* channel = config::channel_known_as(site, row.channel);
   return row.state == store::MessageState::dead && channel != nullptr &&
          channel->order.on_hold == config::OrderConfig::OnHold::hold_key;
 }
@@ -75,13 +65,21 @@ store::PruneOrder prune_order(std::shared_ptr<const config::Site> site, const Ho
   store::PruneOrder order;
   order.now = now;
   order.keep = [site](const std::string& channel, store::MessageState state) {
-    const config::ChannelConfig* config = channel_of(*site, channel);
+    const config::ChannelConfig* config = config::channel_known_as(*site, channel);
     const config::RetentionConfig& retention = config ? config->retention : site->retention;
     return store::Keep{microseconds(period_of(retention, state)), microseconds(retention.bodies)};
   };
   order.held = [site, &holds](const store::MessageRow& row, const store::FoundBy& found_by) {
     if (holds_its_key(*site, row)) return std::string("it is dead and holds its order key");
-    return holds.covering(row, found_by);
+    std::string hold = holds.covering(row, found_by);
+    const config::ChannelConfig* channel = config::channel_known_as(*site, row.channel);
+    if (!hold.empty() || channel == nullptr) return hold;
+    store::MessageRow known_as = row;  // one that names the channel is of all names that it has had
+    for (const std::string& name : config::names_of(*channel)) {
+      known_as.channel = name;
+      if (hold = holds.covering(known_as, found_by); !hold.empty()) break;
+    }
+    return hold;
   };
   return order;
 }

@@ -48,6 +48,16 @@ class IndexReader::Session {
     return id;
   }
 
+  Result<Numbers> numbers(const std::string& name, const std::vector<std::string>& others) {
+    if (name.empty()) return Numbers();
+    std::vector<std::int64_t> known;
+    if (const std::int64_t one = TRY(number(name)); one != 0) known.push_back(one);
+    for (const std::string& other : others) {
+      if (const std::int64_t one = TRY(number(other)); one != 0) known.push_back(one);
+    }
+    return Numbers(std::move(known));
+  }
+
   Result<std::string> text(std::int64_t number) {
     if (number == 0) return std::string();
     const auto known = texts_.find(number);
@@ -112,12 +122,11 @@ class IndexReader::Session {
   // Calls `visit` with each row of what the arms of `query` find; `column` names the statement.
   Result<void> each_of(const LetterQuery& query, std::string LetterArm::*column,
                        const std::function<Result<void>(const LetterArm&, Statement&)>& visit) {
-    const std::int64_t channel = query.channel.empty() ? 0 : TRY(number(query.channel));
-    const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
-    if (!query.channel.empty() && channel == 0) return {};
-    if (!query.destination.empty() && destination == 0) return {};
+    const Numbers channels = TRY(numbers(query.channel, query.also_of_channels));
+    const Numbers destinations = TRY(numbers(query.destination, query.also_to));
+    if ((channels && channels->empty()) || (destinations && destinations->empty())) return {};
     const std::string place = query.place.value_or("");  // SQLite reads it until the last step
-    for (const LetterArm& arm : letter_arms(query, channel, destination)) {
+    for (const LetterArm& arm : letter_arms(query, channels, destinations)) {
       const auto select = TRY(connection_->prepare(arm.*column));
       select->bind(1, query.code).bind(2, place).bind(3, query.from);
       select->bind(4, query.to);
@@ -138,7 +147,7 @@ class IndexReader::Session {
     std::int64_t channel;
     std::int64_t state;
   };
-  Result<std::vector<Pair>> pairs(std::int64_t channel, std::optional<MessageState> state);
+  Result<std::vector<Pair>> pairs(const Numbers& channels, std::optional<MessageState> state);
   Result<std::unique_ptr<Statement>> statement_for(const MessageQuery& query,
                                                    std::span<const MessageId> candidates);
 
@@ -148,45 +157,44 @@ class IndexReader::Session {
   std::unordered_map<std::int64_t, std::string> texts_;
 };
 
-static std::string delivery_filter(const MessageQuery& query) {
+static std::string delivery_filter(const MessageQuery& query, const Numbers& destinations) {
   const std::string state =
       query.delivery_state ? fmt::format(" AND state = {}", static_cast<int>(*query.delivery_state))
                            : "";
-  if (query.destination.empty()) {
-    return fmt::format(" AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id{})",
+  const std::string to = and_among("destination", destinations);
+  if (!destinations || !query.delivery_state || *query.delivery_state == DeliveryState::delivered) {
+    return fmt::format(" AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id{}{})", to,
                        state);
   }
-  if (!query.delivery_state || *query.delivery_state == DeliveryState::delivered) {
-    return fmt::format(
-        " AND EXISTS (SELECT 1 FROM deliveries WHERE message = messages.id AND destination = ?5{})",
-        state);
-  }
   // Few are in another state than delivered, and there are indexes of those: start from them.
-  return fmt::format(" AND id IN (SELECT message FROM deliveries WHERE destination = ?5{} AND {})",
-                     state,
-                     *query.delivery_state < DeliveryState::delivered ? "state < 3" : "state > 3");
+  return fmt::format(" AND id IN (SELECT message FROM deliveries WHERE {}{}{})",
+                     *query.delivery_state < DeliveryState::delivered ? "state < 3" : "state > 3",
+                     to, state);
 }
 
 // The pairs of channel and state that have messages: the counters know.
 Result<std::vector<IndexReader::Session::Pair>> IndexReader::Session::pairs(
-    std::int64_t channel, std::optional<MessageState> state) {
+    const Numbers& channels, std::optional<MessageState> state) {
   Statement& select = *TRY(
       connection_->prepared("SELECT channel, state FROM counts WHERE destination = 0 AND count > 0 "
-                            "AND (?1 = 0 OR channel = ?1) AND (?2 < 0 OR state = ?2)"));
-  select.bind(1, channel).bind(2, state ? static_cast<std::int64_t>(*state) : -1);
+                            "AND (?1 < 0 OR state = ?1)"));
+  select.bind(1, state ? static_cast<std::int64_t>(*state) : -1);
   std::vector<Pair> found;
-  while (TRY(select.step())) found.push_back({select.integer(0), select.integer(1)});
+  while (TRY(select.step())) {
+    const std::int64_t channel = select.integer(0);
+    const bool asked_for =
+        !channels || std::find(channels->begin(), channels->end(), channel) != channels->end();
+    if (asked_for) found.push_back({channel, select.integer(1)});
+  }
   return found;
 }
 
 Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(
     const MessageQuery& query, std::span<const MessageId> candidates) {
-  const std::int64_t channel = query.channel.empty() ? 0 : TRY(number(query.channel));
-  const std::int64_t destination = query.destination.empty() ? 0 : TRY(number(query.destination));
-  const bool names_known =
-      (query.channel.empty() || channel != 0) && (query.destination.empty() || destination != 0);
+  const Numbers channels = TRY(numbers(query.channel, query.also_of_channels));
+  const Numbers destinations = TRY(numbers(query.destination, query.also_to));
 
-  std::string filter = names_known ? "id > ?1 AND id < ?2" : "0";
+  std::string filter = "id > ?1 AND id < ?2";
   if (query.received_from != 0) filter += " AND received_at >= ?3";
   if (query.received_to != 0) filter += " AND received_at < ?4";
   if (!candidates.empty()) {
@@ -195,15 +203,13 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(
       fmt::format_to(std::back_inserter(filter), "{},", id.value);
     filter.back() = ')';
   }
-  if (!query.destination.empty() || query.delivery_state) {
-    filter += delivery_filter(query);
-  }
+  if (destinations || query.delivery_state) filter += delivery_filter(query, destinations);
 
   const std::string order =
-      fmt::format(" ORDER BY id {} LIMIT ?6", query.newest_first ? "DESC" : "ASC");
+      fmt::format(" ORDER BY id {} LIMIT ?5", query.newest_first ? "DESC" : "ASC");
   std::string sql;
-  if (candidates.empty() && (channel != 0 || query.state)) {
-    const std::vector<Pair> arms = TRY(pairs(channel, query.state));
+  if (candidates.empty() && (channels || query.state)) {
+    const std::vector<Pair> arms = TRY(pairs(channels, query.state));
     if (arms.size() <= kMostArms) {
       for (const Pair& arm : arms) {
         sql += sql.empty() ? "" : " UNION ALL ";
@@ -218,7 +224,7 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(
     }
   }
   if (sql.empty()) {
-    if (channel != 0) filter += fmt::format(" AND channel = {}", channel);
+    filter += and_among("channel", channels);
     if (query.state) filter += fmt::format(" AND state = {}", static_cast<int>(*query.state));
     sql = fmt::format("SELECT {} FROM messages WHERE {}{}", kMessageColumns, filter, order);
   }
@@ -229,8 +235,7 @@ Result<std::unique_ptr<Statement>> IndexReader::Session::statement_for(
       .bind(2, query.before ? static_cast<std::int64_t>(query.before.value) : kNoBound)
       .bind(3, query.received_from)
       .bind(4, query.received_to)
-      .bind(5, destination)
-      .bind(6, limit_of(query.limit));
+      .bind(5, limit_of(query.limit));
   return statement;
 }
 

@@ -1,14 +1,13 @@
 #include "engine/store/letter_sql.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace cannula::store {
 namespace {
 
-std::string conditions(const LetterQuery& query, std::int64_t channel, std::int64_t destination) {
-  std::string text;
-  if (channel != 0) text += fmt::format(" AND channel = {}", channel);
-  if (destination != 0) text += fmt::format(" AND destination = {}", destination);
+std::string conditions(const LetterQuery& query, const Numbers& channels,
+                       const Numbers& destinations) {
+  std::string text = and_among("channel", channels) + and_among("destination", destinations);
   if (!query.code.empty()) text += " AND code = ?1";
   if (query.place) text += query.place->empty() ? " AND place IS NULL" : " AND place = ?2";
   if (query.from != 0) text += " AND changed_at >= ?3";
@@ -50,9 +49,15 @@ LetterArm message_arm(MessageState state, const std::string& conditions) {
 
 }  // namespace
 
-std::vector<LetterArm> letter_arms(const LetterQuery& query, std::int64_t channel,
-                                   std::int64_t destination) {
-  const std::string narrowed = conditions(query, channel, destination);
+std::string and_among(std::string_view column, const Numbers& numbers) {
+  if (!numbers) return {};
+  if (numbers->size() == 1) return fmt::format(" AND {} = {}", column, numbers->front());
+  return fmt::format(" AND {} IN ({})", column, fmt::join(*numbers, ", "));
+}
+
+std::vector<LetterArm> letter_arms(const LetterQuery& query, const Numbers& channels,
+                                   const Numbers& destinations) {
+  const std::string narrowed = conditions(query, channels, destinations);
   std::vector<LetterArm> arms;
   for (const DeliveryState state : query.deliveries) arms.push_back(delivery_arm(state, narrowed));
   if (!query.destination.empty()) return arms;

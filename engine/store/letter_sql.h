@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/store/store.h"
@@ -17,8 +19,14 @@ struct LetterArm {
   std::string causes;   // columns: channel, destination, code, place, count, first, last, sample
 };
 
-// `channel` and `destination` are the numbers of the names in `query`; 0 where it names none.
-std::vector<LetterArm> letter_arms(const LetterQuery& query, std::int64_t channel,
-                                   std::int64_t destination);
+// What the index calls the names that a query is narrowed to; none: it is not narrowed. A name that
+// the index does not know has no number.
+using Numbers = std::optional<std::vector<std::int64_t>>;
+
+// " AND COLUMN IN (…)"; empty when it is not narrowed.
+std::string and_among(std::string_view column, const Numbers& numbers);
+
+std::vector<LetterArm> letter_arms(const LetterQuery& query, const Numbers& channels,
+                                   const Numbers& destinations);
 
 }  // namespace cannula::store

@@ -111,10 +111,12 @@ struct DeliveryRow {
 };
 
 struct MessageQuery {
-  std::string channel{};  // empty: all
+  std::string channel{};                        // empty: all
+  std::vector<std::string> also_of_channels{};  // besides `channel`: names that it had before
   std::optional<MessageState> state{};
   std::string control_id{};
   std::string destination{};                      // messages with a delivery to it …
+  std::vector<std::string> also_to{};             // … or, besides, to one of these …
   std::optional<DeliveryState> delivery_state{};  // … in this state
   MessageId after{};                              // exclusive, for paging on in rising order
   MessageId before{};                             // exclusive; with newest_first
@@ -136,9 +138,11 @@ struct Letter {
 // All that has come to the same state in the same way: what people list by cause, send again or
 // end in numbers.
 struct LetterQuery {
-  std::string channel{};                    // empty: all
-  std::string destination{};                // empty: all, and messages too
-  std::vector<DeliveryState> deliveries{};  // deliveries in one of these states
+  std::string channel{};                        // empty: all
+  std::vector<std::string> also_of_channels{};  // besides `channel`: names that it had before
+  std::string destination{};                    // empty: all, and messages too
+  std::vector<std::string> also_to{};           // besides `destination`, in the same way
+  std::vector<DeliveryState> deliveries{};      // deliveries in one of these states
   // Messages in one of these states; of the dead, those that died by themselves and not by a
   // delivery. None when `destination` is given.
   std::vector<MessageState> messages{};

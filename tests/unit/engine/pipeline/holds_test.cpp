@@ -156,5 +156,23 @@ TEST_F(HoldsTest, what_died_and_holds_its_order_key_is_kept) {
   EXPECT_EQ(order.held(row(1, "lab", 1), {}), "");
 }
 
+TEST_F(HoldsTest, one_of_a_channel_is_of_all_names_that_it_has_had) {
+  const auto holds = open();
+  Hold hold;
+  hold.actor = "a.analyst";
+  hold.reason = "case 12/2026";
+  hold.channel = "results";
+  const auto added = holds->add(hold);
+  ASSERT_TRUE(added);
+  auto site = std::make_shared<config::Site>();
+  site->channels["lab"].name = "lab";
+  site->channels["lab"].renamed_from = {"results"};
+  site->channels["adt"].name = "adt";
+  const store::PruneOrder order = prune_order(site, *holds, 1);
+  EXPECT_NE(order.held(row(1, "results", 1), {}), "");
+  EXPECT_NE(order.held(row(1, "lab", 1), {}), "") << "it came under the new name";
+  EXPECT_EQ(order.held(row(1, "adt", 1), {}), "");
+}
+
 }  // namespace
 }  // namespace cannula::pipeline
