@@ -30,6 +30,10 @@ class Breaker {
     return away_ ? 1 : std::min(concurrency, at_once_);
   }
 
+  // Whether it is still to be found out what the other side takes: it has not answered, or not
+  // often enough since. `concurrency` as above.
+  bool in_doubt(std::size_t concurrency) const { return away_ || at_once_ <= concurrency; }
+
   // The other side answered, whatever it said. True when it had been away.
   bool answered() {
     failures_ = 0;

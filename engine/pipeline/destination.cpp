@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "engine/config/former_names.h"
 #include "engine/pipeline/backoff.h"
 #include "engine/pipeline/delivery_loader.h"
 #include "engine/pipeline/retry_policy.h"
@@ -90,8 +91,7 @@ class Destination::SenderMemory final : public Memory {
 Result<std::string> Destination::recall() const {
   TRY(store_.commit({}));
   TRY(store_.catch_up_within(store::kPatience));
-  std::vector<std::string> names{config_.name};
-  names.insert(names.end(), config_.renamed_from.begin(), config_.renamed_from.end());
+  const std::vector<std::string> names = config::names_of(config_);
   for (const std::string& channel : channels_) {
     const std::vector<store::StateWrite> remembered = TRY(store_.wire_state(channel));
     for (const std::string& name : names) {
@@ -218,11 +218,18 @@ bool Destination::may_dispatch() const {
   return under_way_ < breaker_.allowed(now, sender_->concurrency()) && now >= pacer_.next();
 }
 
+// After failures what has been tried least goes first: it may be a few messages alone that get no
+// answer, and these must not be all that the other side is asked with.
+Destination::Lane::Entry* Destination::next_to_try(bool stat_only) {
+  if (!breaker_.in_doubt(sender_->concurrency())) return lanes_.next(stat_only);
+  return lanes_.next_by([](const Delivery& delivery) { return delivery.attempts; }, stat_only);
+}
+
 void Destination::dispatch() {
   if (stopping_) return;
   const bool stat_only = window_closed();
   while (may_dispatch()) {
-    Lane::Entry* entry = lanes_.next(stat_only);
+    Lane::Entry* entry = next_to_try(stat_only);
     if (!entry) break;
     if (entry->item.not_before != 0) {
       const store::Timestamp wait = entry->item.not_before - clock_.now();

@@ -169,6 +169,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void wake_sleeper(MessageId id, std::uint32_t ordinal);
   void arm_timer();
   bool may_dispatch() const;
+  Lane::Entry* next_to_try(bool stat_only);
   bool window_closed() const;
   std::chrono::steady_clock::time_point next_look() const;
   void note_standing();

@@ -64,6 +64,27 @@ class Lanes {
     }
   }
 
+  // The same, but of all that may go the first one of the least `rank(item)`: a look at each.
+  template <class Rank>
+  Entry* next_by(Rank rank, bool urgent_only = false) {
+    std::deque<Entry*>* from = nullptr;
+    std::size_t best = 0;
+    for (std::deque<Entry*>* queue : {&urgent_, &ready_}) {
+      if (urgent_only && queue == &ready_) break;
+      for (std::size_t i = 0; i < queue->size(); ++i) {
+        if (blocked(*(*queue)[i])) continue;
+        if (from && rank((*queue)[i]->item) >= rank((*from)[best]->item)) continue;
+        from = queue;
+        best = i;
+      }
+    }
+    if (!from) return nullptr;
+    Entry* entry = (*from)[best];
+    from->erase(from->begin() + static_cast<std::ptrdiff_t>(best));
+    move_to(entry, Entry::Place::out);
+    return entry;
+  }
+
   // It is done with: the next ones of its keys may go.
   void release(Entry* entry) {
     assert(entry->place_ == Entry::Place::out);

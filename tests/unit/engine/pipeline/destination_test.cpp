@@ -40,6 +40,35 @@ TEST_F(EngineTest, ADestinationThatIsAwayIsProbedAndDrainsWhenItIsBack) {
   wires_.delivered(200);
 }
 
+// A few messages that the other side never answers, and which have been tried for long.
+TEST_F(EngineTest, WhatAloneGetsNoAnswerDoesNotKeepTheOthersFromADestination) {
+  std::atomic<int> in_vain{0};
+  wires_.answer = [&](const Parcel& parcel, int) {
+    if (parcel.payload->find("||SILENT^") == std::string::npos)
+      return Answer{Answer::Kind::delivered, {}, {}, {}};
+    ++in_vain;
+    return Answer{Answer::Kind::retry, nullptr, Error{"T1", "no answer"}, {}};
+  };
+  auto engine = start([&] {
+    auto made = site(kRelay);
+    config::ChannelConfig& lab = made->channels["lab"];
+    lab.order.by = OrderConfig::By::none;
+    lab.destinations[0].retry.away_after = 3;
+    lab.destinations[0].retry.first = std::chrono::milliseconds(20);
+    lab.destinations[0].retry.max = std::chrono::milliseconds(20);
+    return made;
+  }());
+  std::vector<std::string> silent, others;
+  for (int i = 0; i < 20; ++i) silent.push_back(oru(i, "SILENT"));
+  for (int i = 0; i < 20; ++i) others.push_back(oru(1000 + i, "A"));
+  wires_.offer("lab", silent);
+  while (in_vain < 60) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const int before = in_vain;
+  wires_.offer("lab", others);
+  wires_.delivered(20);
+  EXPECT_LT(in_vain - before, 20) << "each of them once would be a time-out each";
+}
+
 class JumpingClock : public WallClock {
  public:
   store::Timestamp now() const override { return now_microseconds() + shift_; }

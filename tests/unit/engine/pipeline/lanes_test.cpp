@@ -184,6 +184,28 @@ TEST(Lanes, RoutineItemsStayWhereOnlyUrgentOnesMayGo) {
   EXPECT_FALSE(lanes.has_ready(true));
 }
 
+TEST(Lanes, OfAllThatMayGoTheOneOfTheLeastRankIsFound) {
+  const auto rank = [](int item) { return item % 10; };
+  IntLanes lanes;
+  lanes.add(13, {10});
+  lanes.add(11, {10});  // stands behind the first
+  lanes.add(22, {20});
+  lanes.add(32, {30});
+  lanes.add(40, {40});
+  lanes.hold({40});
+  lanes.add(59, {50}, true);
+  for (const int expected : {22, 32, 13, 11, 59}) {
+    IntLanes::Entry* entry = lanes.next_by(rank);
+    ASSERT_TRUE(entry) << expected;
+    EXPECT_EQ(entry->item, expected);
+    lanes.release(entry);
+  }
+  EXPECT_EQ(lanes.next_by(rank), nullptr) << "its key is held";
+  lanes.unhold({40});
+  EXPECT_EQ(lanes.next_by(rank, true), nullptr) << "it is not urgent";
+  EXPECT_EQ(lanes.next_by(rank)->item, 40);
+}
+
 TEST(Lanes, RemovedItemsLetTheNextOneGo) {
   IntLanes lanes;
   lanes.add(1, {10});
