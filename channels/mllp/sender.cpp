@@ -346,11 +346,11 @@ asio::awaitable<Result<void>> MllpSender::read_some(Link& link, steady_clock::ti
   const auto count = co_await link.stream->read_some(asio::buffer(link.buffer), left);
   if (!count) co_return count.error();
   if (*count == 0) {
-    co_return Error{"T105",
-                    settings_.links.endpoint.text() + " closed the connection without an answer",
-                    "the message will be sent again; one that closes each time may want TLS (a table "
-                    "tls), or may not let this address in",
-                    std::nullopt};
+    co_return Error{
+        "T105", settings_.links.endpoint.text() + " closed the connection without an answer",
+        "the message will be sent again; one that closes each time may want TLS (a table "
+        "tls), or may not let this address in",
+        std::nullopt};
   }
   link.raw.add({link.buffer.data(), *count});
   link.deframer.feed({link.buffer.data(), *count}, frames);

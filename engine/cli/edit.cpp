@@ -70,8 +70,9 @@ Verb msg_edit_verb() {
             arguments.required_text("--reason", "TEXT", options->reason,
                                     "Why; kept with the message.");
             arguments.flag("--force", options->force,
-                           "Takes the message although it looks as if it had a mistake: a segment "
-                           "that no version of HL7 has, a lost MSH or control id.");
+                           "Takes the message although it looks as if it had a mistake (a segment "
+                           "that no version of HL7 has, a lost MSH or control id), or another one "
+                           "has been made of the same before.");
           },
       .run =
           [options](const Context& context) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -31,7 +33,7 @@ std::string list_text(const json& answer) {
         text_of(row, "state"), text_of(row, "channel"), word(row, "event"), word(row, "control_id"),
         reason.empty() ? "" : "  " + visible(reason.substr(0, reason.find('\n')), 100));
   }
-  return text.empty() ? "no messages\n" : text;
+  return text;
 }
 
 // Bytes of no known character set: ASCII as it is, all others by number.
@@ -119,21 +121,31 @@ std::string next_step(const json& answer) {
   const std::string state = text_of(message, "state"), id = text_of(message, "id");
   if (state == "parked" && answer.value("waits_for", json::array()).empty()) {
     return fmt::format(
-        "next: `cannula msg resend {0} SITE` runs its script again, `cannula msg "
-        "discard {0} SITE` ends it\n",
+        "next: `cannula msg resend {0} SITE --reason TEXT` runs its script again, `cannula msg "
+        "discard {0} SITE --reason TEXT` ends it\n",
         id);
   }
-  if (state == "dead") {
-    return fmt::format(
-        "next: when the cause below is mended, `cannula msg resend {0} SITE`; "
-        "`cannula msg edit {0} SITE` changes it first, `cannula msg discard {0} "
-        "SITE` ends it\n",
-        id);
+  if (state != "dead") return {};
+  std::string text = "next: when the cause below is mended,";
+  const auto& deliveries = answer["deliveries"];
+  const auto dead = std::find_if(deliveries.begin(), deliveries.end(),
+                                 [](const json& one) { return text_of(one, "state") == "dead"; });
+  if (dead == deliveries.end()) {
+    text += fmt::format(" `cannula msg resend {} SITE --reason TEXT` runs its script again;", id);
+  } else {
+    text += fmt::format(
+        " `cannula msg resend {} SITE --destination {} --reason TEXT` sends that again as it is, "
+        "under the key that it had (without --destination the script runs again, and what has "
+        "arrived elsewhere is sent once more);",
+        id, text_of(*dead, "destination"));
   }
-  return {};
+  return text + fmt::format(
+                    " `cannula msg edit {0} SITE` changes it first, `cannula msg discard {0} SITE "
+                    "--reason TEXT` ends it\n",
+                    id);
 }
 
-std::string show_text(const json& answer) {
+std::string show_text(const json& answer, const std::string& site) {
   const json& message = answer["message"];
   std::string text = fmt::format(
       "message {}  {}  {}\nchannel {}  event {}  control id {}\n", text_of(message, "id"),
@@ -146,8 +158,8 @@ std::string show_text(const json& answer) {
   for (const json& edited : answer["edited_as"])
     text += fmt::format("edited as {}\n", edited.get<std::string>());
   for (const json& wait : answer.value("waits_for", json::array()))
-    text += fmt::format("waits: {}\n", visible(wait.get<std::string>()));
-  text += next_step(answer);
+    text += fmt::format("waits: {}\n", with_site(visible(wait.get<std::string>()), site));
+  text += with_site(next_step(answer), site);
   for (const json& record : answer["trail"]) {
     const std::string kind = text_of(record, "record");
     text += fmt::format("\n{}  ", text_of(record, "at"));
@@ -267,7 +279,13 @@ Verb msg_list_verb() {
                            {"limit", options->limit},
                            {"oldest_first", options->oldest_first}};
                 if (!options->range.put_into(query, context)) return static_cast<int>(kUsage);
-                return answer_question(options->site, "list", query, context, list_text);
+                return answer_question(options->site, "list", query, context,
+                                       [&context](const json& answer) {
+                                         // Not among the ids that a script may read.
+                                         if (answer["messages"].empty())
+                                           print(context.err, "no messages\n");
+                                         return list_text(answer);
+                                       });
               }};
 }
 
@@ -288,8 +306,9 @@ Verb msg_show_verb() {
               },
           .run =
               [options](const Context& context) {
-                return answer_question(options->site, "show", json{{"id", options->id}}, context,
-                                       show_text);
+                return answer_question(
+                    options->site, "show", json{{"id", options->id}}, context,
+                    [options](const json& answer) { return show_text(answer, options->site); });
               }};
 }
 

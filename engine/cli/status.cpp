@@ -45,7 +45,7 @@ std::string standing_text(const nlohmann::json& channel, const std::string& dest
 }
 
 // What waits because an earlier message of its key is parked, dead or held, and which are.
-std::string held_back_text(const nlohmann::json& holder) {
+std::string held_back_text(const nlohmann::json& holder, const std::string& site) {
   if (!holder.contains("held_back")) return {};
   const nlohmann::json& held = holder["held_back"];
   const auto count = [](const nlohmann::json& object, const char* name) {
@@ -54,9 +54,10 @@ std::string held_back_text(const nlohmann::json& holder) {
   const auto keys = count(held, "keys");
   const auto messages = count(held, "messages");
   std::string text = fmt::format(
-      "              HELD BACK {} of {} order key{}: an earlier message of it is parked, dead or "
+      "              HELD BACK: {} wait{} behind an earlier message of {} that is parked, dead or "
       "held\n",
-      messages, keys, keys == 1 ? "" : "s");
+      messages, messages == 1 ? "s" : "",
+      keys == 1 ? "their order key" : fmt::format("one of {} order keys", keys));
   const auto oldest = held.value("oldest", nlohmann::json::array());
   for (const nlohmann::json& one : oldest) {
     const std::string id = one.value("message", "");
@@ -68,7 +69,7 @@ std::string held_back_text(const nlohmann::json& holder) {
         "              {}: `cannula msg dead SITE`, `--state held`, `--state parked` count them\n",
         oldest.empty() ? "what holds them" : "and others");
   }
-  return text;
+  return with_site(std::move(text), site);
 }
 
 // Its certificates, of the source where `destination` is empty.
@@ -108,7 +109,7 @@ std::string oldest_text(const nlohmann::json& channel, const std::string& destin
   return since.empty() ? "" : ", the oldest of " + since;
 }
 
-std::string status_text(const nlohmann::json& status) {
+std::string status_text(const nlohmann::json& status, const std::string& site) {
   std::string text = status.value("running", false)
                          ? "running\n"
                          : "not running: these are the counts of the store\n";
@@ -165,19 +166,20 @@ std::string status_text(const nlohmann::json& status) {
     if (channel.contains("last_received"))
       text += ", the last at " + channel.value("last_received", "");
     text += "\n";
-    text += held_back_text(channel);
+    text += held_back_text(channel, site);
     text += certificates_text(status, name, "");
     if (channel.contains("messages") && channel["messages"].value("parked", 0) > 0) {
-      text +=
+      text += with_site(
           "              parked ones wait: `cannula table unmapped SITE` lists codes without a\n"
-          "              row, `cannula msg list SITE --state parked` the messages\n";
+          "              row, `cannula msg list SITE --state parked` the messages\n",
+          site);
     }
     const auto destinations = channel.value("destinations", nlohmann::json::object());
     const auto standings = channel.value("standing", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
       text += fmt::format("  to {:<9}{}{}{}\n", destination, counts_text(counts),
                           oldest_text(channel, destination), standing_text(channel, destination));
-      if (standings.contains(destination)) text += held_back_text(standings[destination]);
+      if (standings.contains(destination)) text += held_back_text(standings[destination], site);
       text += certificates_text(status, name, destination);
     }
     for (const nlohmann::json& pause : channel.value("pauses", nlohmann::json::array())) {
@@ -202,8 +204,9 @@ Verb status_verb() {
               },
           .run =
               [site](const Context& context) {
-                return answer_question(*site, "status", nlohmann::json::object(), context,
-                                       status_text);
+                return answer_question(
+                    *site, "status", nlohmann::json::object(), context,
+                    [site](const nlohmann::json& status) { return status_text(status, *site); });
               }};
 }
 

@@ -240,6 +240,39 @@ Result<std::filesystem::path> site_folder(const std::string& named) {
   return error ? *found : relative;
 }
 
+namespace {
+
+// As one word of a shell.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+:@%";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace
+
+std::string with_site(std::string text, const std::string& named) {
+  constexpr std::string_view kCommand = "`cannula ", kSite = " SITE";
+  const std::string site = named.empty() ? "" : " " + shell_word(named);
+  std::size_t at = 0;
+  while ((at = text.find(kCommand, at)) != std::string::npos) {
+    const std::size_t end = text.find('`', at + 1);
+    const std::size_t place = text.find(kSite, at);
+    at = end;
+    if (end == std::string::npos) break;
+    if (place >= end) {
+      ++at;
+      continue;
+    }
+    text.replace(place, kSite.size(), site);
+    at = end - kSite.size() + site.size() + 1;
+  }
+  return text;
+}
+
 void print_error(const Context& context, const Error& error) {
   std::string text = "cannula: error";
   if (!error.code.empty()) text += fmt::format("[{}]", error.code);

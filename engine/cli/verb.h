@@ -112,6 +112,10 @@ Result<std::filesystem::path> site_folder(const std::string& named);
 // Whether the folder holds a site.toml.
 bool is_site(const std::filesystem::path& folder);
 
+// A text that names commands, "`cannula msg show ID SITE`", with the site as the person named it,
+// who can paste them then; without it where they left it out.
+std::string with_site(std::string text, const std::string& named);
+
 // "error[U101]: message", the hint, on `context.err`.
 void print_error(const Context& context, const Error& error);
 void print(std::FILE* to, std::string_view text);

@@ -214,8 +214,8 @@ class BrokenFeed(unittest.TestCase):
         self.wait_until(lambda: cannula_json("status", self.site)["channels"]["lab"]["held_back"]["messages"] == 2)
         held = cannula_json("status", self.site)["channels"]["lab"]["held_back"]
         self.assertEqual(held, {"keys": 1, "messages": 2, "oldest": [{"message": parked, "holds": 2}]})
-        self.assertIn(f"HELD BACK 2 of 1 order key: an earlier message of it is parked, dead or held\n"
-                      f"              {parked} holds 2: `cannula msg show {parked} SITE`\n", self.status())
+        self.assertIn(f"HELD BACK: 2 wait behind an earlier message of their order key that is parked, dead or held\n"
+                      f"              {parked} holds 2: `cannula msg show {parked} {self.site}`\n", self.status())
         metrics = self.metrics()
         self.assertEqual(metrics['cannula_held_back_messages{channel="lab"}'], "2")
         self.assertEqual(metrics['cannula_held_back_keys{channel="lab"}'], "1")
@@ -238,7 +238,7 @@ class BrokenFeed(unittest.TestCase):
 
         wanted = {"keys": 1, "messages": 3, "oldest": [{"message": dead, "holds": 3}]}
         self.wait_until(lambda: held() == wanted)
-        self.assertRegex(self.status(), rf"to ehr .*\n +HELD BACK 3 of 1 order key.*\n +{dead} holds 3")
+        self.assertRegex(self.status(), rf"to ehr .*\n +HELD BACK: 3 wait behind an earlier message of their order key.*\n +{dead} holds 3")
         self.assertEqual(self.metrics()['cannula_held_back_messages{channel="lab",destination="ehr"}'], "3")
         self.assertEqual(self.engine.stop(), 0)
         self.start()

@@ -210,6 +210,10 @@ url       = "http://{self.ehr.address}/in"
         self.assertIn(f"edited as {new}", run("msg", "show", old, self.site).stdout)
         self.assertRegex(run("msg", "show", new, self.site).stdout, f"edited from {old} by .*: the code was wrong")
         self.assertEqual(cannula_json("msg", "show", old, self.site)["message"]["state"], "discarded")
+        again = run("msg", "edit", old, self.site, "--set", "OBX-3.1=K", "--reason", "did not look")
+        self.assertEqual(again.returncode, 1, again.stdout)
+        self.assertIn("P340", again.stderr)
+        self.assertIn(new, again.stderr, "it names the one that is to be edited now")
         file = self.folder / "whole.hl7"
         file.write_text(text.replace("Muster", "Beispiel"), encoding="utf-8", newline="")
         self.engine.stop()

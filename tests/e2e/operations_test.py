@@ -224,9 +224,9 @@ filename  = "{{id}}.hl7"
         dead = self.wait_for("dead")[0]["id"]
 
         def check():
-            self.assertIn(f"next: `cannula msg resend {parked} SITE`", run("msg", "show", parked, self.site).stdout)
+            self.assertIn(f"next: `cannula msg resend {parked} {self.site} --reason TEXT`", run("msg", "show", parked, self.site).stdout)
             text = run("msg", "show", waits, self.site).stdout
-            self.assertIn("waits: a row of table codes for 'MUST'; `cannula table unmapped SITE`", text)
+            self.assertIn(f"waits: a row of table codes for 'MUST'; `cannula table unmapped {self.site}`", text)
             self.assertNotIn("next:", text)
             self.assertIn("next: when the cause below is mended", run("msg", "show", dead, self.site).stdout)
 
