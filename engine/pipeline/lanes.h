@@ -64,24 +64,13 @@ class Lanes {
     }
   }
 
-  // The same, but of all that may go the first one of the least `rank(item)`: a look at each.
+  // The same, but of the urgent ones that may go, or where there is none of the others, the first
+  // one of the least `rank(item)`: a look at each.
   template <class Rank>
   Entry* next_by(Rank rank, bool urgent_only = false) {
-    std::deque<Entry*>* from = nullptr;
-    std::size_t best = 0;
-    for (std::deque<Entry*>* queue : {&urgent_, &ready_}) {
-      if (urgent_only && queue == &ready_) break;
-      for (std::size_t i = 0; i < queue->size(); ++i) {
-        if (blocked(*(*queue)[i])) continue;
-        if (from && rank((*queue)[i]->item) >= rank((*from)[best]->item)) continue;
-        from = queue;
-        best = i;
-      }
-    }
-    if (!from) return nullptr;
-    Entry* entry = (*from)[best];
-    from->erase(from->begin() + static_cast<std::ptrdiff_t>(best));
-    move_to(entry, Entry::Place::out);
+    Entry* entry = least_of(urgent_, rank);
+    if (!entry && !urgent_only) entry = least_of(ready_, rank);
+    if (entry) move_to(entry, Entry::Place::out);
     return entry;
   }
 
@@ -186,6 +175,20 @@ class Lanes {
     std::size_t waiting = 0;  // of the entries, those that waits() names
   };
   using LaneIterator = typename std::unordered_map<std::uint64_t, Lane>::iterator;
+
+  // Taken from the queue; null where none of it may go.
+  template <class Rank>
+  Entry* least_of(std::deque<Entry*>& queue, Rank rank) {
+    auto best = queue.end();
+    for (auto at = queue.begin(); at != queue.end(); ++at) {
+      if (blocked(**at)) continue;
+      if (best == queue.end() || rank((*at)->item) < rank((*best)->item)) best = at;
+    }
+    if (best == queue.end()) return nullptr;
+    Entry* entry = *best;
+    queue.erase(best);
+    return entry;
+  }
 
   void insert(Item&& item, store::OrderKeys&& keys, bool urgent, bool first) {
     std::sort(keys.begin(), keys.end());

@@ -194,7 +194,8 @@ TEST(Lanes, OfAllThatMayGoTheOneOfTheLeastRankIsFound) {
   lanes.add(40, {40});
   lanes.hold({40});
   lanes.add(59, {50}, true);
-  for (const int expected : {22, 32, 13, 11, 59}) {
+  lanes.add(68, {60}, true);
+  for (const int expected : {68, 59, 22, 32, 13, 11}) {  // the urgent ones before all others
     IntLanes::Entry* entry = lanes.next_by(rank);
     ASSERT_TRUE(entry) << expected;
     EXPECT_EQ(entry->item, expected);
