@@ -504,10 +504,13 @@ void ChannelIntake::remember(Duplicates& duplicates, const Offer& offer,
                              const std::vector<Receipt>& receipts) {
   for (std::size_t i = 0; i < receipts.size(); ++i) {
     if (offer.refusals[i] || !Duplicates::may_be(offer.arrivals[i])) continue;
+    using Came = Duplicates::Came;
     const bool known = offer.fates[i].kind != Fate::Kind::lost_sight;
-    const bool on_record = receipts[i].disposition == Disposition::accepted || !known;
-    duplicates.ended(offer.fingerprints[i], on_record ? receipts[i].id : MessageId{},
-                     receipts[i].reply, known);
+    const bool well = receipts[i].disposition == Disposition::accepted;
+    duplicates.ended(offer.fingerprints[i], receipts[i].id, receipts[i].reply,
+                     !known ? Came::out_of_sight
+                     : well ? Came::well
+                            : Came::to_nothing);
   }
 }
 

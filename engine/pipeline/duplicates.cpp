@@ -149,7 +149,9 @@ std::optional<Duplicates::Verdict> Duplicates::in_store_as(const std::string& ch
       return std::nullopt;
     }
     for (const store::MessageRow& row : *rows) {
-      if (!is_first(row, arrival)) continue;
+      const bool came_to_nothing =
+          current_.came_to_nothing.contains(row.id) || previous_.came_to_nothing.contains(row.id);
+      if (came_to_nothing || !is_first(row, arrival)) continue;
       const bool ended =
           row.state != store::MessageState::accepted && row.state != store::MessageState::queued;
       if (ended) current_.messages[fingerprint] = row.id;  // need not be looked for again
@@ -176,11 +178,13 @@ void Duplicates::began(const Arrival& arrival, const Fingerprint& fingerprint) {
 }
 
 void Duplicates::ended(const Fingerprint& fingerprint, MessageId id,
-                       const std::optional<Reply>& reply, bool is_known) {
+                       const std::optional<Reply>& reply, Came came) {
   auto place = under_way_.extract(fingerprint);
-  if (id) {
+  if (id && came == Came::to_nothing) {
+    if (steady_clock::now() < ask_store_until_) current_.came_to_nothing.insert(id);
+  } else if (id) {
     current_.messages[fingerprint] = id;
-    if (!is_known) current_.not_known.insert(fingerprint);
+    if (came == Came::out_of_sight) current_.not_known.insert(fingerprint);
     const std::size_t bytes = reply && reply->body ? reply->body->size() : 0;
     if (reply && current_.reply_bytes + bytes <= kMostOfReplies) {
       current_.reply_bytes += bytes;
@@ -200,7 +204,7 @@ void Duplicates::when_ended(const Fingerprint& fingerprint, std::function<void()
 // Two generations of a window each: what is known of a message is kept for at least one.
 void Duplicates::age() {
   const auto now = steady_clock::now();
-  const bool full = current_.messages.size() >= kMostInMemory;
+  const bool full = current_.messages.size() + current_.came_to_nothing.size() >= kMostInMemory;
   if (!full && now - begun_ < window_) return;
   if (full) {
     ask_store_until_ = now + window_;

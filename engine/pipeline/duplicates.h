@@ -66,10 +66,12 @@ class Duplicates {
 
   // It is being taken in: others of its kind are under way until ended() says what became of it.
   void began(const Arrival& arrival, const Fingerprint& fingerprint);
-  // `id` none: it was not taken well, and is forgotten. `is_known` false: it is on record, and its
-  // sender could not be told what became of it.
+  // What came of it: what came to nothing may come again, and is no duplicate then. What went out of
+  // sight is on record, and its sender could not be told what became of it.
+  enum class Came { well, to_nothing, out_of_sight };
+  // `id` none: it is not on record.
   void ended(const Fingerprint& fingerprint, MessageId id, const std::optional<Reply>& reply,
-             bool is_known = true);
+             Came came);
   // Calls `resume` when the one under way has ended; at once when it has.
   void when_ended(const Fingerprint& fingerprint, std::function<void()> resume);
 
@@ -81,6 +83,7 @@ class Duplicates {
   struct Generation {
     std::unordered_map<Fingerprint, MessageId, Hash> messages;
     std::unordered_set<Fingerprint, Hash> not_known;  // of them, what became of it
+    std::unordered_set<MessageId> came_to_nothing;    // which the index may not know yet
     std::unordered_set<std::uint64_t> control_ids;
     std::unordered_map<Fingerprint, Reply, Hash> replies;
     std::size_t reply_bytes = 0;  // their bodies
