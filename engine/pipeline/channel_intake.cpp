@@ -173,6 +173,12 @@ std::function<bool(const std::string&)> ChannelIntake::address_filter() const {
   return [access = access_](const std::string& address) { return access->admits_address(address); };
 }
 
+std::optional<Error> ChannelIntake::closed() const {
+  if (!source_closed_) return channel_->not_taking();
+  return Error{"P339", "the channel's source was closed before the message was on record",
+               "send it again", std::nullopt};
+}
+
 store::Accepted ChannelIntake::record_of(const Arrival& arrival) const {
   store::Accepted record;
   record.channel = channel_->name();
@@ -386,7 +392,7 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
   const auto begun = std::chrono::steady_clock::now();
   const auto self = shared_from_this();  // its source may be closed meanwhile
   const std::shared_ptr<Channel> channel = channel_;
-  if (auto closed = channel->not_taking()) co_return not_now(arrivals.size(), *closed);
+  if (auto why = closed()) co_return not_now(arrivals.size(), *why);
   co_await wait_for_room();
 
   auto offer = std::make_shared<Offer>();
@@ -425,8 +431,8 @@ asio::awaitable<std::vector<Receipt>> ChannelIntake::offer(const Peer&,
     offer->records.emplace_back(std::move(record));
   }
   offer->fates.resize(offer->arrivals.size());
-  if (auto closed = channel->not_taking()) {  // while it waited for room, or for another offer
-    offer->committed = *std::move(closed);
+  if (auto why = closed()) {  // while it waited for room, or for another offer
+    offer->committed = *std::move(why);
   } else {  // nothing comes between: Engine::take_nothing() relies on it
     co_await commit(offer);
     // Trouble of the journal concerns all channels, and is said by the engine.

@@ -34,7 +34,10 @@ class ChannelIntake : public Intake, public std::enable_shared_from_this<Channel
 
   Result<void> admit(const Peer& peer) override;
   std::function<bool(const std::string&)> address_filter() const override;
-  std::optional<Error> closed() const override { return channel_->not_taking(); }
+  std::optional<Error> closed() const override;
+  // Its source is closed: of what is under way, only what is with the journal already is taken.
+  // Whatever opens the channel's source next may rely on that.
+  void close() { source_closed_ = true; }
   boost::asio::awaitable<std::vector<Receipt>> offer(const Peer& peer,
                                                      std::vector<Arrival> arrivals) override;
 
@@ -68,6 +71,7 @@ class ChannelIntake : public Intake, public std::enable_shared_from_this<Channel
   store::Store& store_;
   const std::shared_ptr<Duplicates> duplicates_;
   const std::shared_ptr<Sequences> sequences_;
+  bool source_closed_ = false;
   std::chrono::steady_clock::time_point reuse_logged_{};
   const std::shared_ptr<Complaints> complaints_ = std::make_shared<Complaints>();
   audit::Log* const audit_;  // null: refusals are only logged

@@ -277,6 +277,7 @@ void Engine::close_source(Running& running, milliseconds grace) {
   }
   closed.get();
   run_there(running.executor, [&] {
+    running.intake->close();
     running.receiver.reset();
     return true;
   });

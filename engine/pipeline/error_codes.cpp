@@ -167,7 +167,7 @@ constexpr ErrorCode kCodes[] = {
      "A reload takes the channel, or a destination of it, away. While the engine looks whether "
      "anything waits for it, some seconds at most, senders are told to try again (AE or CE, 503); "
      "files stay where they are. If something does, the reload is refused (P315) and the channel "
-     "takes again."},
+     "takes again. The same is said to who is in the middle of sending when a source is closed."},
     {"P340", "The message has been edited already",
      "A new message was made of it before, and is worked in its place: another one would reach the "
      "receivers as well. Edit the newer one, which the error names, or give `--force` when both "
