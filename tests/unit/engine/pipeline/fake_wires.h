@@ -8,7 +8,6 @@
 #include <set>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -49,36 +48,37 @@ class FakeWires {
 
   // Offers a message without waiting for anything, as a sender does that connects in the middle of
   // a reload.
-  void offer_later(const std::string& listen, std::string body) {
-    auto [intake, executor] = intakes_.at(listen);
+  std::future<std::vector<Receipt>> offer_later(const std::string& listen, std::string body) {
+    const Opening opening = intakes_.at(listen);
     auto arrivals = std::make_shared<std::vector<Arrival>>();
     arrivals->push_back(arrival_of(std::move(body)));
     auto peer = std::make_shared<Peer>();
-    boost::asio::co_spawn(
-        executor,
-        [intake = intake, arrivals, peer]() -> boost::asio::awaitable<void> {
-          co_await intake->offer(*peer, std::move(*arrivals));
+    ++*opening.under_way;
+    return boost::asio::co_spawn(
+        opening.executor,
+        [opening, arrivals, peer]() -> boost::asio::awaitable<std::vector<Receipt>> {
+          auto receipts = co_await opening.intake->offer(*peer, std::move(*arrivals));
+          --*opening.under_way;
+          co_return receipts;
         },
-        boost::asio::detached);
+        boost::asio::use_future);
   }
 
   // Offers messages on a channel's intake, on its executor, and waits for the receipts.
   std::vector<Receipt> offer(const std::string& listen, std::vector<std::string> bodies) {
-    Intake* intake = nullptr;
-    boost::asio::any_io_executor executor;
+    Opening opening;
     {
       std::scoped_lock lock(mutex_);
-      intake = intakes_.at(listen).first;
-      executor = intakes_.at(listen).second;
+      opening = intakes_.at(listen);
     }
     std::vector<Arrival> arrivals;
     for (std::string& body : bodies) arrivals.push_back(arrival_of(std::move(body)));
     Peer peer;
     peer.address = "127.0.0.1";
     return boost::asio::co_spawn(
-               executor,
+               opening.executor,
                [&]() -> boost::asio::awaitable<std::vector<Receipt>> {
-                 co_return co_await intake->offer(peer, std::move(arrivals));
+                 co_return co_await opening.intake->offer(peer, std::move(arrivals));
                },
                boost::asio::use_future)
         .get();
@@ -107,10 +107,15 @@ class FakeWires {
     std::scoped_lock lock(mutex_);
     return delivered_.size();
   }
-  void add_intake(const std::string& listen, Intake& intake,
-                  boost::asio::any_io_executor executor) {
+  // What a receiver listens with, while it does.
+  struct Opening {
+    Intake* intake = nullptr;
+    boost::asio::any_io_executor executor;
+    std::shared_ptr<std::atomic<int>> under_way;  // of offer_later(): it ends with them
+  };
+  void open(const std::string& listen, Opening opening) {
     std::scoped_lock lock(mutex_);
-    intakes_.insert_or_assign(listen, std::pair(&intake, executor));
+    intakes_.insert_or_assign(listen, std::move(opening));
   }
 
  private:
@@ -131,7 +136,7 @@ class FakeWires {
   std::condition_variable changed_;
   std::vector<Sent> delivered_;
   std::map<std::string, int> attempts_;
-  std::map<std::string, std::pair<Intake*, boost::asio::any_io_executor>> intakes_;
+  std::map<std::string, Opening> intakes_;
 };
 
 class FakeReceiver : public Receiver {
@@ -146,13 +151,18 @@ class FakeReceiver : public Receiver {
       return Error{"T101", "cannot listen: address in use", "another program listens there"};
     if (wires_.refuse_to_listen || wires_.refuse_to_listen_on == name_)
       return Error{"T999", "the test refuses to listen"};
-    wires_.add_intake(name_, intake_, executor_);
+    wires_.open(name_, {&intake_, executor_, under_way_});
     if (const auto tell = wires_.when_listening) tell(name_);
     return {};
   }
-  boost::asio::awaitable<void> stop(std::chrono::milliseconds) override {
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
     if (const auto tell = wires_.when_closing) tell(name_);
-    co_return;
+    const auto until = std::chrono::steady_clock::now() + grace;
+    boost::asio::steady_timer timer(executor_);
+    while (*under_way_ > 0 && std::chrono::steady_clock::now() < until) {
+      timer.expires_after(std::chrono::milliseconds(1));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
   }
   std::string address() const override { return "fake:" + name_; }
 
@@ -161,6 +171,7 @@ class FakeReceiver : public Receiver {
   const std::string name_;
   Intake& intake_;
   boost::asio::any_io_executor executor_;
+  const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
 };
 
 class FakeSender : public RememberingSender {

@@ -169,13 +169,17 @@ TEST_F(SequencesTest, AreKnownAfterAReloadThatFailed) {
   changed->channels["zzz"] = channel("zzz", kRelay);
   changed->channels["zzz"].source_written = "another";
   wires_.refuse_to_listen_on = "zzz";
+  std::future<std::vector<Receipt>> meanwhile;
   wires_.when_listening = [&](const std::string& name) {
     if (name != "lab") return;
     wires_.when_listening = nullptr;
-    wires_.offer_later("lab", numbered(2, "2"));
+    meanwhile = wires_.offer_later("lab", numbered(2, "2"));
   };
   EXPECT_FALSE(engine->reload(changed).empty());
-  EXPECT_THAT(offer({numbered(2, "2")}), ElementsAre("accepted 3")) << "it is told what is due";
+  // It may have come too late for that listener, and then nothing of it is kept.
+  const bool taken = meanwhile.get()[0].disposition == Disposition::accepted;
+  EXPECT_THAT(offer({numbered(2, "2")}), ElementsAre(taken ? "accepted 3" : "accepted 2"))
+      << "it is told what is due";
   EXPECT_THAT(offer({numbered(3, "3")}), ElementsAre("accepted 3"));
   EXPECT_EQ(wires_.delivered(3).size(), 3u);
 }
@@ -220,7 +224,7 @@ TEST_F(LineTest, WhatIsStuckHoldsEverythingBehindItUntilAPersonResendsIt) {
   by_patient->channels["lab"].order.by = config::OrderConfig::By::paths;
   by_patient->channels["lab"].order.paths = {*hl7v2::Path::parse("PID-3.1")};
   auto engine = start(by_patient);
-  const auto receipts = wires_.offer("lab", {oru(1, "A"), oru(2, "B"), oru(3, "C")});
+  const auto receipts = wires_.offer("lab", {oru(1, "A")});
   for (int i = 0; i < 6000; ++i) {
     engine->store().catch_up();
     const auto rows = engine->store().deliveries(receipts[0].id).value();
@@ -231,6 +235,9 @@ TEST_F(LineTest, WhatIsStuckHoldsEverythingBehindItUntilAPersonResendsIt) {
   ASSERT_EQ(held.size(), 1u);
   EXPECT_EQ(held[0].state, store::DeliveryState::held);
   EXPECT_EQ(held[0].code, "M212");
+  for (const Receipt& other : wires_.offer("lab", {oru(2, "B"), oru(3, "C")}))
+    wait_for(*engine, other.id, store::MessageState::queued);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(wires_.delivered_count(), 0u) << "other patients wait too";
   engine->stop();
 
