@@ -6,6 +6,7 @@
 
 #include "engine/config/site.h"
 #include "parsers/text/diagnostic.h"
+#include "parsers/text/shell_word.h"
 #include "parsers/text/terminal_text.h"
 
 namespace cannula::cli {
@@ -239,20 +240,6 @@ Result<std::filesystem::path> site_folder(const std::string& named) {
   auto relative = std::filesystem::relative(*found, here, error);
   return error ? *found : relative;
 }
-
-namespace {
-
-// As one word of a shell.
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+:@%";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
-}  // namespace
 
 std::string with_site(std::string text, const std::string& named) {
   constexpr std::string_view kCommand = "`cannula ", kSite = " SITE";

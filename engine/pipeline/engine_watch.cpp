@@ -11,6 +11,7 @@
 #include "engine/pipeline/noted_time.h"
 #include "engine/pipeline/pauses.h"
 #include "engine/pipeline/running_channel.h"
+#include "parsers/text/shell_word.h"
 
 namespace cannula::pipeline {
 namespace {
@@ -54,7 +55,8 @@ std::string how_to_go_on(const store::StateCount& one, const config::Site& next)
       "discard {} {}{} --reason TEXT`, or wait until they are delivered",
       channel_gone ? one.channel : one.destination,
       channel_gone ? "at the top of the channel.toml" : "in the [[destination]]", one.channel,
-      next.root.string(), one.destination.empty() ? "" : " --destination " + one.destination);
+      shell_word(next.root.string()),
+      one.destination.empty() ? "" : " --destination " + one.destination);
 }
 
 }  // namespace
@@ -98,7 +100,7 @@ void Engine::stop_on_error(const Channel& channel, MessageId id) {
       "channel {0}: work is paused, because its script failed on message {1} and on_error is "
       "\"stop\"; see `cannula msg show {1} {2}`, then `cannula channel resume {0} {2} --reason "
       "TEXT`",
-      channel.name(), id.text(), site()->root.string());
+      channel.name(), id.text(), shell_word(site()->root.string()));
   auto recorded = act_log_->record({now_microseconds(), "pause", channel.name(), "work", "cannula",
                                     "the script failed on message " + id.text()});
   if (!recorded) spdlog::error("{}", recorded.error().text());
