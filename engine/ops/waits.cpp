@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/config/former_names.h"
 #include "engine/ops/text.h"
 #include "engine/pipeline/clock.h"
 #include "engine/pipeline/engine.h"
@@ -34,20 +35,23 @@ bool still_waits(DeliveryState state) {
 
 class Waits {
  public:
-  Waits(const store::Store& store, const MessageRow& message, bool holds)
-      : store_(store), message_(message), holds_(holds) {}
+  Waits(const store::Store& store, const MessageRow& message, const pipeline::Channel& channel)
+      : store_(store),
+        message_(message),
+        channel_(channel),
+        names_(channel.names()),
+        holds_(channel.config().order.on_hold == config::OrderConfig::OnHold::hold_key) {}
 
-  void look_at_work(const pipeline::Channel& channel) {
-    if (channel.paused()) {
+  void look_at_work() {
+    if (channel_.paused()) {
       add("work of channel {0} is paused; `cannula status SITE` says why, `cannula channel resume "
           "{0} SITE --reason TEXT` ends it",
-          channel.name());
+          channel_.name());
     }
     if (!holds_) return;
-    const store::OrderKeys keys = keys_of_message(channel);
+    const store::OrderKeys keys = keys_of_message();
     for (const MessageState state : {MessageState::parked, MessageState::dead}) {
-      store::MessageQuery query;
-      query.channel = message_.channel;
+      store::MessageQuery query = of_the_channel();
       query.state = state;
       if (say_first_of(query, [&](const MessageRow& row) {
             return row.id != message_.id && overlap(row.order_keys, keys);
@@ -70,7 +74,7 @@ class Waits {
           static_cast<double>(standing.quiet.count()) / 1000);
     }
     if (standing.window_closed && delivery.priority == 0) say_window(delivery, destination);
-    look_before(delivery);
+    look_before(delivery, config::names_of(destination.config()));
   }
 
   std::vector<std::string> all() && { return std::move(sentences_); }
@@ -96,33 +100,52 @@ class Waits {
         opens ? " until " + time_text(*opens) : std::string());
   }
 
-  // Deliveries of the same order key go one after the other.
-  void look_before(const DeliveryRow& delivery) {
+  static auto place_of(const DeliveryRow& row) { return std::pair(row.queued, row.ordinal); }
+
+  store::MessageQuery of_the_channel() const {
+    store::MessageQuery query;
+    query.channel = names_.front();
+    query.also_of_channels.assign(names_.begin() + 1, names_.end());
+    return query;
+  }
+
+  // Deliveries of the same order key go one after the other, also those under a former name.
+  void look_before(const DeliveryRow& delivery, const std::vector<std::string>& destinations) {
+    std::optional<DeliveryRow> first;
+    for (const std::string& channel : names_) {
+      for (const std::string& destination : destinations) {
+        auto before = first_before(delivery, channel, destination);
+        if (before && (!first || place_of(*before) < place_of(*first))) first = std::move(before);
+      }
+    }
+    if (!first) return look_at_dead(delivery, destinations);
+    add("message {0} of the same order key goes to {1} first, and is {2}; see `cannula msg show "
+        "{0} SITE`",
+        first->id.text(), first->destination, store::name_of(first->state));
+  }
+
+  std::optional<DeliveryRow> first_before(const DeliveryRow& delivery, const std::string& channel,
+                                          const std::string& destination) const {
     store::Position after = 0;
     std::uint32_t after_ordinal = 0;
     for (std::size_t looked = 0; looked < kMostLookedAt; looked += kPage) {
-      const auto rows = store_.waiting_deliveries(delivery.channel, delivery.destination, after,
-                                                  after_ordinal, kPage);
+      auto rows = store_.waiting_deliveries(channel, destination, after, after_ordinal, kPage);
       if (!rows || rows->empty()) break;
-      for (const DeliveryRow& row : *rows) {
-        if (std::pair(row.queued, row.ordinal) >= std::pair(delivery.queued, delivery.ordinal))
-          return look_at_dead(delivery);
-        if (!overlap(row.order_keys, delivery.order_keys)) continue;
-        return add(
-            "message {0} of the same order key goes to {1} first, and is {2}; see `cannula "
-            "msg show {0} SITE`",
-            row.id.text(), row.destination, store::name_of(row.state));
+      for (DeliveryRow& row : *rows) {
+        if (place_of(row) >= place_of(delivery)) return std::nullopt;
+        if (overlap(row.order_keys, delivery.order_keys)) return std::move(row);
       }
       after = rows->back().queued;
       after_ordinal = rows->back().ordinal;
     }
+    return std::nullopt;
   }
 
-  void look_at_dead(const DeliveryRow& delivery) {
+  void look_at_dead(const DeliveryRow& delivery, const std::vector<std::string>& destinations) {
     if (!holds_) return;
-    store::MessageQuery query;
-    query.channel = delivery.channel;
-    query.destination = delivery.destination;
+    store::MessageQuery query = of_the_channel();
+    query.destination = destinations.front();
+    query.also_to.assign(destinations.begin() + 1, destinations.end());
     query.delivery_state = DeliveryState::dead;
     say_first_of(query, [&](const MessageRow& row) {
       return row.id != message_.id && overlap(row.order_keys, delivery.order_keys);
@@ -149,9 +172,9 @@ class Waits {
   }
 
   // Its row has none before its script has run.
-  store::OrderKeys keys_of_message(const pipeline::Channel& channel) const {
+  store::OrderKeys keys_of_message() const {
     if (!message_.order_keys.empty()) return message_.order_keys;
-    const pipeline::OrderKeyMaker maker(channel.config().order, store_);
+    const pipeline::OrderKeyMaker maker(channel_.config().order, store_);
     const auto record = store_.read(message_.accepted_at_position);
     const auto* accepted = record ? std::get_if<store::Accepted>(&*record) : nullptr;
     if (!accepted || !accepted->body) return maker.of(nullptr);
@@ -161,7 +184,9 @@ class Waits {
 
   const store::Store& store_;
   const MessageRow& message_;
-  const bool holds_;  // on_hold = "hold_key"
+  const pipeline::Channel& channel_;
+  const std::vector<std::string> names_;  // of today and before
+  const bool holds_;                      // on_hold = "hold_key"
   std::vector<std::string> sentences_;
 };
 
@@ -197,9 +222,8 @@ std::vector<std::string> what_it_waits_for(const store::Store& store,
   engine->each_channel([&](const pipeline::ChannelView& view) {
     const auto names = view.channel.names();
     if (std::find(names.begin(), names.end(), message.channel) == names.end()) return;
-    Waits waits(store, message,
-                view.channel.config().order.on_hold == config::OrderConfig::OnHold::hold_key);
-    if (to_work) waits.look_at_work(view.channel);
+    Waits waits(store, message, view.channel);
+    if (to_work) waits.look_at_work();
     for (const DeliveryRow& delivery : deliveries) {
       if (!still_waits(delivery.state)) continue;
       if (const auto destination = view.channel.destination_named(delivery.destination))
