@@ -206,6 +206,8 @@ class Destination : public std::enable_shared_from_this<Destination> {
   boost::asio::awaitable<Result<void>> load_payload(Delivery& delivery);
   boost::asio::awaitable<Remembered> deliver(Lane::Entry* entry, const Parcel& parcel);
   class SenderMemory;
+  // The key of its wire state that a destination of this name has.
+  static std::string memory_key(const std::string& destination) { return "to " + destination; }
   Result<std::string> recall() const;
   void to_its_line(store::OrderKeys& keys) const;
 
