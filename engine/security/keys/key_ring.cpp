@@ -179,6 +179,33 @@ Result<const DataKey*> KeyRing::of_channel(std::string_view channel) {
   return add(channel);
 }
 
+// The one around what is there: what another one wraps would not open beside it. Since the ring was
+// opened another one may have come into the source's place, or the keys may have been given one that
+// this process was not told of.
+Result<std::shared_ptr<const MasterKey>> KeyRing::master_in_use(const RingFile& ring) const {
+  const auto masters = TRY(read_master_keys(place_.master, {ring.secret.master}));
+  auto opened = unwrap(ring.secret, id_, masters, place_.master.place);
+  if (!opened && opened.error().code == "K102") {
+    Error error = opened.error();
+    error.hint += "; if the master key was changed, start the engine anew with the new one";
+    return error;
+  }
+  TRY(std::move(opened));
+  return *std::find_if(masters.begin(), masters.end(),
+                       [&](const auto& master) { return master->id() == ring.secret.master; });
+}
+
+Result<void> KeyRing::can_open_again() const {
+  const auto ring = TRY(read_ring(place_.directory));
+  if (!ring) return no_keys(place_.directory);
+  const auto masters = TRY(read_master_keys(place_.master, ring->masters()));
+  TRY(unwrap(ring->secret, id_, masters, place_.master.place));
+  for (const WrappedKey& key : ring->keys) {
+    TRY(unwrap(key, id_, masters, place_.master.place));
+  }
+  return {};
+}
+
 Result<const DataKey*> KeyRing::add(std::string_view channel) {
   const std::unique_lock writing(lock_);
   const auto known = by_channel_.find(channel);
@@ -186,14 +213,13 @@ Result<const DataKey*> KeyRing::add(std::string_view channel) {
   const FileGuard held = TRY(guard(place_.directory));
   auto ring = TRY(read_ring(place_.directory));
   if (!ring || ring->id != id_) return no_keys(place_.directory);
-  const auto masters = TRY(read_master_keys(place_.master, {}));
+  const auto master = TRY(master_in_use(*ring));
   const KeyBytes bytes = KeyBytes::random();
   std::uint32_t number = random_number<std::uint32_t>();
   while (by_number_.contains(number) || shredded_.contains(number)) {
     number = random_number<std::uint32_t>();
   }
-  ring->keys.push_back(
-      TRY(wrap(bytes, id_, number, std::string(channel), now(), *masters.front())));
+  ring->keys.push_back(TRY(wrap(bytes, id_, number, std::string(channel), now(), *master)));
   TRY(write_ring(place_.directory, *ring));
   auto key = std::make_unique<const DataKey>(number, std::string(channel), bytes);
   const DataKey* added = key.get();

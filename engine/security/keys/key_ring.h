@@ -49,10 +49,14 @@ class KeyRing {
   // Notes that, in the file, with the master key. Once: what is noted already stays.
   Result<void> note_sealed_from(SealedFrom from);
 
-  // The key that the channel's records are sealed with; made, and on disk, at the first call.
+  // The key that the channel's records are sealed with; made, and on disk, at the first call. K102
+  // when the source has not the master key that is around the others.
   Result<const DataKey*> of_channel(std::string_view channel);
   // K106 when it was shredded, K107 when this ring never had it.
   Result<const DataKey*> of_number(std::uint32_t number) const;
+
+  // Whether a start would find the master key where it is looked for now. K101–K116.
+  Result<void> can_open_again() const;
 
   struct Rotated {
     std::string from, to;  // ids of master keys; the same when only the rest was done
@@ -76,6 +80,7 @@ class KeyRing {
   Result<void> load(RingFile ring, const MasterKeys& masters);
   void make();
   Result<const DataKey*> add(std::string_view channel);
+  Result<std::shared_ptr<const MasterKey>> master_in_use(const RingFile& ring) const;
   void take(const KeyBytes& secret);
 
   const Place place_;

@@ -186,7 +186,9 @@ Result<KeyBytes> unwrap(const WrappedKey& key, std::uint64_t ring, const MasterK
   return Error{"K102",
                fmt::format("{} is wrapped by master key {}; looked in {}, which has {}", what,
                            key.master, place, ids_of(masters)),
-               fmt::format("put master key {} there, beside the others if there are", key.master)};
+               fmt::format("put master key {} there, beside the others if there are; where it is "
+                           "elsewhere, name that place under `former`",
+                           key.master)};
 }
 
 }  // namespace cannula::security

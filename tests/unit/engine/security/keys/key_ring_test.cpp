@@ -156,6 +156,39 @@ TEST_F(KeyRingTest, rotation_changes_the_master_key_while_the_store_is_open) {
   EXPECT_TRUE(same_key(*running, *after, "adt"));
 }
 
+// Otherwise one message of a new channel would lock all of the store at the next start.
+TEST_F(KeyRingTest, a_foreign_master_key_that_came_into_the_place_wraps_nothing) {
+  const auto ring = open();
+  number(*ring, "lab");
+  const std::string right = content(master_path());
+  put(master_path(), std::string(64, 'b') + "\n");
+  const auto added = ring->of_channel("adt");
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, "K102");
+  EXPECT_THAT(added.error().hint, HasSubstr("start the engine anew"));
+  EXPECT_EQ(ring->can_open_again().error().code, "K102");
+  EXPECT_TRUE(ring->of_channel("lab")) << "those that are there go on";
+  put(master_path(), std::string(64, 'b') + "\n" + right);
+  EXPECT_TRUE(ring->of_channel("adt"));
+  EXPECT_TRUE(ring->can_open_again());
+  put(master_path(), right);
+  EXPECT_TRUE(same_key(*ring, *open(), "adt")) << "it was wrapped as the others are";
+}
+
+// As after `keys rotate` with a variable or a token that the running process does not know of.
+TEST_F(KeyRingTest, who_was_not_told_of_a_new_master_key_adds_no_channel_with_the_old_one) {
+  const auto ring = open();
+  number(*ring, "lab");
+  const std::string old = content(master_path());
+  ASSERT_TRUE(KeyRing::rotate(place(), true));
+  const std::string both = content(master_path());
+  put(master_path(), old);
+  EXPECT_EQ(ring->of_channel("adt").error().code, "K102");
+  put(master_path(), both);
+  ASSERT_TRUE(ring->of_channel("adt"));
+  EXPECT_TRUE(same_key(*ring, *open(), "adt"));
+}
+
 TEST_F(KeyRingTest, a_rotation_that_stopped_half_way_goes_on_at_the_next_opening) {
   const auto before = open();
   number(*before, "lab");
