@@ -27,7 +27,9 @@ struct Transfer::State {
   Outgoing request;
   Outcome outcome;
   std::size_t header_bytes = 0;
+  std::size_t sent = 0;  // of the request's body
 
+  static std::size_t give_body(char* room, std::size_t size, std::size_t count, void* self);
   static std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* self);
   static std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* self);
   void set_common();
@@ -53,6 +55,17 @@ std::size_t Transfer::State::take_header(char* bytes, std::size_t size, std::siz
                                        std::string(trimmed(line.substr(colon + 1))));
   }
   return size * count;
+}
+
+// Once. On a connection that was used before, libcurl sends a request again by itself when the server
+// closes without an answer; who has the request twice then would stand nowhere. It cannot do so with
+// a body that it cannot have again.
+std::size_t Transfer::State::give_body(char* room, std::size_t size, std::size_t count,
+                                       void* self) {
+  auto& state = *static_cast<State*>(self);
+  const std::size_t given = state.request.body->copy(room, size * count, state.sent);
+  state.sent += given;
+  return given;
 }
 
 std::size_t Transfer::State::take_body(char* bytes, std::size_t size, std::size_t count,
@@ -116,9 +129,14 @@ void Transfer::State::set_request() {
     curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
   } else if (body.empty() && (request.method == "GET" || request.method == "DELETE")) {
     curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
+  } else if (body.empty()) {
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t{0});
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "");
   } else {
+    curl_easy_setopt(handle, CURLOPT_POST, 1L);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
+    curl_easy_setopt(handle, CURLOPT_READFUNCTION, &State::give_body);
+    curl_easy_setopt(handle, CURLOPT_READDATA, this);
   }
   if (request.method != "HEAD") {
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -154,6 +172,9 @@ Error Transfer::State::failure_of(CURLcode code) const {
           "T357", "TLS with the server failed: " + words,
           "the certificate must be valid, signed by an authority in `tls.ca` (or the system's), "
           "and name the host of `url` or `tls.server_name`"};
+    case CURLE_SEND_FAIL_REWIND:  // see give_body()
+      return {"T355", "the server closed the connection without an answer",
+              "it may have the message or not; it is sent again with the same key"};
     default:
       return {"T355", "no answer came from the server: " + words,
               "check `url` and that the server runs; the delivery is tried again"};

@@ -160,6 +160,22 @@ TEST_F(HttpSender, KeepsConnectionsOpen) {
   EXPECT_EQ(server->connections, 1);
 }
 
+// libcurl would send it again by itself, and nobody would know that it was sent twice.
+TEST_F(HttpSender, AsksOnceAlsoWhereTheServerClosesAUsedConnectionWithoutAnAnswer) {
+  serve([count = 0](const std::string&) mutable {
+    return ++count == 2 ? std::string() : response("201 Created");
+  });
+  ASSERT_TRUE(make({}));
+  EXPECT_EQ(deliver("first").kind, Answer::Kind::delivered);
+  const Answer answer = deliver("second");
+  EXPECT_EQ(answer.kind, Answer::Kind::retry);
+  EXPECT_EQ(answer.reason.code, "T355");
+  EXPECT_THAT(answer.reason.message, HasSubstr("closed the connection"));
+  EXPECT_EQ(server->requests.size(), 2u);
+  EXPECT_EQ(deliver("second").kind, Answer::Kind::delivered);
+  EXPECT_THAT(server->requests.back(), HasSubstr("second"));
+}
+
 TEST_F(HttpSender, OpensNoMoreConnectionsThanItMay) {
   serve([](const std::string&) { return response("200 OK"); });
   ASSERT_TRUE(make({{"connections", "3"}}));
