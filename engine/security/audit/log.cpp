@@ -149,11 +149,7 @@ Result<void> Log::open() {
   noted_.push_back(
       {{.act = kDamaged, .outcome = Outcome::failed, .code = "A113", .reason = trouble},
        now_microseconds()});
-  if (options_.report) {
-    options_.report(true, fmt::format("audit: A113 the trail is not as it was left: {}; keep a "
-                                      "copy of it, and see `cannula audit verify`",
-                                      trouble));
-  }
+  say_damaged(trouble);
   return {};
 }
 
@@ -192,7 +188,47 @@ Result<Log::Tail> Log::read_tail(const std::filesystem::path& path, std::uint64_
   return tail;
 }
 
+bool Log::is_in_place() const {
+  if (file_) {
+    const auto size = file_->size();
+    return file_->is_at(path_) && (!size || *size >= size_);
+  }
+  if (path_.empty() || size_ == 0) return true;  // none has been begun
+  if (!files_.is_directory(options_.directory)) return false;
+  const auto names = files_.list(options_.directory);
+  return !names ||
+         std::find(names->begin(), names->end(), path_.filename().string()) != names->end();
+}
+
+// Somebody may take the trail away while it is written. It goes on from where memory knows that it
+// stood, in a file of its own, so that what is missing shows.
+void Log::look_whether_in_place() {
+  if (head_file_ && !head_file_->is_at(head_file(options_.directory))) {
+    head_file_.reset();
+    remember_head();
+  }
+  if (is_in_place()) return;
+  const std::string trouble = fmt::format("{} was taken away, replaced or cut while it was written",
+                                          path_.filename().string());
+  file_.reset();
+  path_.clear();
+  size_ = 0;
+  cut_ = false;
+  noted_.push_front(
+      {{.act = kDamaged, .outcome = Outcome::failed, .code = "A113", .reason = trouble},
+       now_microseconds()});
+  say_damaged(trouble);
+}
+
+void Log::say_damaged(const std::string& trouble) const {
+  if (!options_.report) return;
+  options_.report(true, fmt::format("audit: A113 the trail is not as it was left: {}; keep a copy "
+                                    "of it, and see `cannula audit verify`",
+                                    trouble));
+}
+
 Result<void> Log::begin_file() {
+  TRY(files_.make_directories(options_.directory));
   const auto path = options_.directory / file_name(head_.sequence + 1);
   if (auto left = files_.open(path, store::FileSystem::Access::write)) {
     // Empty or torn, of a run that was killed: nothing in it was answered for.
@@ -302,6 +338,7 @@ Result<void> Log::write_noted() {
     }
     opened_ = true;
   }
+  look_whether_in_place();
   const std::int64_t at = now_microseconds();
   std::vector<Noted> entries(noted_.begin(), noted_.end());
   for (Entry& entry : flood_.counted(at, closing_)) entries.push_back({std::move(entry), at});

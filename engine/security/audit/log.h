@@ -100,6 +100,9 @@ class Log {
   bool is_usable(const RememberedHead& remembered, const Tail& tail) const;
   Result<Tail> read_tail(const std::filesystem::path& path, std::uint64_t first);
   Result<void> begin_file();
+  bool is_in_place() const;
+  void look_whether_in_place();
+  void say_damaged(const std::string& trouble) const;
   Result<void> write(const std::vector<Noted>& entries);
   Result<void> write_noted();
   std::optional<JournalEnd> journal_to_tell(std::int64_t at) const;

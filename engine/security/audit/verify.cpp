@@ -331,8 +331,16 @@ class Verification {
   }
 
   void compare_head(const std::optional<RememberedHead>& remembered) {
+    if (lines_.empty() && (!remembered || remembered->head.sequence == 0)) {
+      if (!options_.has_records || !options_.has_records()) return;
+      add(Severity::error, "A113", nullptr,
+          fmt::format("there is no trail in {}, and the store has records",
+                      options_.directory.string()),
+          "it was taken away: find out by whom; an anchor from the engine's log tells how far it "
+          "went");
+      return;
+    }
     if (!remembered) {
-      if (lines_.empty()) return;
       add(Severity::error, "A106", nullptr,
           fmt::format("{} is missing, which remembers how far the trail goes",
                       head_file(options_.directory).string()),

@@ -20,6 +20,8 @@ struct VerifyOptions {
   // Where the journal of the site ends; asked when the trail has been read, which may grow
   // meanwhile. Null: only what the trail says of it by itself is compared.
   std::function<Result<JournalEnd>()> journal{};
+  // Whether the store has records; asked where there is no entry at all. Null: it has none.
+  std::function<bool()> has_records{};
   store::FileSystem* file_system = nullptr;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/security/audit/log.h"
 
+#include <future>
+
 #include "tests/unit/engine/security/audit/trail_fixture.h"
 
 namespace cannula::audit {
@@ -186,6 +188,60 @@ TEST_F(CutTrail, NoTrailWhereTheStoreHasRecordsIsAnError) {
     EXPECT_EQ(verdict(kKey).sound(), !has_records);
   }
   EXPECT_THAT(last_entry(), HasSubstr("there was no trail"));
+}
+
+TEST_F(CutTrail, AFileThatIsTakenAwayWhileItIsWrittenIsMissedAtOnce) {
+  for (const bool all : {true, false}) {
+    std::filesystem::remove_all(root_);
+    said_.clear();
+    Options watched = options(kKey);
+    watched.report = [this](bool trouble, const std::string& text) {
+      if (trouble) said_ += text;
+    };
+    Log log(watched);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(log.append(shown("before")));
+    if (all) {
+      std::filesystem::remove_all(directory());
+      std::filesystem::remove(head_file(directory()));
+    } else {  // as `sed -i` does
+      std::filesystem::copy_file(files().at(0), root_ / "copy");
+      std::filesystem::rename(root_ / "copy", files().at(0));
+    }
+    ASSERT_TRUE(log.append(shown("after")));
+    EXPECT_THAT(said_, HasSubstr("A113"));
+    EXPECT_THAT(last_entry(), HasSubstr("after")) << "where everybody sees it";
+    const Verdict found = verdict(kKey);
+    EXPECT_FALSE(found.sound());
+    if (all) {
+      EXPECT_THAT(places(found), ElementsAre("A103@1", "A113@1"));
+    } else {
+      EXPECT_THAT(places(found), ElementsAre("A113@1"));
+    }
+  }
+}
+
+TEST_F(CutTrail, ALogThatHasNothingToWriteMissesItsFileToo) {
+  Options watched = options(kKey);
+  std::promise<void> missed;
+  watched.report = [&](bool trouble, const std::string&) {
+    if (trouble) missed.set_value();
+  };
+  Log log(watched);
+  ASSERT_TRUE(log.append(shown("before")));
+  std::filesystem::remove_all(directory());
+  EXPECT_EQ(missed.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
+}
+
+TEST_F(CutTrail, VerifyMissesATrailThatIsNotThere) {
+  write(3, kKey);
+  std::filesystem::remove_all(directory());
+  std::filesystem::remove(head_file(directory()));
+  for (const bool has_records : {false, true}) {
+    const auto found =
+        verify({.directory = directory(), .key = kKey, .has_records = [&] { return has_records; }});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->sound(), !has_records);
+  }
 }
 
 TEST_F(CutTrail, ATrailWrittenAnewWithoutTheKeyIsAnError) {
