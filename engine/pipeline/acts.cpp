@@ -49,7 +49,8 @@ Result<std::vector<Chosen>> those_that(const store::Store& store,
   for (const store::Letter& letter : letters) {
     auto row = TRY(store.message(letter.id));
     if (!row) continue;
-    Chosen one{*std::move(row), TRY(store.deliveries(letter.id)), letter.ordinal};
+    auto deliveries = TRY(store.deliveries(letter.id));
+    Chosen one{*std::move(row), std::move(deliveries), letter.ordinal};
     if (may(one)) chosen.push_back(std::move(one));
   }
   return chosen;

@@ -37,7 +37,8 @@ Result<void> Engine::resend(MessageId id, std::uint32_t ordinal, const std::stri
     channel->try_now(id, ordinal);
     return {};
   }
-  const Chosen chosen{row, TRY(store_->deliveries(id)), ordinal};
+  auto deliveries = TRY(store_->deliveries(id));
+  const Chosen chosen{row, std::move(deliveries), ordinal};
   if (!channel_of(chosen)) {
     return Error{"P305",
                  "destination " + chosen.delivery()->destination +
@@ -167,7 +168,8 @@ Result<MessageId> Engine::edit(MessageId id, Bytes body, const std::string& acto
   const auto* original = std::get_if<store::Accepted>(&received);
   if (!original)
     return Error{"P301", "the received message " + id.text() + " is not in the journal", ""};
-  const std::vector<Chosen> replaced{{row, TRY(store_->deliveries(id)), 0}};
+  auto deliveries = TRY(store_->deliveries(id));
+  const std::vector<Chosen> replaced{{row, std::move(deliveries), 0}};
   const bool replaces = is_replaced_by_edit(row);
   std::vector<store::Record> records;
   records.emplace_back(edited_record(*original, std::move(body), actor, reason));

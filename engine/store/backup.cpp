@@ -360,8 +360,8 @@ Result<void> BackupRun::copy_steady(const std::string& path) {
 
 // Of a segment's file only what counts is taken: behind it stand zeros, or what is being written.
 Result<BackupRun::Source> BackupRun::open_source(const std::string& path, std::uint64_t limit) {
-  Source source{
-      path, TRY(store_files_.open(options_.store / path, FileSystem::Access::read)), 0, {}, true};
+  auto file = TRY(store_files_.open(options_.store / path, FileSystem::Access::read));
+  Source source{path, std::move(file), 0, {}, true};
   source.size = std::min(limit, TRY(source.file->size()));
   source.mark = TRY(mark_of(*source.file, source.size, true));
   return source;

@@ -31,8 +31,9 @@ Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& path, co
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
   const bool small = !ignored && size > 0 && size < kQuickCheckedFile;
-  std::unique_ptr<Index> index(
-      new Index(TRY(Connection::open(path, Connection::Mode::create)), seal));
+  // Before what is made of it: TRY leaves behind what an expression had begun to make.
+  auto connection = TRY(Connection::open(path, Connection::Mode::create));
+  std::unique_ptr<Index> index(new Index(std::move(connection), seal));
   TRY(index->connection_->execute(std::string(kSettings)));
   if (small) {
     const auto check = TRY(index->connection_->prepare("PRAGMA quick_check(1)"));
