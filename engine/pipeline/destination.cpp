@@ -143,9 +143,17 @@ void Destination::reached() {
   dispatch();
 }
 
-asio::awaitable<void> Destination::stop() {
+asio::awaitable<void> Destination::stop(milliseconds grace) {
   stopping_ = true;
   timer_.cancel();
+  const auto until = steady_clock::now() + grace;
+  while (under_way_ > 0 && steady_clock::now() < until &&
+         breaker_.state(steady_clock::now()) == Breaker::State::closed) {
+    idle_.expires_at(until);
+    boost::system::error_code woken;
+    co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  cutting_off_ = true;
   co_await sender_->stop();
   while (under_way_ > 0 || refilling_) {
     idle_.expires_after(std::chrono::hours(1));

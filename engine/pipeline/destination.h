@@ -110,9 +110,10 @@ class Destination : public std::enable_shared_from_this<Destination> {
   void pass_hold_on(MessageId from, MessageId to);
   // Any thread.
   void start();
-  // No new attempt begins; those under way end within the transport's stop. Attempts already
+  // No new attempt begins. Those under way have `grace` to be answered, unless the other side is
+  // away: what is cut off it may have, and gets again. Then the transport stops. Attempts already
   // answered are still recorded.
-  boost::asio::awaitable<void> stop();
+  boost::asio::awaitable<void> stop(std::chrono::milliseconds grace);
 
   // Any thread; never blocks. Called in the order of the journal; what the window has no room for
   // is left on disk.
@@ -152,6 +153,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   boost::asio::awaitable<void> attempt(Lane::Entry* entry);
   void wait_to_be_read(Lane::Entry* entry, const Error& why);
   void settle(Lane::Entry* entry, const Remembered& ended);
+  void settle_cut_off(Lane::Entry* entry, const Answer& answer);
   void settle_delivered(Lane::Entry* entry, const Answer& answer);
   void settle_dead(Lane::Entry* entry, const Answer& answer);
   void settle_held(Lane::Entry* entry, const Answer& answer);
@@ -252,6 +254,7 @@ class Destination : public std::enable_shared_from_this<Destination> {
   std::size_t under_way_ = 0;
   bool unread_ = false;  // it has been said that something cannot be read from disk, and may be
   bool stopping_ = false;
+  bool cutting_off_ = false;  // and does not wait for answers any more
   bool refilling_ = false;
   bool looked_for_stat_ = false;  // since the start: an earlier run may have left some
   std::chrono::steady_clock::time_point next_stat_look_{};

@@ -27,8 +27,7 @@ void Destination::settle(Lane::Entry* entry, const Remembered& ended) {
   const Answer& answer = ended.answer;
   entry->item.remember = ended.remember;
   if (answer.kind == Answer::Kind::delivered) return settle_delivered(entry, answer);
-  if (stopping_ && answer.kind == Answer::Kind::retry)
-    return lanes_.put_back(entry);  // our own doing, not an attempt that failed
+  if (cutting_off_ && answer.kind == Answer::Kind::retry) return settle_cut_off(entry, answer);
   const Act act = act_on(config_.retry, answer);
   note_failure(ended, act);
   switch (ended.stuck && act == Act::retry ? Act::hold : act) {
@@ -39,6 +38,16 @@ void Destination::settle(Lane::Entry* entry, const Remembered& ended) {
     case Act::retry:
       return settle_retry(entry, answer);
   }
+}
+
+// Our own doing, and no failure of the other side. It may have the message all the same, and get it
+// again: so that is on record.
+void Destination::settle_cut_off(Lane::Entry* entry, const Answer& answer) {
+  if (discarded_.contains({entry->item.id, entry->item.ordinal})) return finish(entry);
+  store::Attempt attempt = attempt_record(*entry, answer, store::DeliveryState::retrying);
+  attempt.next_at = attempt.at;
+  commit(std::move(attempt), nullptr);
+  lanes_.put_back(entry);
 }
 
 // What the breaker learns from it. Trouble of our own (a P code) says nothing of the other side.

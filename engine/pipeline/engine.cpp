@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+// At a reload, for what is under way of a channel that goes or changes.
+constexpr milliseconds kGrace{10'000};
+
 // Nothing but the script (and modules) differs: the channel keeps its connections and queues.
 bool same_but_script(const config::Site& old_site, const config::ChannelConfig& a,
                      const config::Site& new_site, const config::ChannelConfig& b) {
@@ -277,8 +280,14 @@ void Engine::stop(milliseconds grace) {
   std::scoped_lock one_at_a_time(acts_);
   ready_ = false;
   if (!store_) return;
-  for (auto& [name, running] : channels_) close_source(*running, grace);
-  for (auto& [name, running] : channels_) end_work(*running);
+  const auto until = std::chrono::steady_clock::now() + grace;
+  std::vector<Running*> all;
+  for (auto& [name, running] : channels_) {
+    all.push_back(running.get());
+    close_source(*running, grace);
+  }
+  const auto left = std::chrono::floor<milliseconds>(until - std::chrono::steady_clock::now());
+  end_work(all, std::max(left, milliseconds(0)));
   settle_offers(channels_);
   if (scheduler_) scheduler_->stop();
   if (audit_) {
@@ -363,7 +372,7 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   for (auto& [name, running] : channels_) {
     if (!new_programs.contains(name)) leaving.push_back(running.get());
   }
-  for (Running* running : leaving) close_source(*running, std::chrono::seconds(10));
+  for (Running* running : leaving) close_source(*running, kGrace);
   // The new ones know by the index alone what the old ones took in.
   flush_store();
   if (auto known = store_->catch_up_within(store::kPatience); !known) {
@@ -385,7 +394,7 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
     return findings;
   }
 
-  for (Running* running : leaving) end_work(*running);
+  end_work(leaving, kGrace);
   flush_store();
   store_->catch_up();  // attempts that were under way: what comes must not deliver them again
   std::vector<Running*> coming;

@@ -155,7 +155,8 @@ class Engine : private script::Host {
   void open_waiting_sources();
   void close_source(Running& running, std::chrono::milliseconds grace);
   bool begin_work(Running& running, std::vector<Diagnostic>& findings);
-  void end_work(Running& running);
+  // Of all of them side by side: each delivery under way has `grace` to be answered.
+  void end_work(const std::vector<Running*>& ending, std::chrono::milliseconds grace);
   const Transport* transport(std::string_view type) const;
   Ports ports(const config::Site& site, Report& report);
   void flush_store();

@@ -24,10 +24,6 @@ Result<std::string> read_secret(const SecretReference& reference) {
   return secret.text;
 }
 
-void await_there(asio::any_io_executor executor, asio::awaitable<void> work) {
-  asio::co_spawn(executor, std::move(work), asio::use_future).get();
-}
-
 // T101: the port is another program's, or the address not (yet) this machine's. F101: a folder that
 // is not there, as a share that is not mounted yet, or cannot be used.
 bool may_open_later(const Error& error) {
@@ -297,18 +293,24 @@ bool Engine::begin_work(Running& running, std::vector<Diagnostic>& findings) {
   return true;
 }
 
-void Engine::end_work(Running& running) {
-  running.channel->stop_work();
-  scheduler_->remove(running.config.name);
-  flush_store();  // outcomes on their way reach the destinations, or the disk, before those stop
-  std::size_t i = 0;
-  for (const config::DestinationConfig& config : running.config.destinations) {
-    auto found = running.channel->destinations().find(config.name);
-    const asio::any_io_executor executor = running.destination_executors.at(i++);
-    if (found != running.channel->destinations().end())
-      await_there(executor, found->second->stop());
+void Engine::end_work(const std::vector<Running*>& ending, milliseconds grace) {
+  for (Running* running : ending) {
+    running->channel->stop_work();
+    scheduler_->remove(running->config.name);
   }
-  running.channel->abandon_waiters();
+  flush_store();  // outcomes on their way reach the destinations, or the disk, before those stop
+  std::vector<std::future<void>> stopped;
+  for (Running* running : ending) {
+    std::size_t i = 0;
+    for (const config::DestinationConfig& config : running->config.destinations) {
+      const asio::any_io_executor executor = running->destination_executors.at(i++);
+      const auto found = running->channel->destinations().find(config.name);
+      if (found == running->channel->destinations().end()) continue;
+      stopped.push_back(asio::co_spawn(executor, found->second->stop(grace), asio::use_future));
+    }
+  }
+  for (std::future<void>& one : stopped) one.get();
+  for (Running* running : ending) running->channel->abandon_waiters();
 }
 
 }  // namespace cannula::pipeline

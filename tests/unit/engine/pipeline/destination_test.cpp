@@ -95,8 +95,14 @@ TEST_F(EngineTest, WhatIsHeldStopsItsKeyUntilAPersonDecidesAlsoAfterARestart) {
     first = receipts[0].id;
     second = receipts[1].id;
     wait_for(*engine, receipts[2].id, store::MessageState::done);
-    const auto deliveries = engine->store().deliveries(first);
-    EXPECT_EQ((*deliveries)[0].state, store::DeliveryState::held);
+    const auto is_held = [&] {
+      engine->store().catch_up();
+      const auto deliveries = engine->store().deliveries(first);
+      return !deliveries->empty() && (*deliveries)[0].state == store::DeliveryState::held;
+    };
+    for (int i = 0; i < 6000 && !is_held(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_TRUE(is_held());
     EXPECT_EQ((*engine->store().message(first))->state, store::MessageState::queued);
   }
   refuses = false;

@@ -102,6 +102,44 @@ TEST_F(EngineTest, WhatTakesTooLongIsAskedAboutAndItsChannelTakesAgain) {
   EXPECT_THAT(wires_.delivered(3)[2].payload, HasSubstr("|N3|"));
 }
 
+TEST_F(EngineTest, AReloadWaitsForTheAnswersToWhatIsUnderWay) {
+  auto with_two = [this](const std::string& written) {
+    auto made = site("function main(msg) send('ehr', msg) send('his', msg) end");
+    made->channels["lab"].order.by = config::OrderConfig::By::none;
+    made->channels["lab"].destinations.push_back(made->channels["lab"].destinations[0]);
+    made->channels["lab"].destinations[1].name = "his";
+    made->channels["lab"].destinations[1].written = written;
+    return made;
+  };
+  auto engine = start(with_two("one"));
+  wires_.silent = true;
+  wires_.offer("lab", {oru(1, "A"), oru(2, "B"), oru(3, "C")});
+  while (wires_.attempts < 6) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  auto reloaded =
+      std::async(std::launch::async, [&] { return engine->reload(with_two("another")); });
+  EXPECT_EQ(reloaded.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  wires_.silent = false;
+  EXPECT_THAT(reloaded.get(), IsEmpty());
+  wires_.offer("lab", {oru(4, "A")});
+  EXPECT_EQ(wires_.delivered(8).size(), 8u);
+  EXPECT_EQ(wires_.attempts, 8) << "nothing was sent twice";
+}
+
+// It may be there, and comes again: whoever looks into the matter must see that.
+TEST_F(EngineTest, AnAttemptThatAStopCutsOffIsOnRecord) {
+  auto engine = start(site(kRelay));
+  wires_.silent = true;
+  const MessageId id = wires_.offer("lab", {oru(1, "A")})[0].id;
+  while (wires_.attempts < 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  engine->stop(std::chrono::milliseconds(50));
+  wires_.silent = false;
+  engine = start(site(kRelay));
+  wait_for(*engine, id, store::MessageState::done);
+  const auto row = engine->store().deliveries(id).value().at(0);
+  EXPECT_EQ(row.attempts, 2u);
+  EXPECT_EQ(wires_.delivered_count(), 1u);
+}
+
 TEST_F(EngineTest, AReloadChangesTheScriptAndKeepsTheChannel) {
   auto engine = start(site(kRelay));
   wires_.offer("lab", {oru(1, "A")});

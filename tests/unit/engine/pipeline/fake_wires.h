@@ -33,6 +33,9 @@ class FakeWires {
   std::function<Answer(const Parcel&, int attempt)> answer = [](const Parcel&, int) {
     return Answer{Answer::Kind::delivered, make_bytes("OK"), {}, std::nullopt};
   };
+  // While it is silent no attempt is answered; how many there were.
+  std::atomic<bool> silent{false};
+  std::atomic<int> attempts{0};
   // Asked instead where it is set: the sender remembers then. On its executor.
   std::function<boost::asio::awaitable<Remembered>(const Parcel&, Memory&)> deliver_remembering;
   std::atomic<bool> refuse_to_listen{false};
@@ -180,6 +183,15 @@ class FakeSender : public RememberingSender {
       : wires_(wires), executor_(executor) {}
   boost::asio::awaitable<Answer> deliver(const Parcel& parcel) override {
     co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+    ++wires_.attempts;
+    boost::asio::steady_timer timer(executor_);
+    while (wires_.silent && !stopped_) {
+      timer.expires_after(std::chrono::milliseconds(1));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+    if (wires_.silent) {
+      co_return Answer{Answer::Kind::retry, {}, Error{"T358", "stopped"}, std::nullopt};
+    }
     Answer answer = wires_.answer(parcel, wires_.attempt_of(parcel));
     if (answer.kind == Answer::Kind::delivered) wires_.note(parcel);
     co_return answer;
@@ -192,11 +204,15 @@ class FakeSender : public RememberingSender {
     if (ended.answer.kind == Answer::Kind::delivered) wires_.note(parcel);
     co_return ended;
   }
-  boost::asio::awaitable<void> stop() override { co_return; }
+  boost::asio::awaitable<void> stop() override {
+    stopped_ = true;
+    co_return;
+  }
 
  private:
   FakeWires& wires_;
   boost::asio::any_io_executor executor_;
+  bool stopped_ = false;
 };
 
 inline const Option kFakeOptions[] = {{"listen", OptionType::text, "The name of the intake."}};
