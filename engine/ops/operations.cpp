@@ -335,7 +335,8 @@ Result<json> Operations::show(const std::string& id_text) const {
   const auto row = TRY(store_.message(id));
   if (!row) {
     if (!caught_up) return caught_up.error();  // it may be in what the index has not followed yet
-    return Error{"P304", "there is no message " + id.text(), "list them with `cannula msg list`",
+    return Error{"P304", "there is no message " + id.text(),
+                 "list them with `cannula msg list`; what retention forgot is not there any more",
                  std::nullopt};
   }
   const std::vector<store::DeliveryRow> rows = TRY(store_.deliveries(id));

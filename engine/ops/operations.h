@@ -88,6 +88,7 @@ class Operations {
   Result<nlohmann::json> acts(const nlohmann::json& query) const;
 
  private:
+  Result<void> known_channel(const std::string& name) const;
   Result<nlohmann::json> begin(pipeline::BulkOrder order);
   Result<nlohmann::json> resend_deliveries(MessageId id, const nlohmann::json& asked);
   Result<Bytes> edited_body(const store::MessageRow& row, const nlohmann::json& asked) const;

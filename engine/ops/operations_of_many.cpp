@@ -113,7 +113,18 @@ Result<json> Operations::causes(const json& asked) const {
   return with_note(json{{"groups", std::move(groups)}, {"total", total}}, caught_up);
 }
 
+// Of a misspelt one nothing is found, and nothing would be done without a word.
+Result<void> Operations::known_channel(const std::string& name) const {
+  if (name.empty() || config::channel_known_as(site_, name)) return {};
+  for (const store::StateCount& one : TRY(store_.counts())) {
+    if (one.channel == name) return {};
+  }
+  return Error{"P317", "there is no channel " + name + ", and nothing on record of one",
+               "see `cannula status`", std::nullopt};
+}
+
 Result<json> Operations::begin(BulkOrder order) {
+  TRY(known_channel(order.of.channel));
   if (engine_) return to_json(TRY(engine_->bulk_acts().begin(std::move(order))));
   order.rate = 0;  // nothing is sent before an engine is started
   BulkActs::Hands hands;

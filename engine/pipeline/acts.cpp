@@ -125,7 +125,8 @@ Result<store::MessageRow> known_message(const store::Store& store, MessageId id,
                                         std::uint32_t ordinal) {
   auto row = TRY(store.message(id));
   if (!row)
-    return Error{"P304", "there is no message " + id.text(), "list them with `cannula msg list`"};
+    return Error{"P304", "there is no message " + id.text(),
+                 "list them with `cannula msg list`; what retention forgot is not there any more"};
   if (ordinal == 0) return *row;
   const auto deliveries = TRY(store.deliveries(id));
   const bool there = std::any_of(deliveries.begin(), deliveries.end(),
