@@ -51,6 +51,10 @@ Result<audit::Options> audit_options(const config::Site& site) {
 }
 }  // namespace
 
+bool has_records(const config::Site& site) {
+  return has_records(site.store.directory, store::FileSystem::real(), 0);
+}
+
 std::filesystem::path audit_directory(const config::Site& site) {
   return site.store.directory / "audit";
 }

@@ -20,6 +20,9 @@ Result<std::unique_ptr<audit::Log>> open_audit(const config::Site& site,
 // The same for a verb that has opened the store itself: it has no log to tell.
 Result<std::unique_ptr<audit::Log>> open_audit_at_rest(const config::Site& site);
 
+// Whether the store has records, so that there must be a trail. What cannot be read has had some.
+bool has_records(const config::Site& site);
+
 // The id of the ring in the file `keys` of the site's store, as the trail tells it; empty: none can
 // be read.
 std::string keys_of_store(const config::Site& site);
