@@ -302,11 +302,18 @@ Result<IndexReader::Lease> IndexReader::lease() {
   return Lease(*this, std::make_unique<Session>(std::move(connection), seal_), generation);
 }
 
+// One that met a damaged file is not used again: the file is built anew. What it met of a file that
+// is another one by now says nothing.
 void IndexReader::give_back(std::unique_ptr<Session> session, std::uint64_t generation) {
-  const std::lock_guard guard(lock_);
-  if (generation == generation_ && idle_.size() < kIdleConnections) {
-    idle_.push_back(std::move(session));
+  {
+    const std::lock_guard guard(lock_);
+    if (generation != generation_) return;
+    if (!session->connection().is_unsound()) {
+      if (idle_.size() < kIdleConnections) idle_.push_back(std::move(session));
+      return;
+    }
   }
+  static_cast<void>(seal_.changed("its file is damaged"));
 }
 
 void IndexReader::reopen() {

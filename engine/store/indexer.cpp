@@ -19,6 +19,7 @@ constexpr auto kLongDelay = 200ms;
 constexpr std::size_t kFewRecords = 32;
 constexpr std::size_t kManyRecords = 20'000;    // are indexed without waiting longer
 constexpr std::size_t kTakenLimit = 96u << 20;  // bytes in memory of records waiting for the index
+constexpr std::uintmax_t kLargeLog = 1u << 20;  // bytes, of the WAL of an index at rest
 constexpr auto kRetryDelay = 250ms;
 constexpr auto kLookEvery = 1s;
 
@@ -185,6 +186,7 @@ void Indexer::run() {
     guard.unlock();
 
     if (!last) build_anew_if_distrusted();
+    if (taken.empty() && !from_journal && !last) empty_log_if_large();
     Result<void> done = index_taken(std::move(taken));
     if (done && from_journal) {
       const std::lock_guard index_guard(index_lock_);
@@ -268,6 +270,15 @@ void Indexer::look_whether_in_place() {
     if (!index_ || identity_of(path_) == file_) return;
   }
   static_cast<void>(seal_.changed("its file is not in its place any more"));
+}
+
+// When nothing is to be done: what is left of a burst takes room that may be what the disk lacks.
+void Indexer::empty_log_if_large() {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path_.string() + "-wal", ignored);
+  if (ignored || size <= kLargeLog) return;
+  const std::lock_guard guard(index_lock_);
+  if (index_) static_cast<void>(index_->empty_log().has_value());  // or the next time
 }
 
 void Indexer::build_anew_if_distrusted() {

@@ -82,6 +82,7 @@ class Indexer {
   std::optional<Error> recover_from(const Error& error);
   void look_whether_in_place();
   void build_anew_if_distrusted();
+  void empty_log_if_large();
   void publish();
 
   const std::filesystem::path path_;

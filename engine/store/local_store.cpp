@@ -93,9 +93,14 @@ void LocalStore::note_sealed_from() {
 
 Result<PruneReport> LocalStore::prune(const PruneOrder& order) {
   const std::lock_guard guard(prune_lock_);
+  auto rows = TRY(RetentionReader::open(index_path(directory_), *seal_));
   Pruner pruner({*this, *journal_, *indexer_, *reader_, *group_commit_, keys_.get()},
-                TRY(RetentionReader::open(index_path(directory_), *seal_)), order);
-  return pruner.run();
+                std::move(rows), order);
+  auto report = pruner.run();
+  if (!report && report.error().code == "J302") {
+    static_cast<void>(seal_->changed("its file is damaged"));
+  }
+  return report;
 }
 
 Result<Owed> LocalStore::owed() const {

@@ -11,9 +11,10 @@ namespace {
 
 constexpr int kBusyMilliseconds = 10'000;
 
-Error failure(sqlite3* database, std::string_view what) {
+Error failure(sqlite3* database, std::string_view what, bool& met_unsound) {
   const int code = sqlite3_errcode(database);  // of none: SQLITE_NOMEM
   const bool unsound = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+  met_unsound = met_unsound || unsound;
   if (!database) return Error{"J301", fmt::format("index: {}: out of memory", what)};
   const char* file = sqlite3_db_filename(database, "main");  // none: it could not be opened
   return Error{unsound ? "J302" : "J301",
@@ -76,7 +77,7 @@ Result<bool> Statement::step() {
     sqlite3_reset(statement_);
     return false;
   }
-  Error error = failure(database_, "a statement failed");
+  Error error = failure(database_, "a statement failed", unsound_);
   sqlite3_reset(statement_);
   return error;
 }
@@ -129,7 +130,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
       (mode == Mode::create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
   const int code = sqlite3_open_v2(path.c_str(), &database, flags, nullptr);
   std::unique_ptr<Connection> connection(new Connection(database));
-  if (code != SQLITE_OK) return failure(database, fmt::format("cannot open {}", path.string()));
+  if (code != SQLITE_OK) {
+    return failure(database, fmt::format("cannot open {}", path.string()), connection->unsound_);
+  }
   sqlite3_extended_result_codes(database, 0);
   sqlite3_busy_timeout(database, kBusyMilliseconds);
   return connection;
@@ -142,7 +145,7 @@ Connection::~Connection() {
 
 Result<void> Connection::execute(const std::string& sql) {
   if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-    return failure(database_, sql.substr(0, sql.find_first_of(";\n")));
+    return failure(database_, sql.substr(0, sql.find_first_of(";\n")), unsound_);
   }
   return {};
 }
@@ -151,9 +154,9 @@ Result<std::unique_ptr<Statement>> Connection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()),
                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-    return failure(database_, sql);
+    return failure(database_, sql, unsound_);
   }
-  return std::make_unique<Statement>(database_, statement);
+  return std::make_unique<Statement>(database_, statement, unsound_);
 }
 
 Result<Statement*> Connection::prepared(std::string_view sql) {

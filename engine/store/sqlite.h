@@ -22,8 +22,9 @@ namespace cannula::store {
 // Columns count from 0, parameters from 1; column texts are valid until the next step().
 class Statement {
  public:
-  Statement(sqlite3* database, sqlite3_stmt* statement)
-      : database_(database), statement_(statement) {}
+  // `unsound` outlives it, and is set when the file turns out to be damaged.
+  Statement(sqlite3* database, sqlite3_stmt* statement, bool& unsound)
+      : database_(database), statement_(statement), unsound_(unsound) {}
   ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -50,6 +51,7 @@ class Statement {
  private:
   sqlite3* database_;
   sqlite3_stmt* statement_;
+  bool& unsound_;
 };
 
 class Connection {
@@ -67,11 +69,14 @@ class Connection {
   std::int64_t changed_rows() const;
   // The first column of the first row; 0 when there is none.
   Result<std::int64_t> number(std::string_view sql);
+  // Whether it has met a file that is damaged or no database (J302).
+  bool is_unsound() const { return unsound_; }
 
  private:
   explicit Connection(sqlite3* database) : database_(database) {}
 
   sqlite3* database_;
+  bool unsound_ = false;
   std::map<std::string, std::unique_ptr<Statement>, std::less<>> statements_;
 };
 

@@ -435,6 +435,49 @@ TEST_F(IndexTest, is_built_again_while_open_when_its_file_turns_out_to_be_damage
   expect_sound();
 }
 
+// The indexer itself may have what it needs in memory for as long as it runs.
+TEST_F(IndexTest, is_built_again_while_open_when_a_reader_finds_it_damaged) {
+  Options watched = options();
+  watched.index_in_background = true;
+  std::atomic<int> told{0};
+  watched.on_index_changed = [&](const Error&) { ++told; };
+  const auto store = open(watched);
+  std::vector<MessageId> all;
+  for (int i = 0; i < 50; ++i) all.push_back(accept(*store, "lab", std::to_string(i)));
+  store->catch_up();
+  {
+    const auto connection = value(Connection::open(index(), Connection::Mode::create));
+    ASSERT_TRUE(connection->execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+  const auto size = std::filesystem::file_size(index());
+  std::fstream(index(), std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(4096)
+      .write(std::string(size - 4096, '\x55').data(), static_cast<std::streamsize>(size - 4096));
+  const auto broken = store->messages({});
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, "J302");
+  for (int i = 0; i < 6000 && !store->messages({}); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  store->catch_up();
+  EXPECT_THAT(ids(*store, {}), testing::ElementsAreArray(all));
+  EXPECT_EQ(told, 1);
+  store->close();
+  expect_sound();
+}
+
+TEST_F(IndexTest, leaves_no_large_wal_behind_when_it_is_at_rest) {
+  Options background = options();
+  background.index_in_background = true;
+  const auto store = open(background);
+  for (int i = 0; i < 3000; ++i) accept(*store, "lab", std::to_string(i));
+  store->catch_up();
+  const std::string log = index().string() + "-wal";
+  ASSERT_TRUE(std::filesystem::exists(log));
+  for (int i = 0; i < 6000 && std::filesystem::file_size(log) > (1u << 20); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_LE(std::filesystem::file_size(log), 1u << 20);
+}
+
 TEST_F(IndexTest, is_built_again_while_open_when_a_row_is_gone) {
   Options background = options();
   background.index_in_background = true;
