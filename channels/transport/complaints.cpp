@@ -1,5 +1,8 @@
 #include "channels/transport/complaints.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace cannula {
 namespace {
 
@@ -15,16 +18,22 @@ std::optional<std::string> Complaints::about(const std::string& address, std::st
     std::erase_if(said_, [now](const auto& said) { return now - said.second.when >= kBetween; });
     if (said_.size() >= kMostAddresses) said_.clear();
   }
+  const std::size_t hash = std::hash<std::string>()(text);
   const auto [place, first] = said_.try_emplace(address, Said{now});
   Said& said = place->second;
   if (!first && now - said.when < kBetween) {
-    ++said.kept_back;
-    return std::nullopt;
+    const bool known = std::find(said.texts.begin(), said.texts.end(), hash) != said.texts.end();
+    if (known || said.texts.size() >= kMostDifferent) {
+      ++said.kept_back;
+      return std::nullopt;
+    }
+    said.texts.push_back(hash);
+    return text;
   }
   if (said.kept_back > 0) {
     text += " (and " + std::to_string(said.kept_back) + " more about this address)";
   }
-  said = {now, 0};
+  said = {now, 0, {hash}};
   return text;
 }
 

@@ -469,6 +469,10 @@ Receipt ChannelIntake::receipt_of(ChannelMetrics& metrics, Offer& offer, std::si
     ++metrics.not_taken;
     receipt.disposition = Disposition::failed;
     receipt.reason = offer.committed.error();
+    if (receipt.reason.code.starts_with('K')) {  // where keys are kept is not for senders
+      receipt.reason = {receipt.reason.code, "the message could not be put on record",
+                        "send it again later", std::nullopt};
+    }
     return receipt;
   }
   receipt.id = (*offer.committed)[i].id;

@@ -425,7 +425,18 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   for (Running* running : coming) begin_work(*running, findings);
   enter_configuration("configuration.in_use");
   warn_of_the_stranded();
+  warn_of_the_master_key();
   return findings;
+}
+
+// The store is open, and goes on; it would not open at the next start.
+void Engine::warn_of_the_master_key() const {
+  const auto opens = security::KeyRing::can_open(security::place_of_keys(*site()));
+  if (opens) return;
+  spdlog::error(
+      "keys: {}; the engine goes on with what it has opened, and could not be started "
+      "anew",
+      opens.error().text());
 }
 
 void Engine::enter_configuration(const char* act) {

@@ -163,6 +163,7 @@ class Engine : private script::Host {
   void settle_offers(Channels& channels);
   std::shared_ptr<Channel> channel_named(const std::string& name) const;
   std::vector<std::shared_ptr<Channel>> all_channels() const;
+  void warn_of_the_master_key() const;
   void warn_of_the_stranded() const;
   struct Stranded {  // what waits under names that a new configuration does not have
     std::vector<Diagnostic> findings;

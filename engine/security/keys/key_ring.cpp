@@ -195,13 +195,13 @@ Result<std::shared_ptr<const MasterKey>> KeyRing::master_in_use(const RingFile& 
                        [&](const auto& master) { return master->id() == ring.secret.master; });
 }
 
-Result<void> KeyRing::can_open_again() const {
-  const auto ring = TRY(read_ring(place_.directory));
-  if (!ring) return no_keys(place_.directory);
-  const auto masters = TRY(read_master_keys(place_.master, ring->masters()));
-  TRY(unwrap(ring->secret, id_, masters, place_.master.place));
+Result<void> KeyRing::can_open(const Place& place) {
+  const auto ring = TRY(read_ring(place.directory));
+  if (!ring) return no_keys(place.directory);
+  const auto masters = TRY(read_master_keys(place.master, ring->masters()));
+  TRY(unwrap(ring->secret, ring->id, masters, place.master.place));
   for (const WrappedKey& key : ring->keys) {
-    TRY(unwrap(key, id_, masters, place_.master.place));
+    TRY(unwrap(key, ring->id, masters, place.master.place));
   }
   return {};
 }

@@ -55,8 +55,9 @@ class KeyRing {
   // K106 when it was shredded, K107 when this ring never had it.
   Result<const DataKey*> of_number(std::uint32_t number) const;
 
-  // Whether a start would find the master key where it is looked for now. K101–K116.
-  Result<void> can_open_again() const;
+  // Whether an opening would find all master keys in the place, without changing anything.
+  // K101–K116.
+  static Result<void> can_open(const Place& place);
 
   struct Rotated {
     std::string from, to;  // ids of master keys; the same when only the rest was done

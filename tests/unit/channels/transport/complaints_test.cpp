@@ -19,6 +19,22 @@ TEST(Complaints, SayTheFirstOfManyAndHowManyWereKeptBack) {
   EXPECT_FALSE(complaints.about("10.0.0.1", "refused", begun + 11s));
 }
 
+TEST(Complaints, AFewThatSaySomethingElseAreSaidToo) {
+  Complaints complaints;
+  const auto begun = Complaints::Clock::now();
+  std::size_t said = 0;
+  for (int i = 0; i < 100; ++i) {
+    for (const char* why : {"no certificate", "expired", "unknown authority"}) {
+      if (complaints.about("10.0.0.1", why, begun)) ++said;
+    }
+  }
+  EXPECT_EQ(said, 3u);
+  for (int i = 0; i < 100; ++i) {
+    if (complaints.about("10.0.0.1", std::to_string(i), begun)) ++said;
+  }
+  EXPECT_EQ(said, Complaints::kMostDifferent) << "a sender can make them up";
+}
+
 TEST(Complaints, AreOfOneAddressEach) {
   Complaints complaints;
   const auto begun = Complaints::Clock::now();
