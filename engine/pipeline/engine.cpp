@@ -429,9 +429,12 @@ std::vector<Diagnostic> Engine::reload(std::shared_ptr<const config::Site> site)
   return findings;
 }
 
-// The store is open, and goes on; it would not open at the next start.
+// The store is open, and goes on; it would not open at the next start. A token is not asked: it
+// counts wrong PINs, and may be slow.
 void Engine::warn_of_the_master_key() const {
-  const auto opens = security::KeyRing::can_open(security::place_of_keys(*site()));
+  const security::KeyRing::Place place = security::place_of_keys(*site());
+  if (place.master.keys) return;
+  const auto opens = security::KeyRing::can_open(place);
   if (opens) return;
   spdlog::error(
       "keys: {}; the engine goes on with what it has opened, and could not be started "
