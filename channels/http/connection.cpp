@@ -132,7 +132,7 @@ asio::awaitable<bool> Connection::open(TlsContext* tls) {
   if (server_->ending() || !place_.held()) co_return false;
   if (const auto note = take_note(tls)) server_->complain(note->text);
   if (!shaken) {
-    server_->report().count("connections_failed_total", 1);
+    server_->report().turned_away("connections_failed_total", place_.address(), shaken.error());
     server_->complain(shaken.error().text());
     co_return false;
   }

@@ -55,6 +55,12 @@ void DetachableReport::count(std::string_view counter, std::int64_t by) {
   if (target_ != nullptr) target_->count(counter, by);
 }
 
+void DetachableReport::turned_away(std::string_view counter, const std::string& address,
+                                   const Error& why) {
+  std::scoped_lock lock(mutex_);
+  if (target_ != nullptr) target_->turned_away(counter, address, why);
+}
+
 void DetachableReport::detach() {
   std::scoped_lock lock(mutex_);
   target_ = nullptr;

@@ -51,6 +51,7 @@ class DetachableReport final : public Report {
   explicit DetachableReport(Report& target) : target_(&target) {}
   void log(Level level, std::string_view text) override;
   void count(std::string_view counter, std::int64_t by) override;
+  void turned_away(std::string_view counter, const std::string& address, const Error& why) override;
   void detach();
 
  private:

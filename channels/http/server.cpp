@@ -22,6 +22,19 @@ constexpr auto kRememberLeft = std::chrono::seconds(30);
 constexpr auto kBetweenComplaints = std::chrono::seconds(1);
 constexpr milliseconds kLook{2};
 
+Error too_many(const Places::Verdict& verdict) {
+  const bool of_one = verdict.of_one_address;
+  return {of_one ? "T316" : "T309",
+          "there are " + std::to_string(verdict.taken) + " connections" +
+              (of_one ? " from there" : "") + " already, and " +
+              (verdict.room == Places::Room::made
+                   ? "those that wait without a request, or whose body does not come, are closed"
+                   : "all are at work, so it is refused"),
+          std::string("raise ") + (of_one ? "max_connections_per_address" : "max_connections") +
+              ", or lower idle_timeout",
+          std::nullopt};
+}
+
 std::string what_of(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
@@ -49,6 +62,11 @@ void Server::FirstReport::log(Level level, std::string_view text) {
 
 void Server::FirstReport::count(std::string_view counter, std::int64_t by) {
   if (const auto mount = server_.first()) mount->report().count(counter, by);
+}
+
+void Server::FirstReport::turned_away(std::string_view counter, const std::string& address,
+                                      const Error& why) {
+  if (const auto mount = server_.first()) mount->report().turned_away(counter, address, why);
 }
 
 Server::Server(asio::any_io_executor executor, ServerTls tls)
@@ -178,18 +196,12 @@ bool Server::make_room(const std::string& address) {
   const bool was_full = std::exchange(full_, verdict.room != Places::Room::free);
   if (!full_) return true;
   const bool made = verdict.room == Places::Room::made;
-  report_.count(made ? "connections_evicted_total" : "connections_refused_total", 1);
-  if (was_full) return made;
-  report_.log(Level::warning,
-              "there are " + std::to_string(verdict.taken) + " connections" +
-                  (verdict.of_one_address ? " from there" : "") + " when one from " + address +
-                  " comes; " +
-                  (made ? "those that wait without a request, or whose body does not come, are "
-                          "closed"
-                        : "all are at work, so it is refused") +
-                  (verdict.of_one_address
-                       ? " (raise max_connections_per_address, or lower idle_timeout) [T316]"
-                       : " (raise max_connections, or lower idle_timeout) [T309]"));
+  const Error why = too_many(verdict);
+  report_.turned_away(made ? "connections_evicted_total" : "connections_refused_total", address,
+                      why);
+  if (!was_full) {
+    report_.log(Level::warning, "a connection came from " + address + ": " + why.text());
+  }
   return made;
 }
 

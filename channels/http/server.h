@@ -83,6 +83,8 @@ class Server : public std::enable_shared_from_this<Server> {
     explicit FirstReport(Server& server) : server_(server) {}
     void log(Level level, std::string_view text) override;
     void count(std::string_view counter, std::int64_t by) override;
+    void turned_away(std::string_view counter, const std::string& address,
+                     const Error& why) override;
 
    private:
     Server& server_;

@@ -145,7 +145,7 @@ asio::awaitable<bool> Connection::open() {
     service_.ports.report.log(note->used ? Level::info : Level::error, note->text);
   }
   if (!shaken) {
-    service_.ports.report.count("connections_failed_total");
+    service_.ports.report.turned_away("connections_failed_total", place_.address(), shaken.error());
     complain(shaken.error().text());
     co_return false;
   }

@@ -35,14 +35,16 @@ auto ending_of(const std::shared_ptr<Service>& service) {
 }
 
 // Why a place had to be made, or could not be.
-std::string note_of(const Places::Verdict& verdict) {
-  return "there are " + std::to_string(verdict.taken) +
-         (verdict.of_one_address ? " from there" : "") + " already, and " +
-         (verdict.room == Places::Room::made ? "those that have been idle longest are closed"
-                                             : "all are at work, so it is refused") +
-         (verdict.of_one_address
-              ? " (raise max_connections_per_address, or set idle_timeout) [M108]"
-              : " (raise max_connections, or set idle_timeout) [M106]");
+Error too_many(const Places::Verdict& verdict) {
+  const bool of_one = verdict.of_one_address;
+  return {of_one ? "M108" : "M106",
+          "there are " + std::to_string(verdict.taken) + (of_one ? " from there" : "") +
+              " already, and " +
+              (verdict.room == Places::Room::made ? "those that have been idle longest are closed"
+                                                  : "all are at work, so it is refused"),
+          std::string("raise ") + (of_one ? "max_connections_per_address" : "max_connections") +
+              ", or set idle_timeout",
+          std::nullopt};
 }
 
 // Keeps the listener alive while an accept is under way.
@@ -60,13 +62,13 @@ asio::awaitable<void> accept_all(std::shared_ptr<Service> service,
     const Places::Verdict verdict = service->places.make_room(address, service->settings.places);
     const bool was_full = std::exchange(full, verdict.room != Places::Room::free);
     if (full && !was_full) {
-      service->ports.report.log(Level::warning,
-                                "a connection came from " + address + ": " + note_of(verdict));
+      service->ports.report.log(
+          Level::warning, "a connection came from " + address + ": " + too_many(verdict).text());
     }
     if (verdict.room == Places::Room::made) {
-      service->ports.report.count("connections_evicted_total");
+      service->ports.report.turned_away("connections_evicted_total", address, too_many(verdict));
     } else if (verdict.room == Places::Room::none) {
-      service->ports.report.count("connections_refused_total");
+      service->ports.report.turned_away("connections_refused_total", address, too_many(verdict));
       continue;
     }
     asio::co_spawn(service->ports.executor, Connection::serve(service, *std::move(socket), address),

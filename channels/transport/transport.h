@@ -31,6 +31,12 @@ class Report {
   // Adds to a counter of the channel or destination, such as "connections_total",
   // "bytes_received_total".
   virtual void count(std::string_view counter, std::int64_t by = 1) = 0;
+  // A connection that came from `address` and brought nothing, because it was refused, evicted or
+  // did not agree on TLS: counted, and put on record where account is kept of such.
+  virtual void turned_away(std::string_view counter, const std::string& /*address*/,
+                           const Error& /*why*/) {
+    count(counter);
+  }
   // A source that goes to where its messages are, to a server or a folder, says at each try whether
   // it got there. Until it does the channel takes nothing, and only the status can tell.
   virtual void reached() {}

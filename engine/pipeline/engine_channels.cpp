@@ -48,13 +48,24 @@ void WireReport::log(Level level, std::string_view text) {
 
 void WireReport::count(std::string_view counter, std::int64_t by) {
   counters_.add(counter, by);
+}
+
+void WireReport::turned_away(std::string_view counter, const std::string& address,
+                             const Error& why) {
+  static constexpr std::pair<std::string_view, const char*> kActs[] = {
+      {"connections_failed_total", "connection.failed"},
+      {"connections_refused_total", "connection.refused"},
+      {"connections_evicted_total", "connection.evicted"},
+  };
+  count(counter, 1);
   if (!audit_) return;
-  if (counter == "connections_failed_total") {
-    enter("connection.failed", "TLS was not agreed on; the engine's log says why");
-  } else if (counter == "connections_refused_total") {
-    enter("connection.refused", "too many connections; the engine's log says whose");
-  } else if (counter == "connections_evicted_total") {
-    enter("connection.evicted", "too many connections: one that was idle went for a new one");
+  for (const auto& [counted, act] : kActs) {
+    if (counter != counted) continue;
+    audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner, .address = address},
+                          .act = act,
+                          .object = {.channel = channel_},
+                          .code = why.code,
+                          .reason = why.message});
   }
 }
 
@@ -72,13 +83,6 @@ void WireReport::not_reached(const Error& why) {
 std::optional<NotReached> WireReport::standing() const {
   std::scoped_lock lock(mutex_);
   return not_reached_;
-}
-
-void WireReport::enter(const char* act, const char* why) {
-  audit_->note_refusal({.actor = {.kind = audit::Actor::Kind::partner},
-                        .act = act,
-                        .object = {.channel = channel_},
-                        .reason = why});
 }
 
 Result<std::string> Engine::secret(const std::string&, const std::string& name) const {

@@ -26,14 +26,13 @@ class WireReport : public Report {
       : name_(std::move(name)), counters_(counters), audit_(audit), channel_(std::move(channel)) {}
   void log(Level level, std::string_view text) override;
   void count(std::string_view counter, std::int64_t by) override;
+  void turned_away(std::string_view counter, const std::string& address, const Error& why) override;
   void reached() override;
   void not_reached(const Error& why) override;
   // Nothing while the source gets there, or does not go anywhere. Any thread.
   std::optional<NotReached> standing() const;
 
  private:
-  void enter(const char* act, const char* why);
-
   const std::string name_;
   NamedCounters& counters_;
   audit::Log* const audit_;

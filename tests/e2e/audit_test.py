@@ -349,8 +349,12 @@ class Audit(unittest.TestCase):
                 while one_too_many.recv(1024):
                     pass
         self.engine.stop()
-        self.assertIn("lab", [entry["object"]["channel"] for entry in self.trail("--act", "connection.failed")])
-        self.assertIn("too many", self.trail("--act", "connection.evicted")[0]["reason"])
+        failed = self.trail("--act", "connection.failed")[0]
+        self.assertEqual(failed["object"]["channel"], "lab")
+        self.assertEqual(failed["actor"]["address"].split(":")[0], "127.0.0.1")
+        self.assertTrue(failed["code"] and failed["reason"])
+        evicted = self.trail("--act", "connection.evicted")[0]
+        self.assertEqual((evicted["actor"]["address"].split(":")[0], evicted["code"]), ("127.0.0.1", "M106"))
 
     def test_a_peer_that_cannot_be_reached_is_no_security_event(self):
         self.channel(f'connect = "127.0.0.1:{self.port}"')

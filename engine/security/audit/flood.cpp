@@ -22,7 +22,10 @@ bool Flood::lets_through(const Entry& entry, std::int64_t at) {
   Kind& kind = kinds_[name];
   if (kind.count++ == 0) {
     kind.first = entry;
-    kind.first.actor.address.clear();  // there were many
+    std::string& address = kind.first.actor.address;  // there were many
+    if (!address.empty() && kind.first.reason.find(address) != std::string::npos)
+      kind.first.reason.clear();
+    address.clear();
     kind.first.detail.clear();
     if (name == "…") kind.first.object = {};
   }
