@@ -20,7 +20,8 @@ constexpr ErrorCode kCodes[] = {
      "It has the number of an entry that stands elsewhere, or one that fits nowhere, and the chain "
      "goes on without it."},
     {"A105", "An entry of the audit trail was moved",
-     "It belongs in the chain, but stands in another place than its number says."},
+     "It belongs in the chain, but stands in another place than its number says, or its file has "
+     "another name than its first entry."},
     {"A106", "The end of the audit trail is missing",
      "state/audit-head.json remembers the last entry, and the engine's log says it from time to "
      "time (\"the trail stands at NUMBER:SEAL\"). The trail ends before that, or that file is "

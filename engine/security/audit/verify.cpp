@@ -49,6 +49,7 @@ struct Line {
   bool plain = false;      // under a plain hash that anyone can compute
   bool key_known = false;  // that sealed it
   std::uint64_t sequence = 0;
+  std::uint64_t by_name = 0;  // of the first line of a file: what the file's name says that it is
   std::string before;
   std::string mac;
   JournalLine journal;
@@ -93,7 +94,9 @@ class Verification {
       std::string text(static_cast<std::size_t>(TRY(file->size())), '\0');
       text.resize(TRY(file->read(0, text.data(), text.size())));
       const auto source = std::make_shared<const Source>(path.string(), std::move(text));
+      const std::size_t first = lines_.size();
       split(source, name == names.back());
+      if (lines_.size() > first) lines_[first].by_name = std::stoull(name);
     }
     return {};
   }
@@ -258,7 +261,15 @@ class Verification {
 
   void follow(std::size_t i) {
     const Line& line = lines_[i];
-    if (line.sequence != at_.sequence + 1 || line.before != at_.mac) jump(i);
+    if (line.sequence != at_.sequence + 1 || line.before != at_.mac) {
+      jump(i);
+    } else if (line.by_name != 0 && line.by_name != line.sequence) {
+      add(Severity::error, "A105", &line,
+          fmt::format("the file was renamed: by its name it begins with entry {}, but it begins "
+                      "with entry {}",
+                      line.by_name, line.sequence),
+          "");
+    }
     at_ = {line.sequence, line.mac};
     trusted_ = line.entry;
     if (line.entry) follow_journal(line);

@@ -75,6 +75,13 @@ TEST_F(Verify, TheFirstEntriesRemovedAreMissed) {
   EXPECT_THAT(places(verdict()), ElementsAre("A103@1"));
 }
 
+TEST_F(Verify, AFileUnderAnotherNameIsNamed) {
+  write(10);
+  std::filesystem::rename(files().at(0), directory() / "000000000002.log");
+  EXPECT_THAT(places(verdict()), ElementsAre("A105@1"));
+  EXPECT_THAT(verdict().findings[0].message, HasSubstr("renamed"));
+}
+
 TEST_F(Verify, ACopyPutInIsNamed) {
   write(10);
   auto all = lines();
