@@ -55,7 +55,8 @@ constexpr ErrorCode kCodes[] = {
      "The token's driver, a shared library that `module-path` names or p11-kit is configured with, "
      "did not load or did not start. Install the token's software; `p11tool --list-tokens` or "
      "`pkcs11-tool --module FILE --list-slots` shows whether it works for the user that runs "
-     "cannula."},
+     "cannula. What the module itself is configured by must be readable for that user as well, of "
+     "SoftHSM the file that SOFTHSM2_CONF names."},
     {"K112", "the token with the master key is not there",
      "The module works, and no token fits the address, or more than one does, or the module failed "
      "when it was asked for its tokens, or the token went away while it was used. An engine that "
