@@ -64,8 +64,10 @@ std::string progress_text(const json& progress) {
   std::string text = fmt::format("{} of {} {}", number("done"), number("total"),
                                  progress["act"] == "discard" ? "discarded" : "sent again");
   if (number("passed_over") > 0) {
-    text += fmt::format(", {} passed over: they had gone on, or their destination is gone",
-                        number("passed_over"));
+    text += fmt::format(
+        ", {} passed over: they had gone on, their destination is gone, or their bodies are not "
+        "kept any more (`cannula msg resend` of one says which)",
+        number("passed_over"));
   }
   if (const auto under_way = progress.value("under_way", std::uint64_t{0}); under_way > 0) {
     text += fmt::format(

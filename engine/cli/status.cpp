@@ -144,7 +144,9 @@ std::string status_text(const nlohmann::json& status, const std::string& site) {
     if (const std::string address = channel.value("address", ""); !address.empty()) {
       text += fmt::format("  listens on {}", address);
     }
-    if (!channel.value("configured", true))
+    if (!channel.value("enabled", true))
+      text += "  DISABLED: takes nothing, and what waits goes on when it is enabled again";
+    else if (!channel.value("configured", true))
       text += "  NOT CONFIGURED: what waits goes on when it is again";
     if (channel.value("paused", false)) {
       text += "  PAUSED";

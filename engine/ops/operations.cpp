@@ -189,6 +189,16 @@ Result<json> Operations::backup(const json& asked) {
   return json::object();
 }
 
+// Not a person, for its script's sake.
+bool Operations::engine_has_paused_work_of(const std::string& channel) const {
+  bool paused = false;
+  if (!engine_) return paused;
+  engine_->each_channel([&](const pipeline::ChannelView& view) {
+    if (view.channel.name() == channel) paused = !view.channel.why_paused().empty();
+  });
+  return paused;
+}
+
 Result<json> Operations::pause(const json& asked) {
   const auto [actor, reason] = TRY(actor_and_reason(asked));
   const std::string asked_for = text_of(asked, "channel");
@@ -207,9 +217,10 @@ Result<json> Operations::pause(const json& asked) {
       for (const pipeline::Act& act : TRY(pauses())) {
         if (act.channel == channel) parts.push_back(act.part);
       }
-      // Work that the engine itself has paused, for its script's sake, goes on as well.
-      if (engine_ && std::find(parts.begin(), parts.end(), "work") == parts.end())
+      if (std::find(parts.begin(), parts.end(), "work") == parts.end() &&
+          engine_has_paused_work_of(channel)) {
         parts.push_back("work");
+      }
     }
   }
   for (const std::string& part : parts) TRY(record_pause(channel, part, paused, actor, reason));
@@ -219,7 +230,7 @@ Result<json> Operations::pause(const json& asked) {
 Result<json> Operations::status() const {
   json channels = json::object();
   for (const auto& [name, config] : site_.channels) {
-    json& channel = channels[name] = {{"messages", json::object()}};
+    json& channel = channels[name] = {{"messages", json::object()}, {"enabled", config.enabled}};
     for (const config::DestinationConfig& destination : config.destinations)
       channel["destinations"][destination.name] = json::object();
   }

@@ -235,7 +235,11 @@ Result<json> Operations::cancel_replay(const json& asked) {
   if (!engine_) {
     return Error{"P321", "no engine runs, and so nothing is under way", "", std::nullopt};
   }
-  return to_json(TRY(engine_->bulk_acts().cancel(number_of(asked), text_of(asked, "actor"))));
+  const store::Timestamp asked_at = pipeline::now_microseconds();
+  const auto progress = TRY(engine_->bulk_acts().cancel(number_of(asked), text_of(asked, "actor")));
+  json answer = to_json(progress);
+  if (progress.ended < asked_at) answer["note"] = "it had ended before this was asked";
+  return answer;
 }
 
 Result<Bytes> Operations::edited_body(const store::MessageRow& row, const json& asked) const {

@@ -163,6 +163,8 @@ url       = "http://{self.ehr.address}/in"
         self.assertEqual(begun["state"], "running")
         ended = cannula_json("msg", "replay-cancel", begun["replay"], self.site, "--reason", "too fast")
         self.assertEqual(ended["state"], "cancelled")
+        again = run("msg", "replay-cancel", begun["replay"], self.site, "--reason", "once more")
+        self.assertIn("had ended before this was asked", again.stdout)
         self.assertEqual(run("msg", "replay-cancel", "99", self.site).returncode, 1)
         acts = [act["what"] for act in cannula_json("channel", "acts", self.site)["acts"]]
         self.assertEqual(acts, ["replay"])

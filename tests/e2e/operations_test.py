@@ -186,6 +186,17 @@ filename  = "{{id}}.hl7"
         self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "seen").returncode, 0)
         self.assertEqual(self.wait_for("done")[0]["id"], waiting)
         self.assertIn("seen", run("channel", "acts", self.site).stdout)
+        self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "again").stdout, "nothing was paused\n")
+        run("channel", "pause", "lab", self.site, "--destination", "out", "--reason", "a look")
+        self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "seen").stdout, "resumed to:out\n")
+
+    def test_a_disabled_channel_is_shown_as_that(self):
+        channel = (self.site / "channels/lab/channel.toml").read_text(encoding="utf-8")
+        self.write("channels/lab/channel.toml", "enabled = false\n" + channel)
+        self.assertEqual(self.engine.stop(), 0)
+        self.assertIn("channel lab  DISABLED: takes nothing", run("status", self.site).stdout)
+        self.start()
+        self.assertIn("channel lab  DISABLED: takes nothing", run("status", self.site).stdout)
 
     def test_without_an_engine_a_resend_is_written_down_and_done_at_the_next_start(self):
         self.send("PARK")
