@@ -89,6 +89,8 @@ std::string keys_of_store(const config::Site& site) {
 // Lines of "HASH  PATH", as sha256sum writes them.
 ConfigurationWatch::ConfigurationWatch(const config::Site& site)
     : site_(site.root), remembered_(site.store.directory / "audit-configuration") {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(remembered_, ignored)) return;
   std::ifstream file(remembered_);
   for (std::string line; std::getline(file, line);) {
     const std::size_t gap = line.find("  ");

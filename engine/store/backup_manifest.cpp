@@ -126,6 +126,14 @@ Result<std::optional<BackupManifest>> BackupManifest::load(FileSystem& disk,
   if (std::find(names.begin(), names.end(), kName) == names.end()) {
     return std::optional<BackupManifest>();
   }
+  for (const std::string inner : {"journal", "audit"}) {
+    const bool there = std::find(names.begin(), names.end(), inner) != names.end();
+    if (!there || disk.is_directory(folder / inner)) continue;
+    return Error{"J114",
+                 fmt::format("{} has {} in it, which is no folder", folder.string(), inner),
+                 "nothing is read or written through a link: put the folder itself there",
+                 {}};
+  }
   const auto path = folder / kName;
   const auto text = checked_text(TRY(read_all_plain(disk, path)));
   if (!text) return unreadable(path, "the checksum does not hold");

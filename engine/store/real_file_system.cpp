@@ -129,26 +129,16 @@ class DirectoryLock final : public FileLock {
 class RealFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Access access) override {
+    // Nothing is written through a link.
     int flags = O_CLOEXEC;
     if (access == Access::read) flags |= O_RDONLY;
-    if (access == Access::write) flags |= O_RDWR;
+    if (access == Access::write) flags |= O_RDWR | O_NOFOLLOW;
     if (access == Access::create) flags |= O_RDWR | O_CREAT | O_EXCL;
-    Descriptor descriptor(::open(path.c_str(), flags, 0600));
-    if (descriptor.number() < 0) return failure("cannot open", path);
-    return std::make_unique<RealFile>(std::move(descriptor), path);
+    return open_with(path, flags);
   }
 
   Result<std::unique_ptr<File>> open_plain(const std::filesystem::path& path) override {
-    // Without O_NONBLOCK, opening a pipe would wait for who writes to it.
-    Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (descriptor.number() < 0) {
-      if (errno == ELOOP) return not_plain(path);
-      return failure("cannot open", path);
-    }
-    struct stat status {};
-    if (::fstat(descriptor.number(), &status) != 0) return failure("cannot examine", path);
-    if (!S_ISREG(status.st_mode)) return not_plain(path);
-    return std::make_unique<RealFile>(std::move(descriptor), path);
+    return open_with(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   }
 
   Result<std::vector<std::string>> list(const std::filesystem::path& directory) override {
@@ -283,6 +273,19 @@ class RealFileSystem final : public FileSystem {
   }
 
  private:
+  static Result<std::unique_ptr<File>> open_with(const std::filesystem::path& path, int flags) {
+    // Without O_NONBLOCK, opening a pipe would wait for who writes to it.
+    Descriptor descriptor(::open(path.c_str(), flags | O_NONBLOCK, 0600));
+    if (descriptor.number() < 0) {
+      if (errno == ELOOP && (flags & O_NOFOLLOW) != 0) return not_plain(path);
+      return failure("cannot open", path);
+    }
+    struct stat status {};
+    if (::fstat(descriptor.number(), &status) != 0) return failure("cannot examine", path);
+    if (!S_ISREG(status.st_mode)) return not_plain(path);
+    return std::make_unique<RealFile>(std::move(descriptor), path);
+  }
+
   static Error not_plain(const std::filesystem::path& path) {
     return Error{
         "J104",

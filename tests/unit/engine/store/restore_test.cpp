@@ -189,6 +189,16 @@ TEST_F(BackupTest, a_restore_that_was_late_does_not_take_away_what_another_put_t
   expect_bodies(restored(), ids);
 }
 
+TEST_F(BackupTest, nothing_is_read_through_a_link_in_the_place_of_its_journal) {
+  const auto store = open();
+  commit(*store, {accepted("lab")});
+  value(back_up(asked(store.get())));
+  fs::rename(folder() / "journal", directory() / "elsewhere");
+  fs::create_directory_symlink(directory() / "elsewhere", folder() / "journal");
+  EXPECT_EQ(check_backup(folder()).error().code, "J114");
+  EXPECT_EQ(restore(to_restore()).error().code, "J114");
+}
+
 TEST_F(BackupTest, where_there_is_no_backup_it_is_said) {
   EXPECT_EQ(check_backup(folder()).error().code, "J209");
   EXPECT_EQ(restore(to_restore()).error().code, "J209");

@@ -6,7 +6,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include "engine/store/file_system.h"
 #include "tests/unit/engine/store/store_fixture.h"
 
 namespace cannula::store {
@@ -160,6 +162,22 @@ TEST_F(StoreTest, a_lost_index_is_built_again_from_the_journal) {
   EXPECT_TRUE(store->recovery().index_rebuilt);
   EXPECT_EQ(store->recovery().records_replayed, 2u);
   EXPECT_EQ(state(*store, id), MessageState::queued);
+}
+
+// Opening a pipe waits for whoever writes to it, and that may be nobody.
+TEST_F(StoreTest, what_is_no_plain_file_is_not_waited_for_and_nothing_is_written_through_a_link) {
+  FileSystem& files = FileSystem::real();
+  const auto pipe = directory() / "pipe", file = directory() / "file", link = directory() / "link";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const auto access : {FileSystem::Access::read, FileSystem::Access::write}) {
+    const auto opened = files.open(pipe, access);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().text(), testing::HasSubstr("is no plain file"));
+  }
+  ASSERT_TRUE(files.open(file, FileSystem::Access::create));
+  std::filesystem::create_symlink(file, link);
+  EXPECT_TRUE(files.open(link, FileSystem::Access::read));
+  EXPECT_FALSE(files.open(link, FileSystem::Access::write));
 }
 
 }  // namespace
