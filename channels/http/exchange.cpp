@@ -154,13 +154,15 @@ Arrival arrival_of(const RequestHead& head, const Target& target, std::string bo
   arrival.peer_address = peer_address;
   arrival.attributes = attributes_of(head, target);
   arrival.defect = std::move(defect);
+  const std::string asked_for = head.method + ' ' + target.text;  // is part of who asks
   if (const auto header = hl7v2::Header::peek(*arrival.body)) {
     arrival.event = header->event();
     arrival.control_id = header->control_id;
-    arrival.sender.append(header->sending_application).append("|").append(header->sending_facility);
+    arrival.sender.append(header->sending_application).append("|");
+    arrival.sender.append(header->sending_facility).append("|").append(asked_for);
   } else if (std::string key = head.header(key_header); key.size() <= kLongestControlId) {
     arrival.control_id = std::move(key);
-    arrival.sender = head.method + ' ' + target.text;  // what is asked for is part of who asks
+    arrival.sender = asked_for;
   }
   return arrival;
 }

@@ -167,6 +167,10 @@ end
         for path in ("/all/a", "/all/a", "/all/b"):
             self.assertEqual(self.curl(path, "-H", "Idempotency-Key: K", body=b"{}")[0], 202)
         self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 2, "filtered": 1}), "another address is another request")
+        result = RESULT.format(n=9).encode()
+        for path in ("/all/a", "/all/b", "/all/b"):
+            self.assertEqual(self.curl(path, "-H", HL7, body=result)[0], 200)
+        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 4, "filtered": 2}), "nor is HL7 v2 of another address")
         for dead in (1, 2):
             self.assertEqual(self.curl("/all/a", "-H", "Idempotency-Key: P", body=b"poison")[0], 202)
             self.assertTrue(wait_until(lambda: self.messages("all").get("dead") == dead), "what failed may come again")
@@ -175,7 +179,9 @@ end
         self.run_site()
         for path in ("/all/a", "/all/b", "/all/c"):
             self.assertEqual(self.curl(path, "-H", "Idempotency-Key: K", body=b"{}")[0], 202)
-        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 3, "filtered": 3, "dead": 2}))
+        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 5, "filtered": 4, "dead": 2}))
+        self.assertEqual(self.curl("/all/b", "-H", HL7, body=result)[0], 200)
+        self.assertTrue(wait_until(lambda: self.messages("all") == {"done": 5, "filtered": 5, "dead": 2}))
         self.assertEqual(post("evt-1", b'{"order": 1}')[0], 200, "known, though not any more what the script had said")
         self.assertEqual(self.messages("hooks")["filtered"], 2)
 
