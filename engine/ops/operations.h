@@ -89,6 +89,7 @@ class Operations {
 
  private:
   Result<void> known_channel(const std::string& name) const;
+  Result<void> known_destination(const std::string& name) const;
   Result<nlohmann::json> begin(pipeline::BulkOrder order);
   Result<nlohmann::json> resend_deliveries(MessageId id, const nlohmann::json& asked);
   Result<Bytes> edited_body(const store::MessageRow& row, const nlohmann::json& asked) const;

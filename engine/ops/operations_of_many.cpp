@@ -53,8 +53,8 @@ Result<BulkDone> write_acts(store::Store& store, const BulkOrder& order,
                             std::span<const store::Letter> letters) {
   TRY(store.catch_up_within(store::kPatience));
   const bool resend = order.act == BulkOrder::Act::resend;
-  const auto chosen = TRY(resend ? pipeline::those_to_resend(store, letters)
-                                 : pipeline::those_to_discard(store, letters));
+  const auto chosen = TRY(resend ? pipeline::those_to_resend(store, letters, order.of)
+                                 : pipeline::those_to_discard(store, letters, order.of));
   TRY(store.commit(resend ? pipeline::resent_records(chosen, order.actor, order.reason)
                           : pipeline::discarded_records(chosen, order.actor, order.reason)));
   return BulkDone{chosen.size(), letters.size() - chosen.size()};
@@ -123,8 +123,21 @@ Result<void> Operations::known_channel(const std::string& name) const {
                "see `cannula status`", std::nullopt};
 }
 
+Result<void> Operations::known_destination(const std::string& name) const {
+  if (name.empty()) return {};
+  for (const auto& [channel, config] : site_.channels) {
+    if (config::destination_known_as(config, name)) return {};
+  }
+  for (const store::StateCount& one : TRY(store_.counts())) {
+    if (one.destination == name) return {};
+  }
+  return Error{"P317", "there is no destination " + name + ", and nothing on record of one",
+               "see `cannula status`", std::nullopt};
+}
+
 Result<json> Operations::begin(BulkOrder order) {
   TRY(known_channel(order.of.channel));
+  TRY(known_destination(order.of.destination));
   if (engine_) return to_json(TRY(engine_->bulk_acts().begin(std::move(order))));
   order.rate = 0;  // nothing is sent before an engine is started
   BulkActs::Hands hands;
@@ -139,7 +152,7 @@ Result<json> Operations::begin(BulkOrder order) {
     return TRY(act_log_at_rest())
         ->record({pipeline::now_microseconds(), std::string(name_of(progress.order.act)),
                   progress.order.of.channel, "", progress.order.actor, progress.order.reason,
-                  describe(progress)});
+                  subject_of(progress)});
   };
   BulkActs acts(std::move(hands));
   const BulkProgress begun = TRY(acts.begin(std::move(order)));
@@ -156,10 +169,18 @@ Result<json> Operations::resend_deliveries(MessageId id, const json& asked) {
   TRY(store_.catch_up_within(store::kPatience));
   TRY(pipeline::known_message(store_, id, 0));
   std::vector<store::Letter> letters;
+  std::size_t discarded = 0;
   for (const store::DeliveryRow& row : TRY(store_.deliveries(id))) {
-    const bool discarded = row.state == store::DeliveryState::discarded;
-    if (!discarded && (destination == "*" || row.destination == destination))
+    if (destination != "*" && row.destination != destination) continue;
+    if (row.state == store::DeliveryState::discarded) {
+      ++discarded;
+    } else {
       letters.push_back({id, row.ordinal});
+    }
+  }
+  if (letters.empty() && discarded > 0) {
+    return Error{"P304", "what message " + id.text() + " had to deliver there was discarded",
+                 "`--delivery N` sends one of them all the same", std::nullopt};
   }
   if (letters.empty()) {
     return Error{"P304", "message " + id.text() + " has no delivery to " + destination,
@@ -171,10 +192,20 @@ Result<json> Operations::resend_deliveries(MessageId id, const json& asked) {
   const BulkDone done = TRY(engine_ ? engine_->resend_all(letters, actor, reason)
                                     : write_acts(store_, order, letters));
   if (done.done == 0) {
-    return Error{"P308", "the deliveries of message " + id.text() + " are still being made",
-                 "`--delivery N` tries one of them at once", std::nullopt};
+    return Error{"P308",
+                 "of message " + id.text() +
+                     " nothing can be sent again there: it is still to be delivered, its bodies "
+                     "are not kept any more, or the destination is not configured",
+                 "`--delivery N` tries one delivery at once, or says why it cannot", std::nullopt};
   }
-  return json{{"resent", id.text()}, {"deliveries", done.done}};
+  json answer{{"resent", id.text()}, {"deliveries", done.done}};
+  if (const std::size_t passed_over = done.passed_over + discarded; passed_over > 0) {
+    answer["note"] = fmt::format(
+        "{} sent, {} passed over, because it was discarded, is still to be delivered, has no body "
+        "any more or no destination that is configured",
+        done.done, passed_over);
+  }
+  return answer;
 }
 
 Result<json> Operations::replay(const json& asked) {

@@ -42,16 +42,27 @@ bool may_end(const Chosen& one) {
   return one.delivery() && !has_ended(*one.delivery());
 }
 
+template <class State>
+bool is_among(State state, const std::vector<State>& states) {
+  return std::find(states.begin(), states.end(), state) != states.end();
+}
+
+bool is_still_of(const store::LetterQuery& of, const Chosen& one) {
+  if (of.deliveries.empty() && of.messages.empty()) return true;
+  if (one.ordinal == 0) return is_among(one.message.state, of.messages);
+  return one.delivery() && is_among(one.delivery()->state, of.deliveries);
+}
+
 Result<std::vector<Chosen>> those_that(const store::Store& store,
                                        std::span<const store::Letter> letters,
-                                       bool (*may)(const Chosen&)) {
+                                       const store::LetterQuery& of, bool (*may)(const Chosen&)) {
   std::vector<Chosen> chosen;
   for (const store::Letter& letter : letters) {
     auto row = TRY(store.message(letter.id));
     if (!row) continue;
     auto deliveries = TRY(store.deliveries(letter.id));
     Chosen one{*std::move(row), std::move(deliveries), letter.ordinal};
-    if (may(one)) chosen.push_back(std::move(one));
+    if (is_still_of(of, one) && may(one)) chosen.push_back(std::move(one));
   }
   return chosen;
 }
@@ -77,13 +88,15 @@ const store::DeliveryRow* Chosen::delivery() const {
 }
 
 Result<std::vector<Chosen>> those_to_resend(const store::Store& store,
-                                            std::span<const store::Letter> letters) {
-  return those_that(store, letters, may_go_again);
+                                            std::span<const store::Letter> letters,
+                                            const store::LetterQuery& of) {
+  return those_that(store, letters, of, may_go_again);
 }
 
 Result<std::vector<Chosen>> those_to_discard(const store::Store& store,
-                                             std::span<const store::Letter> letters) {
-  return those_that(store, letters, may_end);
+                                             std::span<const store::Letter> letters,
+                                             const store::LetterQuery& of) {
+  return those_that(store, letters, of, may_end);
 }
 
 std::vector<store::Record> resent_records(std::span<const Chosen> chosen, const std::string& actor,

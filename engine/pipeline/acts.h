@@ -32,10 +32,14 @@ struct Chosen {
 };
 // Those of `letters` that may be put back to work, or ended, as things stand. Deliveries that are
 // still being made are no such: nothing is sent twice because two people ask for it.
+//
+// `of`: what they were found by. Those that have left its states meanwhile are passed over.
 Result<std::vector<Chosen>> those_to_resend(const store::Store& store,
-                                            std::span<const store::Letter> letters);
+                                            std::span<const store::Letter> letters,
+                                            const store::LetterQuery& of = {});
 Result<std::vector<Chosen>> those_to_discard(const store::Store& store,
-                                             std::span<const store::Letter> letters);
+                                             std::span<const store::Letter> letters,
+                                             const store::LetterQuery& of = {});
 std::vector<store::Record> resent_records(std::span<const Chosen> chosen, const std::string& actor,
                                           const std::string& reason);
 std::vector<store::Record> discarded_records(std::span<const Chosen> chosen,

@@ -57,7 +57,7 @@ std::string_view name_of(BulkProgress::State state) {
   return "";
 }
 
-std::string describe(const BulkProgress& progress) {
+std::string subject_of(const BulkProgress& progress) {
   const store::LetterQuery& of = progress.order.of;
   std::string what;
   const auto add = [&](std::string_view text) {
@@ -72,8 +72,13 @@ std::string describe(const BulkProgress& progress) {
   if (!of.destination.empty()) what += " to " + of.destination;
   if (!of.code.empty()) what += ", " + of.code;
   if (of.place && !of.place->empty()) what += " at " + *of.place;
-  std::string text = fmt::format("{} {}: {}: {} of {}", name_of(progress.order.act),
-                                 progress.number, what, progress.done, progress.total);
+  return fmt::format("{} {}: {}", name_of(progress.order.act), progress.number, what);
+}
+
+std::string describe(const BulkProgress& progress) {
+  std::string text =
+      fmt::format("{}: {} of {}", subject_of(progress), progress.done, progress.total);
+  if (progress.passed_over > 0) text += fmt::format(", {} passed over", progress.passed_over);
   if (progress.state != BulkProgress::State::running)
     text += fmt::format(", {}", name_of(progress.state));
   return text;

@@ -45,8 +45,9 @@ struct BulkProgress {
 
 std::string_view name_of(BulkOrder::Act act);  // "replay", "discard"
 std::string_view name_of(BulkProgress::State state);
-// For log and act list: "replay 3: dead of lab to ehr, T353: 500 of 1200, cancelled". No patient
-// data.
+// "replay 3: dead of lab to ehr, T353", and for the log with how far it is: "…: 500 of 1200, 2 passed
+// over, cancelled". No patient data.
+std::string subject_of(const BulkProgress& progress);
 std::string describe(const BulkProgress& progress);
 
 // Thread-safe.

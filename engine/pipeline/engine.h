@@ -94,9 +94,9 @@ class Engine : private script::Host {
   // The same of many together, with few waits for the disk. Those that have gone on or ended
   // meanwhile are passed over.
   Result<BulkDone> resend_all(std::span<const store::Letter> letters, const std::string& actor,
-                              const std::string& reason);
+                              const std::string& reason, const store::LetterQuery& of = {});
   Result<BulkDone> discard_all(std::span<const store::Letter> letters, const std::string& actor,
-                               const std::string& reason);
+                               const std::string& reason, const store::LetterQuery& of = {});
   // All that a query finds, at a rate, on threads of its own.
   BulkActs& bulk_acts() { return *bulk_acts_; }
   // A new message of the same channel, with another body, worked as if it had just come in. The

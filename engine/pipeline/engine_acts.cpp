@@ -80,10 +80,11 @@ std::shared_ptr<Channel> Engine::channel_of(const Chosen& one) const {
 }
 
 Result<BulkDone> Engine::resend_all(std::span<const store::Letter> letters,
-                                    const std::string& actor, const std::string& reason) {
+                                    const std::string& actor, const std::string& reason,
+                                    const store::LetterQuery& of) {
   std::scoped_lock one_at_a_time(acts_);
   TRY(store_->catch_up_within(store::kPatience));
-  std::vector<Chosen> chosen = TRY(those_to_resend(*store_, letters));
+  std::vector<Chosen> chosen = TRY(those_to_resend(*store_, letters, of));
   std::erase_if(chosen, [&](const Chosen& one) { return !channel_of(one); });
   const BulkDone done{chosen.size(), letters.size() - chosen.size()};
   if (chosen.empty()) return done;
@@ -107,10 +108,11 @@ Result<BulkDone> Engine::resend_all(std::span<const store::Letter> letters,
 }
 
 Result<BulkDone> Engine::discard_all(std::span<const store::Letter> letters,
-                                     const std::string& actor, const std::string& reason) {
+                                     const std::string& actor, const std::string& reason,
+                                     const store::LetterQuery& of) {
   std::scoped_lock one_at_a_time(acts_);
   TRY(store_->catch_up_within(store::kPatience));
-  std::vector<Chosen> chosen = TRY(those_to_discard(*store_, letters));
+  std::vector<Chosen> chosen = TRY(those_to_discard(*store_, letters, of));
   std::unordered_map<MessageId, std::shared_ptr<Channel>> dropped;
   for (const Chosen& one : chosen) {
     const auto channel = one.ordinal == 0 ? channel_named(one.message.channel) : nullptr;
@@ -216,8 +218,9 @@ BulkActs::Hands Engine::bulk_hands() {
     return store_->letters(query);
   };
   hands.act = [this](const BulkOrder& order, std::span<const store::Letter> letters) {
-    return order.act == BulkOrder::Act::resend ? resend_all(letters, order.actor, order.reason)
-                                               : discard_all(letters, order.actor, order.reason);
+    return order.act == BulkOrder::Act::resend
+               ? resend_all(letters, order.actor, order.reason, order.of)
+               : discard_all(letters, order.actor, order.reason, order.of);
   };
   hands.has_room = [this](const BulkOrder& order) {
     const auto channels = all_channels();
@@ -229,7 +232,7 @@ BulkActs::Hands Engine::bulk_hands() {
   hands.began = [this](const BulkProgress& progress) {
     return act_log_->record({now_microseconds(), std::string(name_of(progress.order.act)),
                              progress.order.of.channel, "", progress.order.actor,
-                             progress.order.reason, describe(progress)});
+                             progress.order.reason, subject_of(progress)});
   };
   hands.ended = [this](const BulkProgress& progress) { enter_end_of(progress); };
   return hands;

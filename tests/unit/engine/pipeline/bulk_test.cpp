@@ -101,6 +101,22 @@ TEST_F(BulkTest, AReplayOfMoreThanTheWindowGoesInTheOrderOfEachKeyAndOnce) {
   wait_until(*engine, dead(), 0);
 }
 
+TEST_F(BulkTest, WhatAnotherReplayHasSentMeanwhileIsPassedOver) {
+  auto engine = start(by_patient());
+  offer_many(100);
+  wait_until(*engine, dead(), 100);
+  kind_ = Answer::Kind::delivered;
+  const auto slow = engine->bulk_acts().begin(order(BulkOrder::Act::resend, dead(), 100));
+  const auto fast = engine->bulk_acts().begin(order(BulkOrder::Act::resend, dead()));
+  ASSERT_TRUE(slow && fast);
+  const auto first = engine->bulk_acts().wait(slow->number);
+  const auto second = engine->bulk_acts().wait(fast->number);
+  EXPECT_EQ(first->done + second->done, 100u);
+  EXPECT_EQ(first->done + first->passed_over, first->total);
+  wait_until(*engine, dead(), 0);
+  expect_in_order(wires_.delivered(100), 100);
+}
+
 TEST_F(BulkTest, WithHoldKeyAReplayLetsEachKeyGoOnInItsOrder) {
   auto engine = start(by_patient(OrderConfig::OnHold::hold_key));
   offer_many(30);  // the first of each patient dies, the others wait behind it
