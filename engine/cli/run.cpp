@@ -17,6 +17,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kLookAgain{100};
+constexpr int kMostTimes = 100;  // that a store is asked for which another process has
+
 struct RunOptions {
   std::string site;
   std::string log_level = "info";
@@ -38,6 +41,15 @@ sigset_t block_signals() {
   for (int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+bool is_in_use(const std::vector<Diagnostic>& findings) {
+  return findings.size() == 1 && findings.front().code == "J101";
+}
+
+bool engine_answers(const config::Site& site) {
+  const auto answer = ops::ask_engine(site, "status", nlohmann::json::object());
+  return !answer || *answer;
 }
 
 // A site that runs: the engine and what goes over to a changed configuration. reload() may be asked
@@ -122,8 +134,14 @@ int run(const RunOptions& options, const Context& context) {
       spdlog::info("store: bringing the index up to the journal: {} %, {:.0f} s left", percent,
                    left);
     });
-    findings = running.engine().start(
-        [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); });
+    const auto show = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); };
+    findings = running.engine().start(show);
+    // A verb that asks the store at rest is done in a moment: it keeps no engine from its start.
+    for (int time = 0; is_in_use(findings) && time < kMostTimes && !engine_answers(*site); ++time) {
+      if (time == 0) spdlog::info("store: another process has it; waiting for that to end");
+      std::this_thread::sleep_for(kLookAgain);
+      findings = running.engine().start(show);
+    }
   }
   if (!findings.empty()) {
     print(context.err, render(findings));

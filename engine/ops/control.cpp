@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "engine/ops/asked_or_at_rest.h"
 #include "engine/ops/audited.h"
 #include "engine/ops/keeping.h"
 #include "engine/ops/prometheus.h"
@@ -141,8 +142,9 @@ Result<std::optional<json>> ask_engine(const config::Site& site, const std::stri
   return std::optional<json>(std::move(value));
 }
 
-Result<json> ask_site(const config::Site& site, const std::string& verb, const json& request) {
-  if (auto answer = TRY(ask_engine(site, verb, request))) return *std::move(answer);
+namespace {
+
+Result<json> ask_at_rest(const config::Site& site, const std::string& verb, const json& request) {
   if (!std::filesystem::exists(site.store.directory)) {
     return Error{"U205", "the site has no store yet: " + site.store.directory.string(),
                  "it is made when the site runs for the first time", std::nullopt};
@@ -161,6 +163,13 @@ Result<json> ask_site(const config::Site& site, const std::string& verb, const j
   log.reset();  // while the store is held: one process at a time writes the trail
   store->close();
   return result;
+}
+
+}  // namespace
+
+Result<json> ask_site(const config::Site& site, const std::string& verb, const json& request) {
+  return asked_or_at_rest<json>([&] { return ask_engine(site, verb, request); },
+                                [&] { return ask_at_rest(site, verb, request); });
 }
 
 }  // namespace cannula::ops

@@ -2,12 +2,12 @@
 
 #include <filesystem>
 #include <optional>
-#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "engine/ops/asked_or_at_rest.h"
 #include "engine/ops/audited.h"
 #include "engine/ops/control.h"
 #include "engine/pipeline/audit_trail.h"
@@ -18,25 +18,6 @@ namespace cannula::ops {
 namespace {
 
 using nlohmann::json;
-
-constexpr int kMostTimes = 300;  // that a store is asked for which another process is opening
-constexpr std::chrono::milliseconds kAskAgain{100};
-
-// Asks the running engine, or does it with the store at rest. Somebody who just opens the store
-// answers neither way: that passes.
-template <class T>
-Result<T> asked_or_at_rest(const std::function<Result<std::optional<T>>()>& ask,
-                           const std::function<Result<T>()>& at_rest) {
-  for (int time = 0;; ++time) {
-    if (auto answer = TRY(ask())) return *std::move(answer);
-    auto done = at_rest();
-    if (done || done.error().code != "J101") return done;
-    if (time >= kMostTimes) {
-      return Error{"J101", done.error().message, "ask again when the engine is ready"};
-    }
-    std::this_thread::sleep_for(kAskAgain);
-  }
-}
 
 }  // namespace
 
