@@ -148,7 +148,7 @@ std::string status_text(const nlohmann::json& status, const std::string& site) {
       text += "  DISABLED: takes nothing, and what waits goes on when it is enabled again";
     else if (!channel.value("configured", true))
       text += "  NOT CONFIGURED: what waits goes on when it is again";
-    if (channel.value("paused", false)) {
+    if (channel.value("paused", false) && channel.value("enabled", true)) {
       text += "  PAUSED";
       const std::string why = channel.value("paused_because", "");  // else by a person, said below
       if (!why.empty()) text += ": " + visible(why.substr(0, why.find('\n')));
@@ -179,8 +179,11 @@ std::string status_text(const nlohmann::json& status, const std::string& site) {
     const auto destinations = channel.value("destinations", nlohmann::json::object());
     const auto standings = channel.value("standing", nlohmann::json::object());
     for (const auto& [destination, counts] : destinations.items()) {
-      text += fmt::format("  to {:<9}{}{}{}\n", destination, counts_text(counts),
-                          oldest_text(channel, destination), standing_text(channel, destination));
+      const auto gone = channel.value("not_configured", std::vector<std::string>());
+      const bool is_gone = std::find(gone.begin(), gone.end(), destination) != gone.end();
+      text += fmt::format("  to {:<9}{}{}{}{}\n", destination, counts_text(counts),
+                          oldest_text(channel, destination), standing_text(channel, destination),
+                          is_gone ? "  NOT CONFIGURED any more" : "");
       if (standings.contains(destination)) text += held_back_text(standings[destination], site);
       text += certificates_text(status, name, destination);
     }

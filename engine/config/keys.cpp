@@ -346,7 +346,8 @@ const Option kChannel[] = {
     {.name = "description", .description = "What the channel is for, in a sentence."},
     {.name = "enabled",
      .type = boolean,
-     .description = "`false` keeps the channel checked but does not run it.",
+     .description = "`false` keeps the channel checked but does not run it: its source is closed, "
+                    "and what waits stays on record until it is enabled again.",
      .default_value = "true"},
     {.name = "on_error",
      .description =

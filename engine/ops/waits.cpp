@@ -222,6 +222,11 @@ std::vector<std::string> what_it_waits_for(const store::Store& store,
   engine->each_channel([&](const pipeline::ChannelView& view) {
     const auto names = view.channel.names();
     if (std::find(names.begin(), names.end(), message.channel) == names.end()) return;
+    if (!view.channel.config().enabled) {
+      found = {fmt::format("channel {} is disabled: it goes on when `enabled` is true again",
+                           view.channel.name())};
+      return;
+    }
     Waits waits(store, message, view.channel);
     if (to_work) waits.look_at_work();
     for (const DeliveryRow& delivery : deliveries) {

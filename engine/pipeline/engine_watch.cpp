@@ -71,6 +71,7 @@ Result<void> Engine::pause(const std::string& channel_name, const std::string& a
   }
   const std::string part = TRY(part_of(channel->config(), asked));
   TRY(record_pause(*act_log_, channel->config(), part, paused, actor, reason));
+  if (!channel->config().enabled) return {};  // it stands still, and goes by that when it is again
   if (part == "intake") {
     channel->pause_intake(paused);
   } else if (part == "work") {
@@ -85,7 +86,7 @@ Result<void> Engine::pause(const std::string& channel_name, const std::string& a
 
 void Engine::restore_pauses(Channel& channel) const {
   const auto paused = [&](const std::string& part) {
-    return is_paused(*act_log_, channel.config(), part);
+    return !channel.config().enabled || is_paused(*act_log_, channel.config(), part);
   };
   if (paused("intake")) channel.pause_intake(true);
   if (paused("work")) channel.pause_work_by_hand(true);
