@@ -178,6 +178,10 @@ std::string row_of(const ordered_json& entry) {
     why += (why.empty() ? "" : " ") + reason;
   if (const auto files = part(entry, "detail", "files"); !files.empty())
     why += (why.empty() ? "" : " ") + files;
+  if (const auto total = part(entry, "detail", "total"); !total.empty()) {
+    why += fmt::format("{}({} of {}, {})", why.empty() ? "" : " ", part(entry, "detail", "done"),
+                       total, part(entry, "detail", "state"));
+  }
   return fmt::format("{:>6}  {}  {}  {}  {}  {}  {}\n", entry["seq"].dump(),
                      entry.value("at", std::string()), visible(who),
                      entry.value("act", std::string()), visible(what),

@@ -43,7 +43,9 @@ void show(const Context& context, const json& progress) {
 }
 
 Result<json> follow(const OperatedSite& site, json progress, const Context& context) {
-  const json which{{"replay", progress["replay"]}, {"actor", acting_user()}};
+  const json which{{"replay", progress["replay"]},
+                   {"actor", acting_user()},
+                   {"reason", "interrupted where it was begun"}};
   while (progress["state"] == "running") {
     show(context, progress);
     if (interrupted) return site.ask("replay_cancel", which);

@@ -80,7 +80,7 @@ std::string progress_text(const json& progress) {
   if (state == "running") {
     text += fmt::format(
         ": goes on as number {}; `cannula msg replays` says how far it is, `cannula msg "
-        "replay-cancel {}` stops it",
+        "replay-cancel {} --reason TEXT` stops it",
         number("replay"), number("replay"));
   }
   if (progress.contains("note")) text += "; " + progress.value("note", "");
@@ -192,24 +192,25 @@ Verb msg_replay_cancel_verb() {
     std::string number, site, reason;
   };
   auto options = std::make_shared<Options>();
-  return {
-      .name = "msg replay-cancel",
-      .summary = "Stop a replay or a discard of many that runs; what is done stays done.",
-      .example = "cannula msg replay-cancel 3 my-site --reason \"the EHR is overloaded\"",
-      .declare =
-          [options](Arguments& arguments) {
-            arguments.positional("N", options->number, "Its number, of `cannula msg replays`.",
-                                 true);
-            arguments.positional("SITE", options->site, "The site's folder.");
-            arguments.text("--reason", "TEXT", options->reason, "Why; kept in the audit trail.");
-          },
-      .run =
-          [options](const Context& context) {
-            const json request{{"replay", std::atoll(options->number.c_str())},
-                               {"reason", options->reason},
-                               {"actor", acting_user()}};
-            return answer_question(options->site, "replay_cancel", request, context, progress_text);
-          }};
+  return {.name = "msg replay-cancel",
+          .summary = "Stop a replay or a discard of many that runs; what is done stays done.",
+          .example = "cannula msg replay-cancel 3 my-site --reason \"the EHR is overloaded\"",
+          .declare =
+              [options](Arguments& arguments) {
+                arguments.positional("N", options->number, "Its number, of `cannula msg replays`.",
+                                     true);
+                arguments.positional("SITE", options->site, "The site's folder.");
+                arguments.required_text("--reason", "TEXT", options->reason,
+                                        "Why; kept in the audit trail.");
+              },
+          .run =
+              [options](const Context& context) {
+                const json request{{"replay", std::atoll(options->number.c_str())},
+                                   {"reason", options->reason},
+                                   {"actor", acting_user()}};
+                return answer_question(options->site, "replay_cancel", request, context,
+                                       progress_text);
+              }};
 }
 
 Verb channel_discard_verb() {

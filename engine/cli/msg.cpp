@@ -110,6 +110,8 @@ void add_attempt(std::string& text, const json& record) {
     text += fmt::format("    {}{}\n", visible(text_of(record, "reason")), code_of(record));
   if (record.contains("next_at"))
     text += fmt::format("    again at {}\n", text_of(record, "next_at"));
+  if (record.contains("attributes"))
+    text += fmt::format("    {}\n", visible(text_of(record, "attributes")));
   if (record.contains("response") || record.contains("response_base64")) {
     text += "  it answered\n" + bytes_text(record, "response");
   }
@@ -126,6 +128,12 @@ std::string next_step(const json& answer) {
         id);
   }
   if (state != "dead") return {};
+  if (message.contains("bodies_removed")) {
+    return fmt::format(
+        "next: there is nothing left to send; `cannula msg discard {} SITE --reason TEXT` ends "
+        "it\n",
+        id);
+  }
   std::string text = "next: when the cause below is mended,";
   const auto& deliveries = answer["deliveries"];
   const auto dead = std::find_if(deliveries.begin(), deliveries.end(),
@@ -168,9 +176,9 @@ std::string show_text(const json& answer, const std::string& site) {
                           visible(text_of(record, "actor")), visible(text_of(record, "reason")));
       text += bytes_text(record, "body");
     } else if (kind == "accepted") {
-      text +=
-          fmt::format("received from {}{}\n", text_of(record, "peer"),
-                      record.contains("refusal") ? ", refused: " + text_of(record, "refusal") : "");
+      text += fmt::format(
+          "received from {}{}\n", visible(text_of(record, "peer")),
+          record.contains("refusal") ? ", refused: " + visible(text_of(record, "refusal")) : "");
       text += bytes_text(record, "body");
     } else if (kind == "outcome") {
       add_outcome(text, record);
@@ -181,7 +189,7 @@ std::string show_text(const json& answer, const std::string& site) {
                           record.contains("delivery")
                               ? fmt::format(" delivery {}", record["delivery"].get<int>())
                               : "",
-                          text_of(record, "actor"), text_of(record, "reason"));
+                          visible(text_of(record, "actor")), visible(text_of(record, "reason")));
     }
   }
   return text;
@@ -208,7 +216,8 @@ Verb act_verb(const std::string& act, std::string summary, std::string example) 
             }
             arguments.number("--delivery", "N", options->delivery, 0, 0xFFFFFFFF,
                              "Only this delivery of it; 0: the whole message.");
-            arguments.text("--reason", "TEXT", options->reason, "Why; kept with the message.");
+            arguments.required_text("--reason", "TEXT", options->reason,
+                                    "Why; kept with the message.");
           },
       .run =
           [options, act](const Context& context) {

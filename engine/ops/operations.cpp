@@ -223,6 +223,9 @@ Result<json> Operations::pause(const json& asked) {
       }
     }
   }
+  for (const std::string& part : parts) {  // all of them, or nothing
+    if (config) TRY(pipeline::part_of(*config, part));
+  }
   for (const std::string& part : parts) TRY(record_pause(channel, part, paused, actor, reason));
   return json{{"channel", channel}, {"paused", paused}, {"parts", parts}};
 }
@@ -278,6 +281,7 @@ Result<json> Operations::status() const {
     if (!channel.contains("destinations")) continue;
     for (const auto& [destination, counts] : channel["destinations"].items()) {
       const auto* to = config ? config::destination_known_as(*config, destination) : nullptr;
+      if (config && !to) channel["not_configured"].push_back(destination);
       if (const auto since =
               oldest_waiting(store_, names, to ? config::names_of(*to) : Names{destination}))
         channel["oldest_waiting"][destination] = time_text(*since);
@@ -390,9 +394,11 @@ Result<json> Operations::resend(const json& asked) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
     json answer{{"resent", request.id.text()}};
     const auto edited = store_.edited_as(request.id);
-    if (edited && !edited->empty() && request.ordinal == 0) {
+    if (edited && !edited->empty()) {
       answer["note"] =
-          fmt::format("it had been edited as {}, which is worked as well", edited->back().text());
+          fmt::format("it had been edited as {}, {}", edited->back().text(),
+                      request.ordinal == 0 ? "which is worked as well"
+                                           : "and what was delivered of that this may now replace");
     }
     return answer;
   }

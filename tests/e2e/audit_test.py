@@ -383,7 +383,7 @@ class Audit(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "A101"):
             cannula("msg", "show", one, self.site)
         with self.assertRaisesRegex(RuntimeError, "A101"):
-            cannula("msg", "resend", one, self.site)
+            cannula("msg", "resend", one, self.site, "--reason", "a test")
         self.send("N2")
         self.assertTrue(cannula_json("status", self.site)["audit"]["trouble"])
         trail.unlink()

@@ -165,7 +165,7 @@ url       = "http://{self.ehr.address}/in"
         self.assertEqual(ended["state"], "cancelled")
         again = run("msg", "replay-cancel", begun["replay"], self.site, "--reason", "once more")
         self.assertIn("had ended before this was asked", again.stdout)
-        self.assertEqual(run("msg", "replay-cancel", "99", self.site).returncode, 1)
+        self.assertEqual(run("msg", "replay-cancel", "99", self.site, "--reason", "x").returncode, 1)
         acts = [act["what"] for act in cannula_json("channel", "acts", self.site)["acts"]]
         self.assertEqual(acts, ["replay"])
         trail = run("audit", "list", self.site, "--json").stdout

@@ -3,6 +3,7 @@ engine's two HTTP faces: the control socket and the admin listener.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -146,8 +147,9 @@ filename  = "{{id}}.hl7"
             self.assertIn("error[U201]", self.refused("msg", "show", "nonsense", self.site))
             self.assertIn("error[P304]", self.refused("msg", "show", "0000000000001", self.site))
             self.assertIn("error[U201]", self.refused("msg", "list", self.site, "--state", "gone"))
-            self.assertIn("error[P311]", self.refused("msg", "discard", done, self.site))
-            self.assertIn("error[", self.refused("msg", "resend", done, self.site, "--delivery", 7))
+            self.assertIn("error[P311]", self.refused("msg", "discard", done, self.site, "--reason", "x"))
+            self.assertIn("error[", self.refused("msg", "resend", done, self.site, "--delivery", 7, "--reason", "x"))
+            self.assertEqual(run("msg", "resend", done, self.site).returncode, 2, "not without a reason")
             self.assertEqual(self.wait_for("done")[0]["id"], done)
 
         self.twice(check)
@@ -168,6 +170,11 @@ filename  = "{{id}}.hl7"
         self.assertEqual(self.wait_for("discarded")[0]["id"], second)
         trail = json.dumps(cannula_json("msg", "show", second, self.site)["trail"])
         self.assertIn("not needed", trail)
+        forged = "ok\n\n2026-01-01T00:00:00.000000Z  discarded by another\x1b[31m"
+        self.assertEqual(run("msg", "resend", first, self.site, "--reason", forged).returncode, 0)
+        shown = run("msg", "show", first, self.site).stdout
+        self.assertIn("discarded by another", shown)
+        self.assertNotRegex(shown, r"(?m)^2026-01-01|\x1b")
 
     def test_what_is_paused_says_who_and_why_and_goes_on_when_it_is_resumed(self):
         refused = run("channel", "pause", "lab", self.site)
@@ -175,6 +182,10 @@ filename  = "{{id}}.hl7"
         self.assertIn("error[U102]: `cannula channel pause` needs --reason TEXT", refused.stderr)
         self.assertIn('--reason "upgrade of the EHR"', refused.stderr)
         self.assertIn("error[P317]", self.refused("channel", "pause", "nobody", self.site, "--work", "--reason", "x"))
+        half = self.refused("channel", "pause", "lab", self.site, "--intake", "--destination", "nowhere", "--reason", "x")
+        self.assertIn("error[P317]", half)
+        self.assertNotIn("paused", run("status", self.site).stdout.lower(), "all of it or nothing")
+        self.assertIn("error[P317]", self.refused("msg", "replay", self.site, "--destination", "nowhere", "--reason", "x"))
         self.assertEqual(run("channel", "pause", "lab", self.site, "--work", "--reason", "a look").returncode, 0)
         self.send("K")
         waiting = self.wait_for("accepted")[0]["id"]
@@ -190,13 +201,42 @@ filename  = "{{id}}.hl7"
         run("channel", "pause", "lab", self.site, "--destination", "out", "--reason", "a look")
         self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "seen").stdout, "resumed to:out\n")
 
+    def test_a_verb_at_work_on_the_store_keeps_no_engine_from_starting_and_no_verb_from_its_answer(self):
+        self.assertEqual(self.engine.stop(), 0)
+        with open(self.site / "state/lock", "r+", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.engine = Program(self.folder / "log", "run", self.site)
+            self.addCleanup(self.engine.stop)
+            self.engine.wait_until_said("another process has it; waiting")
+            asked = subprocess.Popen([os.environ["CANNULA"], "status", self.site], stdout=subprocess.PIPE, encoding="utf-8")
+            time.sleep(0.5)
+        self.engine.wait_until_said("ready in")
+        self.assertIn("channel lab", asked.communicate(timeout=120)[0])
+        self.assertEqual(asked.returncode, 0)
+        second = run("run", self.site)
+        self.assertIn("error[J101]", second.stderr)
+
     def test_a_disabled_channel_is_shown_as_that(self):
         channel = (self.site / "channels/lab/channel.toml").read_text(encoding="utf-8")
+        self.send("K")
+        done = self.wait_for("done")[0]["id"]
+        run("channel", "pause", "lab", self.site, "--work", "--destination", "out", "--reason", "a look")
+        self.send("K")
+        waits = self.wait_for("accepted")[0]["id"]
         self.write("channels/lab/channel.toml", "enabled = false\n" + channel)
+        self.assertEqual(run("reload", self.site).returncode, 0)
+        run("channel", "resume", "lab", self.site, "--reason", "seen")
+        self.assertEqual(run("msg", "resend", done, self.site, "--delivery", "1", "--reason", "again").returncode, 0)
+        time.sleep(1)
+        self.assertEqual(self.wait_for("accepted")[0]["id"], waits, "it is not worked")
+        self.assertEqual(self.wait_for("queued")[0]["id"], done, "it is not delivered")
+        self.assertIn("is disabled", run("msg", "show", waits, self.site).stdout)
+        self.assertIn("channel lab  DISABLED: takes nothing", run("status", self.site).stdout)
         self.assertEqual(self.engine.stop(), 0)
         self.assertIn("channel lab  DISABLED: takes nothing", run("status", self.site).stdout)
+        self.write("channels/lab/channel.toml", channel)
         self.start()
-        self.assertIn("channel lab  DISABLED: takes nothing", run("status", self.site).stdout)
+        self.wait_for("done", 2)
 
     def test_without_an_engine_a_resend_is_written_down_and_done_at_the_next_start(self):
         self.send("PARK")

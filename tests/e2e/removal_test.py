@@ -242,7 +242,9 @@ filename  = "{{id}}.hl7"
             self.wait_until_acknowledged(200)
             self.write_lab(archive=False)
             self.assertEqual(self.reload()[0], IN_USE)
-            deliveries = cannula_json("status", self.site)["channels"]["lab"]["destinations"]["archive"]
+            lab = cannula_json("status", self.site)["channels"]["lab"]
+            self.assertEqual(lab["not_configured"], ["archive"])
+            deliveries = lab["destinations"]["archive"]
             self.assertEqual(set(deliveries), {"delivered"})
             self.write_lab(archive=True)
             self.assertEqual(self.reload()[0], IN_USE)

@@ -15,9 +15,9 @@ constexpr const char* kAcceptHint =
     "who can write the files could have done it: find out what happened, and compare with an "
     "anchor from the engine's log (--anchor); when you stand for it, `cannula audit accept`";
 constexpr const char* kJournalHint =
-    "messages are missing that were on disk: the journal was cut, or an older copy put in its "
-    "place; keep a copy of the store's folder as it is, index.db too, and compare with the last "
-    "backup";
+    "messages are missing that were on disk, for the journal was cut or an older copy put in its "
+    "place; or the trail is another store's; keep a copy of the store's folder as it is, index.db "
+    "too, and compare with the last backup";
 
 // What an entry says of the trail itself.
 struct TrailLine {
