@@ -18,7 +18,7 @@ class GeneratedPages(unittest.TestCase):
                                  f"write it anew: cannula reference {page} > docs/reference/{page}.md")
 
     def test_every_event_that_is_counted_has_its_meaning_on_the_page_of_metrics(self):
-        counted = re.compile(r'(?:report(?:_|\(\))?|transport)\.(?:count|add)\(\s*"(\w+_total)"')
+        counted = re.compile(r'(?:report(?:_|\(\))?|transport)\.(?:count|add|turned_away)\(\s*"(\w+_total)"')
         events = {name for room in ("channels", "engine/pipeline") for file in (ROOT / room).rglob("*.cpp")
                   for name in counted.findall(file.read_text(encoding="utf-8"))}
         page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
