@@ -227,9 +227,10 @@ Verb act_verb(const std::string& act, std::string summary, std::string example) 
                          {"actor", acting_user()}};
             if (!options->destination.empty()) request["destination"] = options->destination;
             return answer_question(options->site, act, request, context, [&](const json& answer) {
-              return fmt::format("{} {}{}\n", answer.contains("resent") ? "resent" : "discarded",
-                                 options->id,
-                                 answer.contains("note") ? ": " + text_of(answer, "note") : "");
+              const std::string note = text_of(answer, "note");
+              return fmt::format(
+                  "{} {}{}\n", answer.contains("resent") ? "resent" : "discarded", options->id,
+                  note.empty() ? "" : ": " + with_site(visible(note), options->site));
             });
           }};
 }

@@ -387,19 +387,31 @@ Result<json> Operations::unmapped(const json& query) const {
   return with_note(json{{"unmapped", std::move(rows)}}, caught_up);
 }
 
+// What a person put back to work, and what it has to wait for all the same.
+std::vector<std::string> Operations::why_not_at_once(MessageId id, std::uint32_t ordinal) const {
+  if (!store_.catch_up_within(store::kPatience)) return {};
+  const auto message = store_.message(id);
+  auto deliveries = store_.deliveries(id);
+  if (!message || !*message || !deliveries) return {};
+  std::erase_if(*deliveries, [&](const auto& one) { return one.ordinal != ordinal; });
+  return what_it_waits_for(store_, engine_, **message, *deliveries);
+}
+
 Result<json> Operations::resend(const json& asked) {
   const Request request = TRY(request_of(asked));
   if (!text_of(asked, "destination").empty()) return resend_deliveries(request.id, asked);
   if (engine_) {
     TRY(engine_->resend(request.id, request.ordinal, request.actor, request.reason));
     json answer{{"resent", request.id.text()}};
+    std::vector<std::string> notes = why_not_at_once(request.id, request.ordinal);
     const auto edited = store_.edited_as(request.id);
     if (edited && !edited->empty()) {
-      answer["note"] =
-          fmt::format("it had been edited as {}, {}", edited->back().text(),
-                      request.ordinal == 0 ? "which is worked as well"
-                                           : "and what was delivered of that this may now replace");
+      notes.push_back(fmt::format("it had been edited as {}, {}", edited->back().text(),
+                                  request.ordinal == 0
+                                      ? "which is worked as well"
+                                      : "and what was delivered of that this may now replace"));
     }
+    if (!notes.empty()) answer["note"] = fmt::format("{}", fmt::join(notes, "; "));
     return answer;
   }
   const store::MessageRow row = TRY(pipeline::may_resend(store_, request.id, request.ordinal));

@@ -96,6 +96,7 @@ class Operations {
   Result<std::unique_ptr<pipeline::ActLog>> act_log_at_rest() const;
   Result<void> know_channel(const std::string& name) const;
   Result<std::vector<pipeline::Act>> pauses() const;
+  std::vector<std::string> why_not_at_once(MessageId id, std::uint32_t ordinal) const;
   bool engine_has_paused_work_of(const std::string& channel) const;
   Result<void> record_pause(const std::string& channel, const std::string& part, bool paused,
                             const std::string& actor, const std::string& reason);

@@ -72,6 +72,9 @@ class Waits {
       add("destination {} is away since {}: {}; it is tried again in {:.0f} s",
           delivery.destination, time_text(standing.failing_since), standing.last_failure,
           static_cast<double>(standing.quiet.count()) / 1000);
+    } else if (standing.quiet.count() > 0) {
+      add("destination {} asked to wait: it is tried again in {:.0f} s", delivery.destination,
+          static_cast<double>(standing.quiet.count()) / 1000);
     }
     if (standing.window_closed && delivery.priority == 0) say_window(delivery, destination);
     look_before(delivery, config::names_of(destination.config()));

@@ -199,6 +199,8 @@ filename  = "{{id}}.hl7"
         self.assertIn("seen", run("channel", "acts", self.site).stdout)
         self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "again").stdout, "nothing was paused\n")
         run("channel", "pause", "lab", self.site, "--destination", "out", "--reason", "a look")
+        again = run("msg", "resend", waiting, self.site, "--delivery", "1", "--reason", "again").stdout
+        self.assertRegex(again, f"^resent {waiting}: destination out is paused; .*{self.site}")
         self.assertEqual(run("channel", "resume", "lab", self.site, "--reason", "seen").stdout, "resumed to:out\n")
 
     def test_a_verb_at_work_on_the_store_keeps_no_engine_from_starting_and_no_verb_from_its_answer(self):
