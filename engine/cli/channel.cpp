@@ -55,7 +55,9 @@ Verb pause_verb(bool paused, std::string summary, std::string example) {
                       for (const json& part : answer["parts"])
                         text += fmt::format("{} {}\n", paused ? "paused" : "resumed",
                                             part.get<std::string>());
-                      return text.empty() ? "nothing was paused\n" : text;
+                      if (text.empty()) text = "nothing was paused\n";
+                      if (answer.contains("note")) text += answer.value("note", "") + "\n";
+                      return text;
                     });
               }};
 }

@@ -189,7 +189,7 @@ Result<json> Operations::backup(const json& asked) {
   return json::object();
 }
 
-// Not a person, for its script's sake.
+// For its script's sake, or a message that it cannot read: no person has.
 bool Operations::engine_has_paused_work_of(const std::string& channel) const {
   bool paused = false;
   if (!engine_) return paused;
@@ -227,7 +227,9 @@ Result<json> Operations::pause(const json& asked) {
     if (config) TRY(pipeline::part_of(*config, part));
   }
   for (const std::string& part : parts) TRY(record_pause(channel, part, paused, actor, reason));
-  return json{{"channel", channel}, {"paused", paused}, {"parts", parts}};
+  json answer{{"channel", channel}, {"paused", paused}, {"parts", parts}};
+  if (config && !config->enabled) answer["note"] = "the channel is disabled, and stands still";
+  return answer;
 }
 
 Result<json> Operations::status() const {

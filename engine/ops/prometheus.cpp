@@ -377,8 +377,9 @@ constexpr Family kFamilies[] = {
      "Work of the script on a message, parse and encode included.",
      channel_times<&ChannelMetrics::work>},
     {"cannula_channel_paused", "gauge", "channel",
-     "1 while work is paused: by a person, because the script runs into its limits, or because a "
-     "message cannot be read.",
+     "1 while work is paused: by a person, because the channel is disabled, because the script "
+     "runs "
+     "into its limits, or because a message cannot be read.",
      channel_paused},
     {"cannula_channel_not_taking", "gauge", "channel",
      "1 while nothing is taken from its senders: paused, no room on the disk, a secret that is not "
@@ -417,7 +418,7 @@ constexpr Family kFamilies[] = {
     {"cannula_destination_failures_in_a_row", "gauge", "channel, destination",
      "Attempts without an answer since the last one.", standing<failures>},
     {"cannula_destination_paused", "gauge", "channel, destination",
-     "1 while a person has paused it.", standing<is_paused>},
+     "1 while a person has paused it, or its channel is disabled.", standing<is_paused>},
     {"cannula_destination_window_closed", "gauge", "channel, destination",
      "1 outside its delivery window.", standing<window_closed>},
     {"cannula_destination_in_memory", "gauge", "channel, destination",

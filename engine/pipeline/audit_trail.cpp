@@ -1,11 +1,12 @@
 #include "engine/pipeline/audit_trail.h"
 
-#include <fstream>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/security/keys/ring_file.h"
+#include "engine/security/keys/whole_file.h"
 #include "engine/security/secrets.h"
 #include "engine/store/journal.h"
 #include "engine/store/segment.h"
@@ -89,10 +90,9 @@ std::string keys_of_store(const config::Site& site) {
 // Lines of "HASH  PATH", as sha256sum writes them.
 ConfigurationWatch::ConfigurationWatch(const config::Site& site)
     : site_(site.root), remembered_(site.store.directory / "audit-configuration") {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(remembered_, ignored)) return;
-  std::ifstream file(remembered_);
-  for (std::string line; std::getline(file, line);) {
+  const auto remembered = security::read_whole(remembered_);
+  std::istringstream lines(remembered ? remembered->value_or("") : "");
+  for (std::string line; std::getline(lines, line);) {
     const std::size_t gap = line.find("  ");
     if (gap != std::string::npos) last_[line.substr(gap + 2)] = line.substr(0, gap);
   }
@@ -110,10 +110,10 @@ audit::Entry ConfigurationWatch::entry(std::string act) {
     files += fmt::format(" and {} more", changed.size() - kMostNamed);
   if (!files.empty()) entry.detail["files"] = files;
   last_ = std::move(now);
-  std::ofstream file(remembered_, std::ios::trunc);
-  std::error_code unused;  // the folder lets nobody in either
-  std::filesystem::permissions(remembered_, std::filesystem::perms(0600), unused);
-  for (const auto& [path, hash] : last_) file << hash << "  " << path << '\n';
+  std::string lines;
+  for (const auto& [path, hash] : last_) lines += hash + "  " + path + "\n";
+  // Without it the next start names more files as changed, which is no reason not to go on.
+  static_cast<void>(security::replace_whole(remembered_, lines).has_value());
   return entry;
 }
 

@@ -59,6 +59,12 @@ std::string how_to_go_on(const store::StateCount& one, const config::Site& next)
       one.destination.empty() ? "" : " --destination " + one.destination);
 }
 
+// Of a disabled channel: its source is not opened, and nothing of it is worked or delivered.
+void stand_still(Channel& channel) {
+  channel.pause_work_by_hand(true);
+  for (const auto& [name, destination] : channel.destinations()) destination->pause(true);
+}
+
 }  // namespace
 
 Result<void> Engine::pause(const std::string& channel_name, const std::string& asked, bool paused,
@@ -86,8 +92,9 @@ Result<void> Engine::pause(const std::string& channel_name, const std::string& a
 
 void Engine::restore_pauses(Channel& channel) const {
   const auto paused = [&](const std::string& part) {
-    return !channel.config().enabled || is_paused(*act_log_, channel.config(), part);
+    return is_paused(*act_log_, channel.config(), part);
   };
+  if (!channel.config().enabled) return stand_still(channel);
   if (paused("intake")) channel.pause_intake(true);
   if (paused("work")) channel.pause_work_by_hand(true);
   for (const auto& [name, destination] : channel.destinations()) {

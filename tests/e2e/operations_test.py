@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -218,6 +219,28 @@ filename  = "{{id}}.hl7"
         second = run("run", self.site)
         self.assertIn("error[J101]", second.stderr)
 
+    def test_a_pipe_in_the_place_of_a_file_of_the_store_is_not_waited_for(self):
+        self.assertEqual(self.engine.stop(), 0)
+        for name in ("audit/000000000500.log", "holds.jsonl", "acts.jsonl", "keys", "audit-head.json", "journal/pruned",
+                     "journal/00000000000000009999.pack", "retention-clock", "audit-configuration", "master.key"):
+            with self.subTest(name):
+                site = self.folder / "piped"
+                shutil.copytree(self.site, site)
+                (site / "state" / name).unlink(missing_ok=True)
+                os.mkfifo(site / "state" / name)
+                log = self.folder / "piped.log"
+                with open(log, "w", encoding="utf-8") as out:
+                    engine = subprocess.Popen([os.environ["CANNULA"], "run", site], stdout=out, stderr=out)
+                for _ in range(600):
+                    if engine.poll() is not None or "ready in" in log.read_text(encoding="utf-8"):
+                        break
+                    time.sleep(0.1)
+                engine.terminate()
+                self.assertIn(engine.wait(60), (0, 1), log.read_text(encoding="utf-8"))
+                for verb in (("status",), ("audit", "verify"), ("store", "check"), ("keys", "list")):
+                    run(*verb, site)  # ends, however
+                shutil.rmtree(site)
+
     def test_a_disabled_channel_is_shown_as_that(self):
         channel = (self.site / "channels/lab/channel.toml").read_text(encoding="utf-8")
         self.send("K")
@@ -227,7 +250,7 @@ filename  = "{{id}}.hl7"
         waits = self.wait_for("accepted")[0]["id"]
         self.write("channels/lab/channel.toml", "enabled = false\n" + channel)
         self.assertEqual(run("reload", self.site).returncode, 0)
-        run("channel", "resume", "lab", self.site, "--reason", "seen")
+        self.assertIn("disabled", run("channel", "resume", "lab", self.site, "--reason", "seen").stdout)
         self.assertEqual(run("msg", "resend", done, self.site, "--delivery", "1", "--reason", "again").returncode, 0)
         time.sleep(1)
         self.assertEqual(self.wait_for("accepted")[0]["id"], waits, "it is not worked")

@@ -33,6 +33,15 @@ Error failure(std::string_view what, const std::filesystem::path& path) {
       "see that the disk has room and the folder belongs to the user that runs cannula"};
 }
 
+// A pipe, which would be opened without waiting for its other end, keeps nothing.
+std::optional<Error> why_not_plain(const Descriptor& file, const std::filesystem::path& path) {
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0) return failure("cannot examine", path);
+  if (S_ISREG(status.st_mode)) return std::nullopt;
+  return Error{"K104", fmt::format("{} is no plain file", path.string()),
+               "put the file itself there"};
+}
+
 bool write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(file, text.data(), text.size());
@@ -70,11 +79,12 @@ void overwrite(int file) {
 }  // namespace
 
 Result<std::optional<std::string>> read_whole(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (file.number() < 0) {
     if (errno == ENOENT) return std::optional<std::string>();
     return failure("cannot read", path);
   }
+  if (auto why = why_not_plain(file, path)) return *std::move(why);
   std::string text;
   char part[4096];
   while (true) {
@@ -89,10 +99,10 @@ Result<std::optional<std::string>> read_whole(const std::filesystem::path& path)
 Result<void> replace_whole(const std::filesystem::path& path, std::string_view text) {
   auto fresh = path;
   fresh += ".new";
-  const Descriptor old(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const Descriptor old(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   {
-    const Descriptor file(
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Descriptor file(::open(
+        fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (file.number() < 0 || !write_all(file.number(), text) || ::fsync(file.number()) != 0) {
       Error error = failure("cannot write", fresh);
       ::unlink(fresh.c_str());
@@ -108,8 +118,10 @@ Result<void> replace_whole(const std::filesystem::path& path, std::string_view t
 Result<void> append_line(const std::filesystem::path& path, std::string_view line) {
   std::error_code ignored;  // opening says why
   std::filesystem::create_directories(path.parent_path(), ignored);
-  const Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  const Descriptor file(::open(
+      path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.number() < 0) return failure("cannot open", path);
+  if (auto why = why_not_plain(file, path)) return *std::move(why);
   const off_t before = whole_lines(file.number());
   if (before < 0 || ::ftruncate(file.number(), before) != 0) return failure("cannot write", path);
   const bool written = write_all(file.number(), std::string(line) + "\n") &&

@@ -1,4 +1,5 @@
-// Small files, and lines of files, that must never be there in part.
+// Small files, and lines of files, that must never be there in part. Whatever is no plain file is
+// refused (K104), and nothing is written through a link.
 #pragma once
 
 #include <filesystem>

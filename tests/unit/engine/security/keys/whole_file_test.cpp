@@ -49,5 +49,20 @@ TEST_F(AppendLine, SaysWhatIsInTheWay) {
   EXPECT_EQ(written.error().code, "K104");
 }
 
+// Opening a pipe would wait for its other end, which may never come.
+TEST_F(AppendLine, APipeIsRefusedAndNothingIsWrittenThroughALink) {
+  std::filesystem::create_directories(path().parent_path());
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  EXPECT_EQ(read_whole(path()).error().code, "K104");
+  EXPECT_EQ(append_line(path(), "one").error().code, "K104");
+  ASSERT_TRUE(replace_whole(path(), "anew\n"));
+  EXPECT_EQ(content(), "anew\n");
+  const auto elsewhere = directory_ / "elsewhere";
+  std::filesystem::rename(path(), elsewhere);
+  std::filesystem::create_symlink(elsewhere, path());
+  EXPECT_EQ(append_line(path(), "one").error().code, "K104");
+  EXPECT_EQ(content(), "anew\n") << "reading through one is allowed: secrets are often mounted so";
+}
+
 }  // namespace
 }  // namespace cannula::security
