@@ -161,7 +161,7 @@ Result<void> nothing_is_held(const store::Options& options, const std::string& c
 std::string rotate_text(const json& answer) {
   return fmt::format(
       "{} keys are wrapped by master key {} now ({})\n"
-      "backups made under it need {}, {}\n",
+      "backups made under the one before need {}, {}\n",
       answer.value("wrapped", 0), text_of(answer, "to"), text_of(answer, "master_place"),
       text_of(answer, "from"),
       answer.value("beside", true)
