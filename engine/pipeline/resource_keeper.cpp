@@ -92,21 +92,23 @@ void ResourceKeeper::read_files() {
       spdlog::warn("{}", render(finding));
     }
   }
-  spdlog::info("tables and rules: {} tables, {} rule sets, {} profiles are in use now{}",
-               loaded.resources->tables.size(), loaded.resources->rule_sets.size(),
-               loaded.resources->profiles.size(),
-               has_errors(loaded.findings)
-                   ? "; a file with errors is left out, or in use as it was before"
-                   : "");
-  taken_in_();
+  const auto resources = loaded.resources;
+  const bool is_whole = !has_errors(loaded.findings);
   std::erase_if(loaded.findings,
                 [](const Diagnostic& finding) { return finding.severity != Severity::error; });
-  std::scoped_lock lock(mutex_);
-  stamp_ = std::move(stamp);
-  current_ = std::move(loaded.resources);
-  refused_.reset();
-  if (!loaded.findings.empty()) refused_ = {now_microseconds(), std::move(loaded.findings)};
-  due_ = true;
+  {
+    std::scoped_lock lock(mutex_);
+    stamp_ = std::move(stamp);
+    current_ = std::move(loaded.resources);
+    refused_.reset();
+    if (!is_whole) refused_ = {now_microseconds(), std::move(loaded.findings)};
+    due_ = true;
+  }
+  // Said when it is so.
+  spdlog::info("tables and rules: {} tables, {} rule sets, {} profiles are in use now{}",
+               resources->tables.size(), resources->rule_sets.size(), resources->profiles.size(),
+               is_whole ? "" : "; a file with errors is left out, or in use as it was before");
+  taken_in_();
 }
 
 }  // namespace cannula::pipeline
